@@ -1,0 +1,125 @@
+"""The domain objects that travel between rooms: frozen, slotted, without I/O.
+
+Units everywhere: sizes in bytes, times as RFC 3339 strings in UTC with a trailing ``Z``, digests as
+lower-case hex without their algorithm's name, CRC-32 as an unsigned integer.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+def now() -> str:
+    """Return the present time as the catalogue, receipts and events write it: UTC, microseconds, ``Z``."""
+    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+class Role(StrEnum):
+    """Why a file is in a package."""
+
+    ORIGINAL = "original"  # data/original/…: as deposited
+    PRESERVATION = "preservation"  # data/preservation/…: made by normalisation
+    ACCESS = "access"  # kept apart from the AIP; can be made again
+    METADATA = "metadata"  # our own tag files
+    SUBMISSION = "submission"  # metadata/submission/…: the depositor's own tag files and manifests
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """One file of a package, from reception to the catalogue; each step fills in what it learns.
+
+    `path` is the logical name: inside the submission until the SIP is built, inside the AIP's bag after
+    that (``data/original/…``). `location` is where the bytes lie, relative to the workspace (staging) or
+    to the OCFL object (content path). `digests` holds what the depositor declared and reception computed
+    besides SHA-512, by algorithm. `properties` is what characterisation found, small and flat. `derived_from`
+    is the path of the original that a derivative was made from.
+    """
+
+    path: str
+    location: str
+    size: int
+    sha512: str
+    crc32: int
+    role: Role = Role.ORIGINAL
+    modified: str | None = None
+    digests: Mapping[str, str] = field(default_factory=dict)
+    puid: str | None = None
+    format_name: str | None = None
+    format_version: str | None = None
+    mime: str | None = None
+    basis: str | None = None
+    warning: str | None = None
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    derived_from: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """Who or what did something (PREMIS agent): `kind` is ``person``, ``organization`` or ``software``."""
+
+    name: str
+    kind: str
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One PREMIS event about a package (or, with `paths`, about some of its files).
+
+    `id` is a UUID that is the same when a step is repeated, so that no event doubles. `type` is a term of
+    ``schemas/event_types.json``. `outcome` is ``success``, ``warning`` or ``failure``. `step` is the ingest step
+    or the name of the service that made it.
+    """
+
+    id: str
+    type: str
+    at: str
+    outcome: str
+    detail: str
+    agents: tuple[Agent, ...]
+    step: str = ""
+    note: str = ""
+    paths: tuple[str, ...] = ()
+
+
+class Openness(StrEnum):
+    """How freely something may be read."""
+
+    OPEN = "open"
+    EMBARGOED = "embargoed"
+    RESTRICTED = "restricted"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may read a package's metadata and files, each apart; an embargo names its last closed day.
+
+    `metadata_until` and `files_until` are ISO dates (``2031-01-01``): from that day on the embargo is over.
+    """
+
+    metadata: Openness = Openness.OPEN
+    files: Openness = Openness.OPEN
+    metadata_until: str | None = None
+    files_until: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """The person (or program) on whose behalf a service acts: `roles` of depositor, archivist, admin."""
+
+    id: str
+    name: str
+    roles: frozenset[str]
+
+    @property
+    def is_archivist(self) -> bool:
+        """Tell whether the actor may see and steer every package."""
+        return bool(self.roles & {"archivist", "admin"})
+
+
+ANONYMOUS = Actor("anonymous", "anonymous", frozenset())

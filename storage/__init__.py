@@ -1,0 +1,1 @@
+"""Where things are kept: staging, archival storage, catalogue, search index."""

@@ -1,0 +1,181 @@
+"""Ports of what is kept: archival store, and the reports it gives. See catalogue/ and search/ for theirs."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from packages.ocfl.inventory import Inventory
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a store can do, as data: the commit protocol asks this, never the backend's name."""
+
+    atomic_rename: bool  # a staged folder can be published by one rename
+    conditional_create: bool  # "create unless it exists" is one atomic operation
+
+
+class Verdict(StrEnum):
+    """What reading an archived file back showed; *unchecked* is neither good nor bad."""
+
+    INTACT = "intact"
+    CORRUPT = "corrupt"
+    MISSING = "missing"
+    EXTRA = "extra"
+    UNCHECKED = "unchecked"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One file of an object that is not as it should be; `path` is relative to the object."""
+
+    path: str
+    verdict: Verdict
+    expected: str | None  # "sha512:hex"
+    found: str | None  # "sha512:hex", or the reason why it could not be read
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectReport:
+    """The result of reading one object of one store back, byte by byte."""
+
+    object_id: str
+    store: str
+    intact: int
+    corrupt: int
+    missing: int
+    extra: int
+    unchecked: int
+    bytes: int
+    problems: tuple[Problem, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of what was found: corrupt, missing, extra, unchecked, intact."""
+        for verdict in (Verdict.CORRUPT, Verdict.MISSING, Verdict.EXTRA, Verdict.UNCHECKED):
+            if getattr(self, verdict.value):
+                return verdict
+        return Verdict.INTACT
+
+
+Progress = Callable[[int], None]
+"""Called with the number of bytes done since the last call; must be cheap."""
+
+
+@dataclass(frozen=True, slots=True)
+class StagedVersion:
+    """A complete OCFL version, staged on local disk and ready to be published.
+
+    `root` is a folder laid out as the OCFL object will be: for version 1 the whole object (``0=ocfl_object_1.1``,
+    ``inventory.json``, its sidecar, ``v1/…``); for a later version the new root inventory and sidecar and the one
+    ``vN/`` folder. `inventory` is what ``root/inventory.json`` says. `base` is the root inventory's SHA-512 that
+    the version was built on, or None for version 1.
+    """
+
+    object_id: str
+    root: Path
+    inventory: Inventory
+    base: str | None
+
+
+class ArchivalStore(Protocol):
+    """Keeps OCFL 1.1 objects, and loses none.
+
+    Obligations of every backend:
+
+    - An object that `publish` or `replicate` has not finished is invisible to `objects` and `inventory`; a crash
+      at any point leaves the object valid, absent, or such that `recover` completes or removes it.
+    - `publish` of what is already there, byte for byte, is a no-op; of anything else at an occupied version
+      it raises Conflict and changes nothing.
+    - What was published is durable (synced) when the call returns.
+    - Keys are exact: ``aip-1`` never touches ``aip-10``.
+    - Permanent trouble raises Refused or Corrupt, passing trouble Unavailable; no vendor errors escape.
+    """
+
+    @property
+    def name(self) -> str:
+        """The store's name in the settings."""
+        ...
+
+    @property
+    def url(self) -> str:
+        """Where it is, without secrets."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do."""
+        ...
+
+    def prepare(self, archive_id: str) -> None:
+        """Create the OCFL storage root with its README and the archive's marker, or check them.
+
+        May be called any number of times. Raises Refused for a root that bears another archive's marker, or
+        a folder that holds something else.
+        """
+        ...
+
+    def check(self, archive_id: str) -> None:
+        """Raise Unavailable when the store cannot be used, Refused when it is not this archive's."""
+        ...
+
+    def free_bytes(self) -> int | None:
+        """Return the free space, or None where the notion does not apply."""
+        ...
+
+    def publish(self, staged: StagedVersion, *, progress: Progress | None = None) -> None:
+        """Make the staged version the head of its object; may move the staged files away (see class)."""
+        ...
+
+    def replicate(self, source: "ArchivalStore", object_id: str, *, progress: Progress | None = None) -> None:
+        """Bring the object up to `source`'s head by streaming the versions that are missing here."""
+        ...
+
+    def verify(
+        self,
+        object_id: str,
+        *,
+        version: int | None = None,
+        budget: int | None = None,
+        progress: Progress | None = None,
+    ) -> ObjectReport:
+        """Read the object back from the medium (not the page cache) and compare every file with its digest.
+
+        With `version`, only content that this version added and all inventories. `budget` limits the rate in
+        bytes per second. Unreachable files are *unchecked*, never *corrupt*. Raises NotFound.
+        """
+        ...
+
+    def repair(self, source: "ArchivalStore", report: ObjectReport) -> ObjectReport:
+        """Replace what `report` calls corrupt or missing with `source`'s copy, once that has been verified.
+
+        Extra files are set aside under the root's ``extensions/``, never deleted. Returns a fresh report.
+        Raises Corrupt when the source's own copy is bad; nothing has been overwritten then.
+        """
+        ...
+
+    def inventory(self, object_id: str) -> Inventory:
+        """Return the root inventory, checked against its sidecar. Raises NotFound or Corrupt."""
+        ...
+
+    def objects(self) -> Iterator[str]:
+        """Yield the id of every object in the root, in no order, without holding them all."""
+        ...
+
+    def open(self, object_id: str, content_path: str) -> BinaryIO:
+        """Open one file of the object (path relative to it) for reading, seekable. Raises NotFound."""
+        ...
+
+    def append_log(self, object_id: str, data: bytes) -> str:
+        """Write an immutable, digest-named JSON file to the object's ``logs/`` and return its name; idempotent."""
+        ...
+
+    def logs(self, object_id: str) -> Iterator[bytes]:
+        """Yield the log files of the object, in the order of their names."""
+        ...
+
+    def recover(self, *, older_than: float = 0.0) -> Sequence[str]:
+        """Complete or clear away what dead writers left (`older_than` seconds) and say what was done, a line each."""
+        ...

@@ -1,0 +1,1 @@
+"""What Holdfast calls outside itself: identifiers, scanners, converters, PID services."""

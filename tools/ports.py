@@ -1,0 +1,97 @@
+"""Ports to the tools outside: what Holdfast asks of them, and what they owe."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Identification:
+    """What a file is: PUID ``fmt/…`` or None where unknown; `basis` is how it was found."""
+
+    puid: str | None
+    name: str | None
+    version: str | None
+    mime: str | None
+    basis: str | None
+    warning: str | None
+
+
+class FormatIdentifier(Protocol):
+    """Identifies formats by signature and container (PRONOM), and MIME types.
+
+    `identify` yields one `Identification` for each path, in the order given, working in batches on all
+    cores. A file that cannot be identified is an Identification without PUID, never an exception; a file that
+    cannot be *read* raises Unavailable. Memory does not grow with the number of paths. May be called from
+    several threads. `extension` for judging mismatches is taken from the file's own name.
+    """
+
+    @property
+    def version(self) -> str:
+        """Name, version and signature release of the tool, for PREMIS."""
+        ...
+
+    def identify(self, paths: Iterable[Path]) -> Iterator[Identification]:
+        """Identify each of `paths`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ScanReport:
+    """What a virus scan came to.
+
+    `outcome` is one of clean, infected, not_configured, too_large, unreachable, stale; `infected` names path →
+    signature; `unscanned` the paths that were not looked at (too large). An outcome of *unreachable* or *stale*
+    is the system's fault and is tried again; it is never *clean*.
+    """
+
+    outcome: str
+    scanner: str
+    infected: Mapping[str, str]
+    unscanned: Sequence[str]
+    message: str
+
+
+class VirusScanner(Protocol):
+    """Looks for malware in staged files.
+
+    `scan` takes (logical path, file) pairs, keeps to its deadline, and always returns a report; it never says
+    *clean* for what it did not read to the end.
+    """
+
+    def scan(self, files: Iterable[tuple[str, Path]]) -> ScanReport:
+        """Scan each of `files`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Characterisation:
+    """Technical metadata of one file: flat JSON values by name; `error` when the tool could not read it."""
+
+    tool: str
+    properties: Mapping[str, Any]
+    error: str | None
+
+
+class PidProvider(Protocol):
+    """Gives persistent identifiers.
+
+    `reserve` is idempotent: the same package UUID always gets the same identifier, and reserving reaches no
+    public registry. `register` makes it public with its target and may be called again with the same values;
+    `update` changes the target's state (tombstone, redirect). Both raise Unavailable when the registry
+    cannot be reached. `is_test` tells that the identifiers are not citable (shown as *test identifiers*).
+    """
+
+    @property
+    def is_test(self) -> bool:
+        """Tell whether the identifiers are for tests only."""
+        ...
+
+    def reserve(self, package_id: str) -> str:
+        """Return the identifier for the package, as it is written: ``ark:99999/…``."""
+        ...
+
+    def register(self, pid: str, target: str, metadata: Mapping[str, Any]) -> None:
+        """Make `pid` resolve to `target`."""
+        ...
