@@ -1,0 +1,58 @@
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from packages.errors import Unavailable
+from storage import durability
+
+
+def test_a_sync_point_opened_before_writing_syncs_and_closes_twice(tmp_path: Path) -> None:
+    with durability.SyncPoint(tmp_path) as point:
+        (tmp_path / "a").write_bytes(b"a" * 100_000)
+        point.sync()
+    point.close()
+    durability.sync_filesystem(tmp_path)
+    durability.fsync_folder(tmp_path)
+
+
+def test_a_failed_sync_is_never_silent(tmp_path: Path) -> None:
+    point = durability.SyncPoint(tmp_path)
+    point.close()
+    with pytest.raises(Unavailable, match="Bad file descriptor"):
+        point.sync()
+
+
+@pytest.mark.parametrize("call", [durability.sync_filesystem, durability.fsync_folder, durability.SyncPoint])
+def test_a_missing_folder_is_unavailable(tmp_path: Path, call) -> None:
+    with pytest.raises(Unavailable, match="No such file"):
+        call(tmp_path / "absent")
+
+
+def test_a_full_disk_says_no_space() -> None:
+    for code in (errno.ENOSPC, errno.EDQUOT):
+        assert (
+            "no space" in durability.unavailable(OSError(code, os.strerror(code)), "Cannot write x").message
+        )
+    assert "no space" not in durability.unavailable(OSError(errno.EIO, "I/O error"), "Cannot write x").message
+
+
+def test_dropping_the_cache_keeps_the_bytes_and_takes_any_file(tmp_path: Path) -> None:
+    file = tmp_path / "a"
+    file.write_bytes(b"bytes")
+    with file.open("rb") as stream:
+        durability.drop_cache(stream.fileno())
+        assert stream.read() == b"bytes"
+    reader, writer = os.pipe()
+    durability.drop_cache(reader)
+    os.close(reader)
+    os.close(writer)
+
+
+def test_without_syncfs_everything_is_synced_and_errors_still_show(tmp_path: Path) -> None:
+    fd = os.open(tmp_path, os.O_RDONLY)
+    durability._sync_everything(fd)
+    os.close(fd)
+    with pytest.raises(OSError, match="Bad file"):
+        durability._sync_everything(fd)
