@@ -1,0 +1,76 @@
+"""What every test lives under: a clean environment, a fresh home, no sockets in unit tests."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import pytest_socket
+
+PROJECT = Path(__file__).resolve().parent.parent
+SHARED = PROJECT.parent / "shared"
+IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
+
+sys.path.insert(0, str(PROJECT))  # `tests.support` can be imported wherever pytest is started
+
+# What a developer may point at real things; a test must never reach them by accident.
+CLEANED = ("HOLDFAST_", "AWS_", "PREFECT_")
+KEPT = ("HOLDFAST_TEST_",)  # set by scripts/services for the tests that use real servers
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No setting of the person who runs the tests reaches one, neither by environment nor by home."""
+    for name in list(os.environ):
+        if name.startswith(CLEANED) and not name.startswith(KEPT):
+            monkeypatch.delenv(name)
+    nobody = tmp_path_factory.getbasetemp() / "nobody"
+    nobody.mkdir(exist_ok=True)
+    monkeypatch.setenv("HOME", str(nobody))
+    monkeypatch.setenv("XDG_DATA_HOME", str(nobody / "share"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(nobody / "config"))
+    monkeypatch.setenv("TZ", "UTC")
+    monkeypatch.setenv("NO_COLOR", "1")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A fresh home for one test; the folder does not exist yet, as on a new machine."""
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def shared() -> Path:
+    """The folder ../shared (conformance suite, XSDs, corpus): skips visibly where absent, fails in CI."""
+    if SHARED.is_dir():
+        return SHARED
+    if IN_CI:
+        pytest.fail(f"CI=true and {SHARED} is absent: the tests marked `shared` would prove nothing")
+    pytest.skip("../shared is absent")
+
+
+@pytest.fixture
+def samples() -> Path:
+    """The small real files that the demo uses."""
+    return PROJECT / "samples"
+
+
+@pytest.hookimpl(trylast=True)  # after the plugin's own set-up
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Forbid sockets in unit tests; all others may use loopback only."""
+    if "unit" in item.path.relative_to(PROJECT).parts and item.get_closest_marker("server") is None:
+        pytest_socket.disable_socket(allow_unix_socket=True)
+    else:
+        pytest_socket.socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Turn a skip for an absent server into a failure in CI: nothing passes because a tool was missing."""
+    report = yield
+    absent = item.get_closest_marker("server") or item.get_closest_marker("shared")
+    if IN_CI and absent and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid}: skipped in CI, where nothing may be missing: {report.longrepr}"
+    return report
