@@ -120,8 +120,9 @@ class FolderSubmission:
         return os.fdopen(descriptor, "rb", buffering=BUFFER)
 
 
-@dataclass(frozen=True, slots=True) class Shape: """What a submission is: `kind` is ``bag`` or ``plain``;
-`root` is where it begins: ``""`` or ``folder/``."""
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a submission is: `kind` is ``bag`` or ``plain``; `root`, where it begins: ``""`` or ``folder/``."""
 
     kind: str
     root: str
@@ -166,7 +167,7 @@ def interpret(submission: Submission) -> Shape:
         if head == "__MACOSX" or (not rest and head in _DEBRIS):
             debris.append(path)
         else:
-            # A loose file at the top counts as a folder without a name: it is not part of any bag in a folder.
+            # A loose file at the top counts as a folder without a name: it belongs to no bag.
             first, _, below = rest.partition("/")
             folders.setdefault(head if rest else "", _Top()).see(first, below)
     if not count:
