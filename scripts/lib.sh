@@ -1,0 +1,87 @@
+# What scripts/demo, scripts/test, scripts/services and .ci/run share. Sourced by bash, never run.
+# Needs `here`, the folder of the script that sources it. Sets `project` and `venv`.
+
+project=$(cd -P -- "$here/.." && pwd)
+venv=$project/.venv
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "$(basename -- "$0"): $*"; exit 3; } # 3: this machine's fault, not the project's
+
+# Runs a command as root, without asking for a password. Fails where that is not allowed.
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then "$@"
+  elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then sudo -n "$@"
+  else return 1; fi
+}
+
+# install_packages WHAT-FOR PACKAGE…: Debian packages by apt where it may be used; else says what to install.
+install_packages() {
+  local purpose=$1; shift
+  if command -v apt-get >/dev/null && as_root true; then
+    say "Installing $* ($purpose) …"
+    local log; log=$(mktemp)
+    if { as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 update &&
+         as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
+           -o DPkg::Lock::Timeout=300 install "$@"; } >"$log" 2>&1 </dev/null; then
+      rm -f "$log"; return 0
+    fi
+    tail -n 20 "$log" >&2; rm -f "$log"
+    say "apt-get could not install: $*"; return 1
+  fi
+  say "Missing: $* ($purpose), and this account may not install it. Ask for, on Debian or Ubuntu:"
+  say "    sudo apt-get update && sudo apt-get install $*"
+  return 1
+}
+
+# Prints the first Python that is new enough and runs.
+find_python() {
+  local candidate
+  for candidate in "${PYTHON:-}" python3.11 python3.12 python3.13 python3 python3.14; do
+    [ -n "$candidate" ] || continue
+    "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { command -v -- "$candidate"; return 0; }
+  done
+  return 1
+}
+
+# What the environment depends on; a change of any of it installs again.
+fingerprint() { { printf '%s\n%s\n' "$project" "$1"; cat -- "$project/pyproject.toml" "$project/constraints.txt"; } | cksum; }
+is_ready() { [ -x "$venv/bin/python" ] && [ "$(cat -- "$venv/holdfast-$1" 2>/dev/null)" = "$(fingerprint "$1")" ]; }
+
+# prepare_environment run|test: makes .venv from constraints.txt, and sees to the libraries that it loads.
+# Nothing is done when nothing changed; two at once wait for each other.
+prepare_environment() {
+  local extra=$1 python began=$SECONDS
+  if is_ready test || { [ "$extra" = run ] && is_ready run; }; then prepare_libraries; return; fi
+  exec 9<"$project"
+  command -v flock >/dev/null && flock 9
+  if ! is_ready "$extra"; then
+    python=$(find_python) || die "Python 3.11 or newer was not found. On Debian or Ubuntu: sudo apt-get install python3 python3-venv"
+    if ! "$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then
+      install_packages "makes the virtual environment" python3-venv || exit 3
+    fi
+    say "Setting up .venv from pinned versions: about a minute and 350 MB, once …"
+    # A folder that was moved has scripts that point to its old place: such an environment is made anew.
+    "$venv/bin/python" -c 'import sys; sys.exit(sys.prefix != sys.argv[1])' "$venv" >/dev/null 2>&1 && [ -x "$venv/bin/holdfast" ] &&
+      head -n 3 -- "$venv/bin/holdfast" | grep -qF -- "$venv/bin/python" || "$python" -m venv --clear "$venv"
+    install_pinned "$extra"
+    fingerprint "$extra" >"$venv/holdfast-$extra"
+    say "… done in $((SECONDS - began)) s."
+  fi
+  exec 9<&-
+  prepare_libraries
+}
+
+install_pinned() {
+  local what=.; [ "$1" = run ] || what=".[$1]"
+  local pip=("$venv/bin/python" -m pip --disable-pip-version-check --quiet install -c constraints.txt)
+  # The project is built with the pinned setuptools, hence without an isolated (unpinned) build environment.
+  (cd -- "$project" && "${pip[@]}" setuptools && "${pip[@]}" --no-build-isolation -e "$what") </dev/null ||
+    die "pip could not install the pinned versions (see above); running this again goes on from here"
+}
+
+# The one shared library that no wheel carries.
+prepare_libraries() {
+  "$venv/bin/python" -c 'import magic; magic.from_buffer(b"x")' >/dev/null 2>&1 && return
+  install_packages "libmagic, names file types that PRONOM has no MIME type for" libmagic1 || exit 3
+  "$venv/bin/python" -c 'import magic; magic.from_buffer(b"x")' || die "libmagic is installed but does not load"
+}
