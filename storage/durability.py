@@ -1,7 +1,8 @@
 """Making sure that bytes are on the medium, and that they are read from it.
 
 One ``syncfs`` for a whole package instead of an ``fsync`` for each of its files: 20,000 files/s and more
-instead of 3,000. Python 3.11 has no ``os.syncfs``, and ``os.sync`` reports no error, so this goes through ctypes.
+instead of 3,000. Python 3.11 has no ``os.syncfs``, and ``os.sync`` reports no error, so this goes through
+ctypes.
 """
 
 import ctypes

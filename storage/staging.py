@@ -1,0 +1,347 @@
+"""Staging: the folder in which a job works until its package is archived or rejected.
+
+A workspace is ``<root>/<job id>/``::
+
+    incoming/           bytes as received, each at content_path(path)
+    sheets/NAME.jsonl   one FileEntry a line, handed from step to step
+    sheets/NAME.json    small facts, handed the same way
+    sip/, object/       the bag and the OCFL object in the making
+
+A sheet or fact appears whole or not at all. Nothing here is durable before `Workspace.sync`.
+"""
+
+import hashlib
+import mmap
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+
+import orjson
+
+from packages.errors import Internal, NotFound, Unavailable
+from packages.model import FileEntry, Role
+from storage.durability import SyncPoint, sync_filesystem, unavailable
+
+_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_DISCARDED = ".discarded-"
+_ROLES = {role.value: role for role in Role}
+_OPTIONAL = tuple(each.name for each in fields(FileEntry) if each.name not in {"path", "location", "size"})
+_CHUNK = 1 << 20
+
+
+def encode_entry(entry: FileEntry) -> bytes:
+    """Return `entry` as one line of JSON with its line end; fields that say nothing are left out."""
+    row: dict[str, Any] = {"path": entry.path, "location": entry.location, "size": entry.size}
+    for name in _OPTIONAL:
+        value = getattr(entry, name)
+        if value is not None and value != {}:
+            row[name] = value
+    return orjson.dumps(row, default=_plain, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def decode_entry(line: bytes | memoryview) -> FileEntry:
+    """Return the entry that `encode_entry` wrote; raises ValueError for anything else."""
+    row = orjson.loads(line)
+    try:
+        row["role"] = _ROLES[row["role"]]
+        return FileEntry(**row)
+    except (KeyError, TypeError) as error:
+        raise ValueError("not a row of a sheet") from error
+
+
+def _plain(value: object) -> object:
+    """Give orjson a dict for mappings of other kinds."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} cannot be written to a sheet")
+
+
+class SheetWriter:
+    """Writes a sheet row by row; use as a context manager.
+
+    The sheet takes its name when the block ends well; on an exception it never existed. Raises Unavailable
+    when the disk does not take it.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+        self._temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+        self.rows = 0
+
+    def __enter__(self) -> Self:
+        try:
+            self._stream: BinaryIO = self._temporary.open("wb", buffering=_CHUNK)
+        except OSError as error:
+            raise unavailable(error, f"Cannot write {self._target}") from error
+        return self
+
+    def add(self, entry: FileEntry) -> None:
+        """Append one row."""
+        try:
+            self._stream.write(encode_entry(entry))
+        except OSError as error:
+            raise unavailable(error, f"Cannot write {self._target}") from error
+        self.rows += 1
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            self._stream.close()
+            if kind is None:
+                self._temporary.replace(self._target)
+        except OSError as error:
+            if kind is None:
+                raise unavailable(error, f"Cannot write {self._target}") from error
+        finally:
+            self._temporary.unlink(missing_ok=True)
+
+
+class Workspace:
+    """The folder of one job; see the module for what lies in it. Made by `Staging.workspace`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.incoming = path / "incoming"
+        self.sip = path / "sip"
+        self.object = path / "object"
+        self._sheets = path / "sheets"
+
+    def _place(self, name: str, suffix: str) -> Path:
+        if not _SAFE_NAME.fullmatch(name):
+            raise Internal(f"{name!r} cannot name a sheet")
+        return self._sheets / (name + suffix)
+
+    def open_sheet(self, name: str) -> SheetWriter:
+        """Return a writer for the sheet `name`, which replaces an older one when its block ends well."""
+        return SheetWriter(self._place(name, ".jsonl"))
+
+    def write_sheet(self, name: str, rows: Iterable[FileEntry]) -> int:
+        """Write `rows` as the sheet `name`, streaming, and return how many there were."""
+        with self.open_sheet(name) as sheet:
+            for row in rows:
+                sheet.add(row)
+        return sheet.rows
+
+    def read_sheet(self, name: str) -> Iterator[FileEntry]:
+        """Yield the rows of the sheet `name` in the order written, without holding them.
+
+        Raises NotFound when it was never written, Internal when it is damaged.
+        """
+        return _rows(self.sheet_path(name))
+
+    def sheet_path(self, name: str) -> Path:
+        """Return where the sheet `name` lies; raises NotFound when it was never written."""
+        place = self._place(name, ".jsonl")
+        if not place.is_file():
+            raise NotFound(f"The workspace {self.path.name} has no sheet {name!r}")
+        return place
+
+    def has_sheet(self, name: str) -> bool:
+        """Tell whether the sheet `name` was written whole."""
+        return self._place(name, ".jsonl").is_file()
+
+    def remove_sheet(self, name: str) -> None:
+        """Forget the sheet `name`; may be called when there is none."""
+        self._place(name, ".jsonl").unlink(missing_ok=True)
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Write `value` as the fact `name`, replacing an older one in one rename. Raises Unavailable."""
+        place = self._place(name, ".json")
+        temporary = place.with_name(f".{place.name}.{secrets.token_hex(4)}")
+        try:
+            temporary.write_bytes(orjson.dumps(value, default=_plain))
+            temporary.replace(place)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise unavailable(error, f"Cannot write {place}") from error
+
+    def read_json(self, name: str) -> Any:
+        """Return the fact `name`. Raises NotFound when it was never written."""
+        try:
+            return orjson.loads(self._place(name, ".json").read_bytes())
+        except FileNotFoundError as error:
+            raise NotFound(f"The workspace {self.path.name} has no fact {name!r}") from error
+
+    def locate(self, entry: FileEntry) -> Path:
+        """Return where the bytes of `entry` lie (its location is relative to the workspace, or absolute)."""
+        return self.path / entry.location
+
+    def sync_point(self) -> SyncPoint:
+        """Open a sync point on the workspace's file system; do this before writing (see `SyncPoint`)."""
+        return SyncPoint(self.path)
+
+    def sync(self) -> None:
+        """Make everything in the workspace durable. Raises Unavailable."""
+        sync_filesystem(self.path)
+
+    def discard(self) -> None:
+        """Delete the workspace: gone at once for everybody, by a rename, then file by file. Idempotent."""
+        away = self.path.with_name(f"{_DISCARDED}{self.path.name}-{secrets.token_hex(4)}")
+        try:
+            self.path.rename(away)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise unavailable(error, f"Cannot discard {self.path}") from error
+        _delete(away)
+
+
+class Staging:
+    """All workspaces: one folder, on the file system of the primary store (a rename must be enough)."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def workspace(self, job_id: str) -> Workspace:
+        """Return the workspace of `job_id`, made if it is not there. May be called any number of times.
+
+        Raises Unavailable when it cannot be made.
+        """
+        if not _SAFE_NAME.fullmatch(job_id):
+            raise Internal(f"{job_id!r} cannot name a workspace")
+        path = self.root / job_id
+        try:
+            for folder in (path / "incoming", path / "sheets"):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise unavailable(error, f"Cannot make the workspace {path}") from error
+        return Workspace(path)
+
+    def existing(self) -> Iterator[str]:
+        """Yield the job ids that have a workspace, in no order."""
+        if not self.root.is_dir():
+            return
+        with os.scandir(self.root) as found:
+            yield from (each.name for each in found if _SAFE_NAME.fullmatch(each.name) and each.is_dir())
+
+    def free_bytes(self) -> int:
+        """Return how many bytes may still be written here. Raises Unavailable."""
+        return free_bytes(self.root)
+
+    def sweep(self) -> int:
+        """Delete what a killed `Workspace.discard` left behind; returns how many folders that was."""
+        if not self.root.is_dir():
+            return 0
+        left = [each for each in self.root.iterdir() if each.name.startswith(_DISCARDED)]
+        for folder in left:
+            _delete(folder)
+        return len(left)
+
+
+class StagedSubmission:
+    """What was deposited, read from the sheet ``received`` (implements ``packages.submission.Submission``).
+
+    Holds one number for each path, not its row; rows are parsed when asked for. A digest that reception
+    did not compute (its manifest came late in a stream) is computed from the staged bytes, once.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        with workspace.sheet_path("received").open("rb") as stream:
+            self._map = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+        self._at: dict[str, int] = {}
+        offset = 0
+        for line in iter(self._map.readline, b""):
+            self._at[orjson.loads(line)["path"]] = offset
+            offset += len(line)
+        self._last: FileEntry | None = None
+        self._computed: dict[tuple[str, str], str] = {}
+
+    def paths(self) -> Iterable[str]:
+        """Return all paths as received, in the order of reception; may be walked again."""
+        return self._at.keys()
+
+    def __contains__(self, path: object) -> bool:
+        return path in self._at
+
+    def __len__(self) -> int:
+        return len(self._at)
+
+    def entry(self, path: str) -> FileEntry:
+        """Return the row of `path`. Raises KeyError for a path that was not received."""
+        if self._last is None or self._last.path != path:
+            self._map.seek(self._at[path])
+            self._last = decode_entry(self._map.readline())
+        return self._last
+
+    def size(self, path: str) -> int:
+        """Return the size of `path` in bytes. Raises KeyError."""
+        return self.entry(path).size
+
+    def digest(self, path: str, algorithm: str) -> str:
+        """Return the digest of `path` as lower-case hex.
+
+        Raises KeyError for an unknown path, ValueError for an algorithm that hashlib does not know,
+        Unavailable when the staged bytes cannot be read.
+        """
+        entry = self.entry(path)
+        if algorithm == "sha512":
+            return entry.sha512
+        known = entry.digests.get(algorithm) or self._computed.get((path, algorithm))
+        if known is None:
+            known = self._computed[path, algorithm] = self._compute(entry, algorithm)
+        return known
+
+    def _compute(self, entry: FileEntry, algorithm: str) -> str:
+        digest = hashlib.new(algorithm, usedforsecurity=False)
+        try:
+            with self._workspace.locate(entry).open("rb") as stream:
+                while chunk := stream.read(_CHUNK):
+                    digest.update(chunk)
+        except OSError as error:
+            raise unavailable(error, f"Cannot read {entry.path!r} in staging") from error
+        return digest.hexdigest()
+
+    def read(self, path: str, limit: int) -> bytes:
+        """Return the first `limit` bytes of `path`. Raises KeyError, Unavailable."""
+        try:
+            with self._workspace.locate(self.entry(path)).open("rb") as stream:
+                return stream.read(limit)
+        except OSError as error:
+            raise unavailable(error, f"Cannot read {path!r} in staging") from error
+
+    def close(self) -> None:
+        """Let go of the sheet; may be called twice."""
+        self._map.close()
+
+
+def free_bytes(folder: Path) -> int:
+    """Return how many bytes an ordinary user may still write to the file system of `folder`.
+
+    Raises Unavailable.
+    """
+    try:
+        room = os.statvfs(folder)
+    except OSError as error:
+        raise unavailable(error, f"Cannot ask for the free space of {folder}") from error
+    return room.f_bavail * room.f_frsize
+
+
+def _rows(place: Path) -> Iterator[FileEntry]:
+    with place.open("rb", buffering=_CHUNK) as stream:
+        for number, line in enumerate(stream, 1):
+            try:
+                yield decode_entry(line)
+            except ValueError as error:
+                raise Internal(f"Line {number} of {place} is damaged") from error
+
+
+def _delete(folder: Path) -> None:
+    """Delete a folder that two processes may be deleting at once."""
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        if folder.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+    except OSError as error:
+        raise Unavailable(f"Cannot delete {folder}: {error.strerror}", hint="It is swept later.") from error
