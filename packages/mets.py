@@ -1,0 +1,169 @@
+"""METS 1.12.1: the small root document of an AIP and its per-file parts, written as streams.
+
+``metadata/mets.xml`` points (mdRef, mptr) to ``metadata/files/vN-NNNN.xml``; each part describes at most
+`PART_LIMIT` files with their PREMIS objects. A part is written only when files change, so mending a title
+rewrites a few KB. Every document depends on its arguments alone: a repeated step writes the same bytes.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Any, BinaryIO
+
+from packages.crosswalks.dublin_core import elements
+from packages.model import FileEntry, Role
+from packages.premis import XSI, file_object, package_urn
+from packages.xml_text import escape, href
+
+NAMESPACE = "http://www.loc.gov/METS/"
+XLINK = "http://www.w3.org/1999/xlink"
+DC = "http://purl.org/dc/elements/1.1/"
+ROOT_NAME = "metadata/mets.xml"
+PART_LIMIT = 50_000
+AGENT = "Holdfast"
+_BATCH = 500
+
+
+def part_name(version: int, part: int) -> str:
+    """Return where part `part` (from 1) of a version's file descriptions lies in the AIP's bag."""
+    return f"metadata/files/v{version}-{part:04d}.xml"
+
+
+def write_files_mets(
+    stream: BinaryIO, package_id: str, version: int, part: int, entries: Iterable[FileEntry], *, created: str
+) -> None:
+    """Write one part: a PREMIS object, a place and a digest for each of `entries`, grouped by role.
+
+    `entries` bear paths inside the AIP's bag; `created` is an RFC 3339 time. At most `PART_LIMIT` entries:
+    METS wants the file section after all metadata sections, and it is kept in memory until then (about 25 MB
+    for a full part). More raise ValueError. Links are relative to the part's own place in the bag.
+    """
+    urn = package_urn(package_id)
+    groups: dict[Role, list[str]] = {}
+    up = "../" * part_name(version, part).count("/")
+    stream.write(_head(urn, "AIP part", created, f"{package_id} v{version} files {part}").encode())
+    waiting: list[str] = ['<amdSec ID="files">\n']
+    for number, entry in enumerate(entries, 1):
+        if number > PART_LIMIT:
+            raise ValueError(f"a part holds at most {PART_LIMIT} files")
+        waiting.append(
+            f'<techMD ID="t{number}"><mdWrap MDTYPE="PREMIS:OBJECT"><xmlData>{file_object(entry, urn)}'
+            "</xmlData></mdWrap></techMD>\n"
+        )
+        groups.setdefault(entry.role, []).append(_file(entry, number, up))
+        if len(waiting) >= _BATCH:
+            stream.write("".join(waiting).encode())
+            waiting.clear()
+    waiting.append("</amdSec>\n" if groups else '<techMD ID="none"/></amdSec>\n')
+    stream.write("".join(waiting).encode())
+    _write_file_section(stream, groups)
+    stream.write(b"</mets>\n")
+
+
+def _write_file_section(stream: BinaryIO, groups: Mapping[Role, Sequence[str]]) -> None:
+    roles = sorted(groups)
+    if groups:
+        stream.write(b"<fileSec>\n")
+        for role in roles:
+            stream.write(f'<fileGrp ID="{role}" USE="{role}">\n'.encode())
+            stream.writelines(
+                "".join(groups[role][start : start + _BATCH]).encode()
+                for start in range(0, len(groups[role]), _BATCH)
+            )
+            stream.write(b"</fileGrp>\n")
+        stream.write(b"</fileSec>\n")
+    divisions = "".join(f'<div LABEL="{role}"><fptr FILEID="{role}"/></div>\n' for role in roles)
+    stream.write(f'<structMap TYPE="PHYSICAL"><div LABEL="files">\n{divisions}</div></structMap>\n'.encode())
+
+
+def write_root_mets(
+    stream: BinaryIO,
+    package_id: str,
+    version: int,
+    *,
+    created: str,
+    record: Mapping[str, Any],
+    identifiers: Sequence[str] = (),
+    documents: Iterable[FileEntry],
+    directories: Iterable[str] = (),
+) -> None:
+    """Write ``metadata/mets.xml``: what the package is (Dublin Core), and where all descriptions lie.
+
+    `documents` are the metadata files that this version's bag holds (record, parts, events, receipt,
+    submission), with size and digest; each is referenced by its kind: ``metadata/files/…`` by mptr, events as
+    PREMIS, the record as descriptive metadata, anything else as source metadata. `directories` are the
+    empty directories of the submission, kept as divisions whose CONTENTIDS lose nothing.
+    """
+    urn = package_urn(package_id)
+    by_path = sorted(documents, key=lambda entry: entry.path)
+    parts = [each for each in by_path if each.path.startswith("metadata/files/")]
+    records = [each for each in by_path if each.path == "metadata/record.json"]
+    events = [each for each in by_path if each.path.startswith("metadata/premis/")]
+    named = {ROOT_NAME, *(each.path for each in (*parts, *records, *events))}
+    others = [each for each in by_path if each.path not in named]
+    title = str(record.get("title", ""))
+    stream.write(_head(urn, "AIP", created, title).encode())
+    stream.write(_dublin_core(record, [urn, *identifiers]).encode())
+    stream.writelines(
+        f'<dmdSec ID="record{number}">{_reference(each, "OTHER", "Holdfast record")}</dmdSec>\n'.encode()
+        for number, each in enumerate(records, 1)
+    )
+    stream.write(b'<amdSec ID="administration">\n')
+    stream.writelines(
+        f'<sourceMD ID="source{number}">{_reference(each, "OTHER", "submission")}</sourceMD>\n'.encode()
+        for number, each in enumerate(others, 1)
+    )
+    stream.writelines(
+        f'<digiprovMD ID="events{number}">{_reference(each, "PREMIS:EVENT")}</digiprovMD>\n'.encode()
+        for number, each in enumerate(events, 1)
+    )
+    label = escape(title)
+    stream.write(f'</amdSec>\n<structMap TYPE="LOGICAL"><div LABEL="{label}" DMDID="dc">\n'.encode())
+    stream.writelines(
+        f'<div LABEL="files"><mptr LOCTYPE="URL" xlink:href="{_relative(each.path)}"/></div>\n'.encode()
+        for each in parts
+    )
+    for directory in directories:
+        address = href(f"data/original/{directory.strip('/')}/")
+        stream.write(f'<div TYPE="empty directory" CONTENTIDS="{urn}#{address}"/>\n'.encode())
+    stream.write(b"</div></structMap>\n</mets>\n")
+
+
+def _head(urn: str, kind: str, created: str, label: str) -> str:
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f'<mets xmlns="{NAMESPACE}" xmlns:xlink="{XLINK}" xmlns:xsi="{XSI}" OBJID="{escape(urn)}" TYPE="{kind}"'
+        f' LABEL="{escape(label)}">\n<metsHdr CREATEDATE="{escape(created)}"><agent ROLE="CREATOR"'
+        f' TYPE="OTHER" OTHERTYPE="SOFTWARE"><name>{AGENT}</name></agent></metsHdr>\n'
+    )
+
+
+def _file(entry: FileEntry, number: int, up: str) -> str:
+    mime = f' MIMETYPE="{escape(entry.mime)}"' if entry.mime else ""
+    return (
+        f'<file ID="f{number}" ADMID="t{number}"{mime} SIZE="{entry.size}" CHECKSUM="{entry.sha512}"'
+        f' CHECKSUMTYPE="SHA-512"><FLocat LOCTYPE="URL" xlink:href="{up}{href(entry.path)}"/></file>\n'
+    )
+
+
+def _relative(path: str) -> str:
+    """Return the link from the root document (in ``metadata/``) to `path` in the same bag."""
+    home = PurePosixPath(ROOT_NAME).parent.as_posix() + "/"
+    return href(path.removeprefix(home)) if path.startswith(home) else "../" + href(path)
+
+
+def _reference(entry: FileEntry, kind: str, other: str = "") -> str:
+    more = f' OTHERMDTYPE="{other}"' if other else ""
+    mime = f' MIMETYPE="{escape(entry.mime)}"' if entry.mime else ""
+    return (
+        f'<mdRef LOCTYPE="URL" xlink:href="{_relative(entry.path)}" MDTYPE="{kind}"{more}{mime}'
+        f' SIZE="{entry.size}" CHECKSUM="{entry.sha512}" CHECKSUMTYPE="SHA-512"/>'
+    )
+
+
+def _dublin_core(record: Mapping[str, Any], identifiers: Sequence[str]) -> str:
+    listed = "".join(
+        f"<dc:{name}>{escape(value)}</dc:{name}>" for name, value in elements(record, identifiers)
+    )
+    return (
+        f'<dmdSec ID="dc"><mdWrap MDTYPE="DC"><xmlData xmlns:dc="{DC}">{listed}</xmlData></mdWrap></dmdSec>\n'
+    )

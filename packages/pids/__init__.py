@@ -1,0 +1,1 @@
+"""Persistent identifiers as text: how they are made, written, compared and checked."""

@@ -1,0 +1,207 @@
+"""PREMIS 3: objects of files, events and agents, written as streams; `premis_reading` reads them back.
+
+Names follow the PREMIS Data Dictionary 3.0; terms follow the preservation vocabularies of the Library of
+Congress (``schemas/event_types.json``). A file of a package is identified by the package's URN with the
+percent-encoded path inside the bag as its f-component (RFC 8141, 2.3.3): ``urn:uuid:…#data/original/a%20b``.
+That identifier loses nothing; `originalName` shows U+FFFD for characters which XML cannot hold.
+"""
+
+from collections.abc import Iterable
+from typing import BinaryIO
+
+import schemas
+from packages.model import Agent, Event, FileEntry, Role
+from packages.xml_text import escape, href, json_text
+
+NAMESPACE = "http://www.loc.gov/premis/v3"
+XSI = "http://www.w3.org/2001/XMLSchema-instance"
+EXTENSION = "https://holdfast.example/ns/premis-extension"
+VOCABULARY = "http://id.loc.gov/vocabulary/preservation/"
+DEPOSITOR = "depositor"
+ORIGINALS = "data/original/"
+UNKNOWN_FORMAT = "unknown"
+
+ALGORITHMS = {
+    "md5": "MD5",
+    "sha1": "SHA-1",
+    "sha224": "SHA-224",
+    "sha256": "SHA-256",
+    "sha384": "SHA-384",
+    "sha512": "SHA-512",
+    "crc32": "CRC32",
+}
+OUTCOMES = {"success": ("success", "suc"), "warning": ("warning", "war"), "failure": ("fail", "fai")}
+_AGENT_ROLES = {"software": ("executing program", "exe"), "person": ("implementer", "imp")}
+_DERIVATION = (
+    f'<relationship><relationshipType valueURI="{VOCABULARY}relationshipType/der">derivation</relationshipType>'
+    f'<relationshipSubType valueURI="{VOCABULARY}relationshipSubType/hss">has source</relationshipSubType>'
+    "<relatedObjectIdentifier><relatedObjectIdentifierType>URI</relatedObjectIdentifierType>"
+    "<relatedObjectIdentifierValue>{source}</relatedObjectIdentifierValue></relatedObjectIdentifier></relationship>"
+)
+
+
+def package_urn(package_id: str) -> str:
+    """Return the OCFL and PREMIS identifier of a package: ``urn:uuid:…``."""
+    return f"urn:uuid:{package_id}"
+
+
+def events_name(version: int) -> str:
+    """Return where the events of a version lie in the AIP's bag."""
+    return f"metadata/premis/events-v{version}.xml"
+
+
+def file_object(entry: FileEntry, urn: str) -> str:
+    """Return the PREMIS object (category *file*) of `entry` as XML; the prefix ``xsi`` must be bound around it.
+
+    Carries the identifier, every digest (those of the depositor with their originator), size, format with
+    its PRONOM key, the time of last change, characterisation as an extension, the name as deposited, and
+    the source that a derivative was made from (Data Dictionary 1.1 to 1.13).
+    """
+    path = href(entry.path)
+    name = entry.path.removeprefix(ORIGINALS) if entry.role is Role.ORIGINAL else None
+    return "".join(
+        (
+            f'<object xmlns="{NAMESPACE}" xsi:type="file"><objectIdentifier><objectIdentifierType>URI'
+            f"</objectIdentifierType><objectIdentifierValue>{urn}#{path}</objectIdentifierValue></objectIdentifier>"
+            "<objectCharacteristics>",
+            _fixity("SHA-512", entry.sha512),
+            _fixity("CRC32", f"{entry.crc32:08x}"),
+            *(
+                _fixity(ALGORITHMS.get(algorithm, algorithm), digest, DEPOSITOR)
+                for algorithm, digest in sorted(entry.digests.items())
+            ),
+            f"<size>{entry.size}</size>",
+            _format(entry),
+            "<creatingApplication><dateCreatedByApplication>"
+            f"{escape(entry.modified)}</dateCreatedByApplication></creatingApplication>"
+            if entry.modified
+            else "",
+            _properties(entry) if entry.properties else "",
+            "</objectCharacteristics>",
+            f"<originalName>{escape(name)}</originalName>" if name is not None else "",
+            _DERIVATION.format(source=f"{urn}#{href(entry.derived_from)}") if entry.derived_from else "",
+            "</object>",
+        )
+    )
+
+
+def write_events(stream: BinaryIO, package_id: str, events: Iterable[Event]) -> None:
+    """Write ``metadata/premis/events-vN.xml``: the package, its events in the order given, their agents.
+
+    The same events give the same bytes. Valid against PREMIS 3.0; memory grows with the agents only.
+    """
+    urn = package_urn(package_id)
+    agents: dict[Agent, None] = {}
+    stream.write(
+        (
+            '<?xml version="1.0" encoding="UTF-8"?>\n'
+            f'<premis xmlns="{NAMESPACE}" xmlns:xsi="{XSI}" version="3.0">\n'
+            '<object xsi:type="intellectualEntity"><objectIdentifier><objectIdentifierType>URI'
+            f"</objectIdentifierType><objectIdentifierValue>{escape(urn)}</objectIdentifierValue>"
+            "</objectIdentifier></object>\n"
+        ).encode()
+    )
+    for event in events:
+        agents.update(dict.fromkeys(event.agents))
+        stream.write(_event(event, urn).encode())
+    stream.writelines(_agent(agent).encode() for agent in agents)
+    stream.write(b"</premis>\n")
+
+
+def _fixity(algorithm: str, digest: str, originator: str = "") -> str:
+    by = f"<messageDigestOriginator>{originator}</messageDigestOriginator>" if originator else ""
+    return (
+        f"<fixity><messageDigestAlgorithm>{escape(algorithm)}</messageDigestAlgorithm>"
+        f"<messageDigest>{digest}</messageDigest>{by}</fixity>"
+    )
+
+
+def _format(entry: FileEntry) -> str:
+    name = escape(entry.format_name or UNKNOWN_FORMAT)
+    version = f"<formatVersion>{escape(entry.format_version)}</formatVersion>" if entry.format_version else ""
+    registry = (
+        "<formatRegistry><formatRegistryName>PRONOM</formatRegistryName>"
+        f"<formatRegistryKey>{escape(entry.puid)}</formatRegistryKey>"
+        "<formatRegistryRole>specification</formatRegistryRole></formatRegistry>"
+        if entry.puid
+        else ""
+    )
+    basis = f"<formatNote>basis: {escape(entry.basis)}</formatNote>" if entry.basis else ""
+    warning = f"<formatNote>warning: {escape(entry.warning)}</formatNote>" if entry.warning else ""
+    return (
+        f"<format><formatDesignation><formatName>{name}</formatName>{version}</formatDesignation>"
+        f"{registry}{basis}{warning}</format>"
+    )
+
+
+def _properties(entry: FileEntry) -> str:
+    listed = "".join(
+        f'<property name="{escape(name)}">{json_text(value)}</property>'
+        for name, value in sorted(entry.properties.items())
+    )
+    return (
+        f'<objectCharacteristicsExtension><properties xmlns="{EXTENSION}">{listed}</properties>'
+        "</objectCharacteristicsExtension>"
+    )
+
+
+def _event(event: Event, urn: str) -> str:
+    term = schemas.load("event_types.json")["terms"].get(event.type, {})
+    uri = f' valueURI="{term["uri"]}"' if term.get("uri") else ""
+    outcome, code = OUTCOMES[event.outcome]
+    note = (
+        "<eventOutcomeDetail><eventOutcomeDetailNote>"
+        f"{escape(event.note)}</eventOutcomeDetailNote></eventOutcomeDetail>"
+        if event.note
+        else ""
+    )
+    step = (
+        f'<eventDetailExtension><step xmlns="{EXTENSION}">{escape(event.step)}</step></eventDetailExtension>'
+        if event.step
+        else ""
+    )
+    objects = [urn, *(f"{urn}#{href(path)}" for path in event.paths)]
+    return "".join(
+        (
+            "<event><eventIdentifier><eventIdentifierType>UUID</eventIdentifierType>"
+            f"<eventIdentifierValue>{escape(event.id)}</eventIdentifierValue></eventIdentifier>"
+            f"<eventType{uri}>{escape(event.type)}</eventType><eventDateTime>{escape(event.at)}</eventDateTime>"
+            f"<eventDetailInformation><eventDetail>{escape(event.detail)}</eventDetail>{step}"
+            "</eventDetailInformation>"
+            f'<eventOutcomeInformation><eventOutcome valueURI="{VOCABULARY}eventOutcome/{code}">{outcome}'
+            f"</eventOutcome>{note}</eventOutcomeInformation>",
+            *(_linked_agent(agent) for agent in event.agents),
+            *(
+                "<linkingObjectIdentifier><linkingObjectIdentifierType>URI</linkingObjectIdentifierType>"
+                f"<linkingObjectIdentifierValue>{escape(each)}</linkingObjectIdentifierValue>"
+                "</linkingObjectIdentifier>"
+                for each in objects
+            ),
+            "</event>\n",
+        )
+    )
+
+
+def agent_identifier(agent: Agent) -> str:
+    """Return what identifies `agent` inside one document: kind, name and version, percent-encoded."""
+    return "/".join(href(part).replace("/", "%2F") for part in (agent.kind, agent.name, agent.version or ""))
+
+
+def _linked_agent(agent: Agent) -> str:
+    role, code = _AGENT_ROLES.get(agent.kind, _AGENT_ROLES["person"])
+    return (
+        "<linkingAgentIdentifier><linkingAgentIdentifierType>local</linkingAgentIdentifierType>"
+        f"<linkingAgentIdentifierValue>{agent_identifier(agent)}</linkingAgentIdentifierValue>"
+        f'<linkingAgentRole valueURI="{VOCABULARY}eventRelatedAgentRole/{code}">{role}</linkingAgentRole>'
+        "</linkingAgentIdentifier>"
+    )
+
+
+def _agent(agent: Agent) -> str:
+    version = f"<agentVersion>{escape(agent.version)}</agentVersion>" if agent.version else ""
+    return (
+        "<agent><agentIdentifier><agentIdentifierType>local</agentIdentifierType>"
+        f"<agentIdentifierValue>{agent_identifier(agent)}</agentIdentifierValue></agentIdentifier>"
+        f"<agentName>{escape(agent.name)}</agentName><agentType>{escape(agent.kind)}</agentType>{version}"
+        "</agent>\n"
+    )
