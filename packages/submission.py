@@ -122,7 +122,7 @@ class FolderSubmission:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a submission is: `kind` is ``bag`` or ``plain``; `root`, where it begins: ``""`` or ``folder/``."""
+    """What a submission is: `kind` is ``bag`` or ``plain``; `root`, its start: ``""`` or ``folder/``."""
 
     kind: str
     root: str
