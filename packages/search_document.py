@@ -161,7 +161,7 @@ def search_document(
         "id": package.id,
         "revision": revision_of(package),
         "owner": package.owner,
-        "state": package.state,
+        "state": str(package.state),
         "metadata": facts["metadata"] or "",
         "metadata_until": facts["metadata_until"],
         "files": facts["files"] or "",
