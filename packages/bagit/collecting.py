@@ -9,9 +9,13 @@ PER_CODE = 1000
 
 
 class Findings:
-    """Collects findings in the order in which they are made; keeps to `PER_CODE` of each code."""
+    """Collects findings in the order in which they are made; keeps to `PER_CODE` of each code.
 
-    def __init__(self) -> None:
+    `prefix` is put before every path: where the bag begins in the submission.
+    """
+
+    def __init__(self, prefix: str = "") -> None:
+        self._prefix = prefix
         self._list: list[Finding] = []
         self._counts: Counter[str] = Counter()
 
@@ -19,7 +23,8 @@ class Findings:
         """Make the finding `code` (see `packages.findings.finding`) and keep or count it."""
         self._counts[code] += 1
         if self._counts[code] <= PER_CODE:
-            self._list.append(finding(code, path, **blanks))
+            whole = None if path is None else self._prefix + path
+            self._list.append(finding(code, whole, **blanks))
 
     def count(self, code: str) -> int:
         """Return how often `code` was found."""

@@ -1,0 +1,145 @@
+"""Checking a bag against a BagIt profile (BagIt-Profiles specification 1.3 and 1.4).
+
+A profile is data; ours is ``schemas/bagit-profile.json``. Nothing is fetched: the caller brings the profile.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+from packages.bagit.collecting import Findings
+from packages.bagit.manifest import manifest_name
+from packages.bagit.report import BagReport
+from packages.errors import Invalid
+from packages.findings import Finding
+from packages.submission import Submission
+
+_OWN = frozenset({"bagit.txt", "bag-info.txt", "package-info.txt", "fetch.txt"})
+
+
+def check_profile(
+    profile: Mapping[str, Any],
+    report: BagReport,
+    submission: Submission,
+    root: str = "",
+    *,
+    serialization: str | None = None,
+) -> tuple[Finding, ...]:
+    """Return what in the bag at `root` breaks `profile`, each finding naming the field of the profile.
+
+    `report` is what `validate_bag` returned for the same bag; `serialization` is the MIME type of the
+    archive that the bag came in, None for a folder. Raises Invalid when `profile` is no BagIt profile.
+    """
+    if not isinstance(profile, Mapping) or not isinstance(profile.get("BagIt-Profile-Info"), Mapping):
+        raise Invalid("The BagIt profile has no BagIt-Profile-Info, so it is none.")
+    findings = Findings(root)
+    files = [path[len(root) :] for path in submission.paths() if path.startswith(root)]
+    tags = {each for each in files if not each.startswith("data/")}
+    _info(profile, report, findings)
+    _version(profile, report, findings)
+    _manifests(profile, tags, findings)
+    _files(profile, tags, "Tag-Files", findings)
+    payload = [each for each in files if each.startswith("data/")]
+    if "Payload-Files-Required" in profile or "Payload-Files-Allowed" in profile:
+        _files(profile, set(payload), "Payload-Files", findings)
+    _payload_and_fetch(profile, report, tags, findings)
+    _serialization(profile, serialization, findings)
+    return findings.all()
+
+
+def _texts(profile: Mapping[str, Any], field: str) -> list[str]:
+    """Return a list of strings of the profile, empty where it has none."""
+    value = profile.get(field, [])
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise Invalid(f"The BagIt profile's {field} is not a list.")
+    return [str(each) for each in value]
+
+
+def _info(profile: Mapping[str, Any], report: BagReport, findings: Findings) -> None:
+    """Check the tags of bag-info.txt: required, repeatable, values. Labels are compared without case."""
+    given: dict[str, list[str]] = {}
+    for label, value in report.info:
+        given.setdefault(label.lower(), []).append(value)
+    for label, rule in profile.get("Bag-Info", {}).items():
+        values = given.get(label.lower(), [])
+        if rule.get("required", False) and not any(values):
+            findings.add("profile.tag-missing", "bag-info.txt", field=label)
+        if not rule.get("repeatable", True) and len(values) > 1:
+            findings.add("profile.tag-repeated", "bag-info.txt", field=label)
+        allowed = rule.get("values", [])
+        for value in values:
+            if allowed and value not in allowed:
+                findings.add(
+                    "profile.tag-value", "bag-info.txt", field=label, value=value, allowed=", ".join(allowed)
+                )
+
+
+def _version(profile: Mapping[str, Any], report: BagReport, findings: Findings) -> None:
+    """Check the BagIt version."""
+    accepted = _texts(profile, "Accept-BagIt-Version")
+    if accepted and report.version not in accepted:
+        findings.add(
+            "profile.version", "bagit.txt", version=report.version or "none", allowed=", ".join(accepted)
+        )
+
+
+def _manifests(profile: Mapping[str, Any], tags: Iterable[str], findings: Findings) -> None:
+    """Check which payload and tag manifests there are."""
+    named = [each for each in map(manifest_name, tags) if each is not None]
+    for is_tag, prefix in ((False, "Manifests"), (True, "Tag-Manifests")):
+        there = {str(each.algorithm or each.name): each.name for each in named if each.is_tag is is_tag}
+        for algorithm in _texts(profile, f"{prefix}-Required"):
+            if algorithm not in there:
+                findings.add(
+                    "profile.manifest-missing", None, field=f"{prefix}-Required", algorithm=algorithm
+                )
+        if f"{prefix}-Allowed" in profile:
+            allowed = _texts(profile, f"{prefix}-Allowed")
+            for algorithm, name in sorted(there.items()):
+                if algorithm not in allowed:
+                    findings.add(
+                        "profile.manifest-not-allowed", name, field=f"{prefix}-Allowed", algorithm=algorithm
+                    )
+
+
+def _files(profile: Mapping[str, Any], there: set[str], prefix: str, findings: Findings) -> None:
+    """Check required and allowed files; allowed ones are patterns, and BagIt's own files need no leave."""
+    for path in _texts(profile, f"{prefix}-Required"):
+        if path not in there:
+            findings.add("profile.file-missing", path, field=f"{prefix}-Required")
+    if f"{prefix}-Allowed" in profile:
+        patterns = _texts(profile, f"{prefix}-Allowed")
+        for path in sorted(_others(there)):
+            if not any(fnmatchcase(path, pattern) for pattern in patterns):
+                findings.add("profile.file-not-allowed", path, field=f"{prefix}-Allowed")
+
+
+def _others(there: Iterable[str]) -> Iterator[str]:
+    """Yield the files that BagIt itself does not define."""
+    for path in there:
+        if path not in _OWN and manifest_name(path) is None:
+            yield path
+
+
+def _payload_and_fetch(
+    profile: Mapping[str, Any], report: BagReport, tags: Iterable[str], findings: Findings
+) -> None:
+    """Check fetch.txt and whether there may be a payload."""
+    has_fetch = "fetch.txt" in tags
+    if has_fetch and not profile.get("Allow-Fetch.txt", True):
+        findings.add("profile.fetch", "fetch.txt", field="Allow-Fetch.txt")
+    if not has_fetch and profile.get("Fetch.txt-Required", False):
+        findings.add("profile.file-missing", "fetch.txt", field="Fetch.txt-Required")
+    if profile.get("Data-Empty", False) and (report.payload_files > 1 or report.payload_bytes):
+        findings.add("profile.payload-not-empty", "data", field="Data-Empty")
+
+
+def _serialization(profile: Mapping[str, Any], mime: str | None, findings: Findings) -> None:
+    """Check whether the bag came in an archive, and in which."""
+    wish = profile.get("Serialization", "optional")
+    accepted = _texts(profile, "Accept-Serialization")
+    wrong = (mime is None and wish == "required") or (mime is not None and wish == "forbidden")
+    if wrong or (mime is not None and accepted and mime not in accepted):
+        findings.add(
+            "profile.serialization", None, field="Serialization", wish=wish, found=mime or "a folder"
+        )
