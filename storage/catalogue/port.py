@@ -157,7 +157,7 @@ class ReadSession(Protocol):
         ...
 
     def copies_due(self, store: str, before: str, limit: int = 100) -> list[CopyRecord]:
-        """Return the store's copies not read back since `before`, never-read ones first, *pending* left out."""
+        """Return the store's copies not read back since `before`, never-read first, no *pending* ones."""
         ...
 
     def pid(self, pid: str) -> PidRecord | None:
@@ -286,7 +286,7 @@ class WriteSession(ReadSession, Protocol):
         """
         ...
 
-    def load_files(self, package_id: str, version: int, rows: Iterable[FileEntry]) -> int:
+    def load_files(self, package_id: str, version: int, entries: Iterable[FileEntry]) -> int:
         """Load the complete list of a version that is not yet visible, and return how many files it has.
 
         What an earlier attempt left is cleared first, so it may be called again. Raises Conflict for a
@@ -300,7 +300,7 @@ class WriteSession(ReadSession, Protocol):
     ) -> int:
         """Like `load_files`, for a version that is the one before it but for `changed` and `removed` paths.
 
-        Costs as much as what changed. `changed` rows are added or replace the file at their path. Returns how
+        Costs as much as what changed. `changed` files are added or replace the one at their path. Returns how
         many files the version has.
         """
         ...

@@ -1,0 +1,171 @@
+"""The catalogue on SQLite or PostgreSQL: connections, transactions, and what their errors mean."""
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, exc, make_url, text
+
+from packages.errors import Internal, Refused, Unavailable
+from storage.catalogue import migrations
+from storage.catalogue.errors import translate
+from storage.catalogue.port import ReadSession, WriteSession
+from storage.catalogue.reading import Reading
+from storage.catalogue.working import Writing
+
+WAIT_SECONDS = 30
+"""How long a writer waits for another."""
+
+_PRAGMAS = (
+    f"PRAGMA busy_timeout = {WAIT_SECONDS * 1000}",
+    "PRAGMA journal_mode = WAL",  # readers and the writer do not wait for one another
+    "PRAGMA synchronous = FULL",  # a commit is on the disk when it returns
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA cache_size = -32768",  # 32 MiB: the path index of a large package stays in memory while it loads
+    "PRAGMA journal_size_limit = 67108864",  # the log of a bulk load does not stay on the disk
+)
+
+
+class Database:
+    """A catalogue by SQLAlchemy; see `port.Catalogue`."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            self._url = make_url(url)
+        except exc.ArgumentError:
+            raise Refused(
+                "the database URL cannot be read.", hint="Write it like sqlite:////home/me/catalogue.db"
+            ) from None
+        self._backend = self._url.get_backend_name()
+        self._turn = threading.Lock()
+        self._writer: int | None = None
+        self._engine = self._make_engine()
+        if self._backend == "sqlite":
+            self._reading: Engine = self._engine
+            self._writing: Engine = self._engine.execution_options(begin="BEGIN IMMEDIATE")
+        else:
+            self._reading = self._engine.execution_options(isolation_level="REPEATABLE READ")
+            self._writing = self._engine
+
+    def _make_engine(self) -> Engine:
+        if self._backend == "sqlite":
+            if self._url.database in {None, "", ":memory:"}:
+                raise Refused(
+                    "a catalogue in memory would be lost with the process.", hint="Name a file in the URL."
+                )
+            # Each thread that has a session open holds one connection; there is no server to spare.
+            engine = create_engine(self._url, pool_size=8, max_overflow=-1, query_cache_size=1000)
+            event.listen(engine, "connect", _prepare_sqlite)
+            event.listen(engine, "begin", _begin_sqlite)
+            return engine
+        if self._backend == "postgresql":
+            settings = f"-c lock_timeout={WAIT_SECONDS * 1000}"
+            return create_engine(
+                self._url,
+                pool_size=4,
+                max_overflow=28,
+                pool_timeout=WAIT_SECONDS,
+                pool_pre_ping=True,
+                query_cache_size=1000,
+                connect_args={"connect_timeout": 10, "options": settings},
+            )
+        raise Refused(
+            f"a catalogue cannot be kept in {self._backend}.",
+            hint="Use sqlite:///… or postgresql+psycopg://…",
+        )
+
+    @property
+    def url(self) -> str:
+        """Where it is, without secrets."""
+        return self._url.render_as_string(hide_password=True)
+
+    def migrate(self) -> None:
+        """Bring the database to this release's tables."""
+        if self._backend == "sqlite" and self._url.database:
+            try:
+                Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise Unavailable(f"the catalogue's folder cannot be made: {error}") from error
+        with self._translated():
+            with self._reading.begin() as connection:
+                if migrations.revision(connection) == migrations.HEAD:
+                    return
+            with self._turn, self._writing.begin() as connection:
+                migrations.upgrade(connection)
+
+    @contextmanager
+    def read(self) -> Iterator[ReadSession]:
+        """Open a read session."""
+        with self._translated(), self._reading.connect() as connection:
+            yield Reading(connection)
+
+    @contextmanager
+    def write(self) -> Iterator[WriteSession]:
+        """Open a write session: commit at a clean end, undo at an exception."""
+        with self._translated(), self._in_turn(), self._writing.begin() as connection:
+            yield Writing(connection)
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        """Let the threads of this process write one after another.
+
+        SQLite's own waiting sleeps between tries, up to 0.1 s, and lets the unlucky starve.
+        """
+        if self._backend != "sqlite":
+            yield
+            return
+        if self._writer == threading.get_ident():
+            raise Internal("a write session was opened inside another one of the same thread.")
+        if not self._turn.acquire(timeout=WAIT_SECONDS):
+            raise Unavailable(f"the catalogue {self.url} is busy.", hint="Try again.")
+        self._writer = threading.get_ident()
+        try:
+            yield
+        finally:
+            self._writer = None
+            self._turn.release()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except exc.SQLAlchemyError as error:
+            raise translate(error, self.url) from error
+
+    def statistics(self) -> Mapping[str, Any]:
+        """Return the backend's name, version, and size in bytes."""
+        with self._translated(), self._reading.connect() as connection:
+            return {
+                "backend": self._backend,
+                "version": ".".join(str(each) for each in connection.dialect.server_version_info or ()),
+                "revision": migrations.revision(connection),
+                "bytes": _size(connection),
+            }
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self._engine.dispose()
+
+
+def _size(connection: Connection) -> int:
+    if connection.dialect.name == "postgresql":
+        query = "SELECT pg_database_size(current_database())"
+    else:
+        query = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+    return int(connection.execute(text(query)).scalar_one())
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    # The driver must not begin transactions by itself: we say which kind (see _begin_sqlite).
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(pragma)
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A writer takes its lock at once: one that reads first and then wants to write could only fail.
+    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))

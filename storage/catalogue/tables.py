@@ -1,0 +1,276 @@
+"""The catalogue's tables, as they are at the newest migration (a test compares the two).
+
+Text is compared byte by byte on every backend (PostgreSQL: ``COLLATE "C"``), so that keys page alike. Times
+are RFC 3339 text. JSON is text: it is read whole or not at all. Nothing limits a length, for depositors
+choose names and titles; what is indexed is short or a digest, because PostgreSQL refuses index rows over
+2,704 bytes.
+"""
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.dialects import postgresql
+
+from storage.catalogue.migrations import NAMES
+
+EXACT = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+# SQLite counts up only in a column that is exactly INTEGER PRIMARY KEY.
+NUMBER = BigInteger().with_variant(Integer(), "sqlite")
+OPEN_JOBS = text("state IN ('queued', 'running', 'waiting', 'failed')")
+ENDED_FILES = text("until IS NOT NULL")
+
+metadata = MetaData(naming_convention=NAMES)
+
+
+def _text(name: str, *, required: bool = True) -> Column[Any]:
+    return Column(name, EXACT, nullable=not required)
+
+
+def _key(name: str) -> Column[str]:
+    return Column(name, EXACT, primary_key=True)
+
+
+def _package(*, primary_key: bool = False) -> Column[str]:
+    refers = ForeignKey("packages.id", ondelete="CASCADE")
+    return Column("package_id", EXACT, refers, primary_key=primary_key, nullable=False)
+
+
+def _job() -> Column[str]:
+    return Column("job_id", EXACT, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+
+
+def _number(name: str = "number") -> Column[int]:
+    return Column(name, NUMBER, Identity(), primary_key=True)
+
+
+archive = Table("archive", metadata, _key("name"), _text("value"))
+
+people = Table(
+    "people",
+    metadata,
+    _key("id"),
+    _text("name"),
+    _text("roles"),
+    Column("os_user", EXACT, unique=True),
+    _text("created"),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    _key("id"),
+    Column("person_id", EXACT, ForeignKey("people.id"), nullable=False),
+    _text("name"),
+    _text("role"),
+    Column("hash", EXACT, nullable=False, unique=True),
+    _text("created"),
+    _text("expires", required=False),
+    _text("revoked", required=False),
+)
+
+packages = Table(
+    "packages",
+    metadata,
+    _key("id"),
+    _text("owner"),
+    _text("title"),
+    _text("state"),
+    _text("access_metadata"),
+    _text("access_files"),
+    _text("metadata_until", required=False),
+    _text("files_until", required=False),
+    _text("fingerprint", required=False),
+    Column("version", Integer),
+    Column("pid", EXACT, unique=True),
+    Column("oai_id", EXACT, unique=True),
+    _text("oai_datestamp", required=False),
+    Column("files", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    _text("predecessor", required=False),
+    _text("source_name"),
+    _text("record"),
+    # The newest job; without a foreign key, for each row would wait for the other.
+    _text("job_id", required=False),
+    _text("created"),
+    _text("updated"),
+    Index("packages_by_time", "created", "id"),
+    Index("packages_by_state", "state", "created", "id"),
+    Index("packages_by_content", "owner", "fingerprint"),
+    Index("packages_by_datestamp", "oai_datestamp", "id"),
+)
+
+versions = Table(
+    "versions",
+    metadata,
+    _package(primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    _text("created"),
+    _text("message"),
+    _text("user"),
+    _text("inventory_digest"),
+    Column("files", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+)
+
+# A file row stands in all versions from `since` until before `until`: a new version costs what it changes.
+# `package` is the package's UUID in 16 bytes, `path_digest` the path's BLAKE2b in 16: rows stay small.
+# No foreign key: it would cost a look-up for each row of a bulk load.
+files = Table(
+    "files",
+    metadata,
+    _number(),
+    Column("package", LargeBinary(16), nullable=False),
+    Column("since", Integer, nullable=False),
+    Column("until", Integer),
+    Column("path_digest", LargeBinary(16), nullable=False),
+    _text("path"),
+    _text("location"),
+    Column("size", BigInteger, nullable=False),
+    Column("sha512", LargeBinary(64), nullable=False),
+    Column("crc32", BigInteger, nullable=False),
+    _text("role"),
+    _text("modified", required=False),
+    _text("digests", required=False),
+    _text("puid", required=False),
+    _text("format_name", required=False),
+    _text("format_version", required=False),
+    _text("mime", required=False),
+    _text("basis", required=False),
+    _text("warning", required=False),
+    _text("properties", required=False),
+    _text("derived_from", required=False),
+    # A member of a packed content file (many tiny files in one stored object): where it begins in `location`.
+    Column("packed_offset", BigInteger),
+    Column("packed_length", BigInteger),
+    Index("files_by_path", "package", "path_digest", "since", unique=True),
+    Index("files_in_order", "package", "since", "number"),
+    Index("files_ended", "package", "until", sqlite_where=ENDED_FILES, postgresql_where=ENDED_FILES),
+)
+
+# Jobs outlive a rebuild of the packages, so they do not refer to them by a foreign key.
+jobs = Table(
+    "jobs",
+    metadata,
+    _key("id"),
+    _text("package_id"),
+    _text("kind"),
+    Column("target_version", Integer, nullable=False),
+    _text("state"),
+    _text("step", required=False),
+    Column("attempts", Integer, nullable=False),
+    _text("not_before", required=False),
+    _text("lease_owner", required=False),
+    _text("lease_until", required=False),
+    Column("fence", BigInteger, nullable=False),
+    _text("source"),
+    _text("options"),
+    _text("reason"),
+    _text("created"),
+    _text("updated"),
+    Index("jobs_by_package", "package_id", "created", "id"),
+    Index("jobs_by_state", "state", "created", "id"),
+    Index("jobs_open_once", "package_id", unique=True, sqlite_where=OPEN_JOBS, postgresql_where=OPEN_JOBS),
+)
+
+steps = Table(
+    "steps",
+    metadata,
+    _job(),
+    _key("name"),
+    Column("position", SmallInteger, nullable=False),
+    _text("outcome", required=False),
+    _text("result"),
+    _text("started"),
+    _text("ended", required=False),
+    _text("message"),
+    Column("attempts", Integer, nullable=False),
+)
+
+findings = Table(
+    "findings",
+    metadata,
+    _number(),
+    Column("job_id", EXACT, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    _text("step"),
+    _text("code"),
+    _text("severity"),
+    _text("path", required=False),
+    _text("message"),
+    _text("hint"),
+    Index("findings_by_job", "job_id", "step"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    _number(),
+    Column("id", EXACT, nullable=False, unique=True),
+    _package(),
+    _text("type"),
+    _text("at"),
+    _text("outcome"),
+    _text("detail"),
+    _text("agents"),
+    _text("step"),
+    _text("note"),
+    _text("paths", required=False),
+    Index("events_by_package", "package_id", "number"),
+)
+
+copies = Table(
+    "copies",
+    metadata,
+    _package(primary_key=True),
+    _key("store"),
+    Column("version", Integer, nullable=False),
+    _text("state"),
+    _text("verified", required=False),
+    _text("message"),
+    Index("copies_by_verified", "store", "verified"),
+)
+
+pids = Table(
+    "pids",
+    metadata,
+    _key("pid"),
+    _package(),
+    _text("state"),
+    _text("target", required=False),
+    Index("pids_by_package", "package_id"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    _number(),
+    _text("topic"),
+    _text("package_id"),
+    _text("created"),
+    _text("not_before", required=False),
+    Column("attempts", Integer, nullable=False),
+    _text("message"),
+    Index("outbox_by_topic", "topic", "number"),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    _key("owner"),
+    _key("key"),
+    _text("body"),
+    _text("package_id"),
+    _text("created"),
+)

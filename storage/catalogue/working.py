@@ -1,0 +1,160 @@
+# ruff: noqa: D102  # the port states what each method owes
+"""Jobs: claimed by lease, walked step by step. These run most often, so their statements are few."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import bindparam, delete, select, update
+
+from packages.errors import Conflict, Internal
+from packages.findings import Finding
+from packages.ledger import Job, JobState, Lease, StepOutcome
+from packages.model import Event, now
+from storage.catalogue import rows, tables
+from storage.catalogue.reading import is_due
+from storage.catalogue.writing import RecordWriting
+
+jobs, steps, findings = tables.jobs, tables.steps, tables.findings
+
+# Compared by fence alone: it moves with each claim and with each person's hand, and never back.
+_HELD = (jobs.c.id == bindparam("job"), jobs.c.fence == bindparam("fenced"))
+_GUARD = select(jobs.c.id).where(*_HELD).with_for_update()
+_AT_STEP = update(jobs).where(*_HELD).values(step=bindparam("name"), updated=bindparam("at"))
+_AGAIN = (
+    update(steps)
+    .where(steps.c.job_id == bindparam("job"), steps.c.name == bindparam("step"))
+    .values(
+        position=bindparam("place"),
+        outcome=None,
+        result="",
+        message="",
+        started=bindparam("at"),
+        ended=None,
+        attempts=steps.c.attempts + 1,
+    )
+)
+_FIRST = steps.insert().values(outcome=None, result="", message="", ended=None, attempts=1)
+_END = (
+    update(steps)
+    .where(steps.c.job_id == bindparam("job"), steps.c.name == bindparam("step"))
+    .values(
+        outcome=bindparam("how"), result=bindparam("word"), message=bindparam("told"), ended=bindparam("at")
+    )
+)
+_FORGET = delete(findings).where(findings.c.job_id == bindparam("job"), findings.c.step == bindparam("name"))
+
+
+def _lost(lease: Lease) -> Conflict:
+    return Conflict(f"{lease.owner} has lost job {lease.job_id}: somebody else has taken or changed it.")
+
+
+def later(at: str, seconds: float) -> str:
+    """Return the time `seconds` after `at`, both as `packages.model.now` writes them."""
+    moved = datetime.fromisoformat(at) + timedelta(seconds=seconds)
+    return moved.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+class Writing(RecordWriting):
+    """The write half of a session; see `port.WriteSession` for what each method owes."""
+
+    def add_job(self, job: Job) -> None:
+        known = self.open_job(job.package_id) if job.is_open else None
+        if known is not None:
+            raise Conflict(
+                f"package {job.package_id} is being worked on: {known.kind}, {known.state}.",
+                hint="Wait until that has ended, or cancel it.",
+            )
+        self._connection.execute(jobs.insert(), rows.job_row(job))
+        packages = tables.packages
+        self._connection.execute(
+            update(packages).where(packages.c.id == job.package_id).values(job_id=job.id)
+        )
+
+    def claim(self, job_id: str | None, owner: str, now: str, lease_seconds: float) -> Lease | None:
+        until = later(now, lease_seconds)
+        due = select(jobs.c.id).where(is_due(now)).order_by(jobs.c.created, jobs.c.id).limit(1)
+        if job_id is not None:
+            due = due.where(jobs.c.id == job_id)
+        # On PostgreSQL workers pass over rows that others are just taking; SQLite has one writer anyway.
+        due = due.with_for_update(skip_locked=True)
+        taken = (
+            update(jobs)
+            .where(jobs.c.id == due.scalar_subquery())
+            .values(
+                state=JobState.RUNNING,
+                lease_owner=owner,
+                lease_until=until,
+                not_before=None,
+                fence=jobs.c.fence + 1,
+                attempts=jobs.c.attempts + 1,
+                updated=now,
+            )
+            .returning(jobs.c.id, jobs.c.fence)
+        )
+        row = self._connection.execute(taken).one_or_none()
+        return Lease(row.id, owner, row.fence, until) if row else None
+
+    def renew(self, lease: Lease, now: str, lease_seconds: float) -> Lease:
+        until = later(now, lease_seconds)
+        statement = update(jobs).where(*_HELD).values(lease_until=until)
+        held = {"job": lease.job_id, "fenced": lease.fence}
+        if self._connection.execute(statement, held).rowcount == 0:
+            raise _lost(lease)
+        return Lease(lease.job_id, lease.owner, lease.fence, until)
+
+    def guard(self, lease: Lease) -> None:
+        held = {"job": lease.job_id, "fenced": lease.fence}
+        if self._connection.execute(_GUARD, held).one_or_none() is None:
+            raise _lost(lease)
+
+    def start_step(self, lease: Lease, name: str, position: int) -> None:
+        at = now()
+        held = {"job": lease.job_id, "fenced": lease.fence, "name": name, "at": at}
+        if self._connection.execute(_AT_STEP, held).rowcount == 0:
+            raise _lost(lease)
+        again = {"job": lease.job_id, "step": name, "place": position, "at": at}
+        if self._connection.execute(_AGAIN, again).rowcount == 0:
+            first = {"job_id": lease.job_id, "name": name, "position": position, "started": at}
+            self._connection.execute(_FIRST, first)
+
+    def end_step(
+        self,
+        lease: Lease,
+        name: str,
+        outcome: StepOutcome,
+        result: str = "",
+        message: str = "",
+        *,
+        events: Iterable[Event] = (),
+        findings: Iterable[Finding] = (),
+    ) -> None:
+        run = self._connection.execute
+        at = now()
+        held = {"job": lease.job_id, "fenced": lease.fence, "name": name, "at": at}
+        if run(_AT_STEP, held).rowcount == 0:
+            raise _lost(lease)
+        end = {"job": lease.job_id, "step": name, "how": outcome, "word": result, "at": at}
+        if run(_END, end | {"told": rows.clean(message)}).rowcount == 0:
+            raise Internal(f"the step “{name}” of job {lease.job_id} ended without having started.")
+        run(_FORGET, {"job": lease.job_id, "name": name})
+        found = [rows.finding_row(lease.job_id, name, each) for each in findings]
+        if found:
+            run(tables.findings.insert(), found)
+        events = list(events)
+        if events:
+            job = self.job(lease.job_id)
+            self.add_events(job.package_id, events)
+
+    def set_job(self, which: Lease | str, **changes: Any) -> None:
+        values: rows.Values = {"updated": now()} | rows.job_values(changes)
+        if values.get("state", JobState.RUNNING) != JobState.RUNNING:
+            values |= {"lease_owner": None, "lease_until": None}
+        if isinstance(which, Lease):
+            statement = update(jobs).where(jobs.c.id == which.job_id, jobs.c.fence == which.fence)
+            if self._connection.execute(statement.values(values)).rowcount == 0:
+                raise _lost(which)
+            return
+        values["fence"] = jobs.c.fence + 1
+        if self._connection.execute(update(jobs).where(jobs.c.id == which).values(values)).rowcount == 0:
+            self.job(which)  # raises NotFound

@@ -1,0 +1,224 @@
+# ruff: noqa: D102  # the port states what each method owes
+"""What can be changed in the catalogue: packages and what hangs on them; see `working` for jobs."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Insert, Table, delete, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from packages.errors import Conflict, NotFound
+from packages.ledger import (
+    CopyRecord,
+    CopyState,
+    IdempotencyKey,
+    Package,
+    PackageState,
+    Person,
+    PidRecord,
+    PidState,
+    Token,
+    VersionRecord,
+)
+from packages.model import Event, now
+from storage.catalogue import rows, tables
+from storage.catalogue.filing import FileWriting
+from storage.catalogue.reading import Reading, written_pid
+
+_NEVER_ARCHIVED = (PackageState.SUBMITTED, PackageState.REJECTED, PackageState.CANCELLED)
+_CHUNK = 1000
+
+packages, tokens, copies = tables.packages, tables.tokens, tables.copies
+
+
+class RecordWriting(Reading, FileWriting):
+    """Writes packages, people, copies, identifiers, events, outbox; see `port.WriteSession`."""
+
+    def _add(self, table: Table, *, instead: Iterable[str] = (), keep: Iterable[str] = ()) -> Insert:
+        """Return an INSERT that keeps a row with the same `keep` columns, or replaces one by `instead`."""
+        make = postgresql.insert if self._connection.dialect.name == "postgresql" else sqlite.insert
+        statement = make(table)
+        if keep := list(keep):
+            return statement.on_conflict_do_nothing(index_elements=keep)
+        key = list(instead)
+        others = {each.name: statement.excluded[each.name] for each in table.c if each.name not in key}
+        return statement.on_conflict_do_update(index_elements=key, set_=others)
+
+    def set_archive_id(self, archive_id: str) -> None:
+        known = self.archive_id()
+        if known is None:
+            self._connection.execute(tables.archive.insert(), {"name": "id", "value": archive_id})
+        elif known != archive_id:
+            raise Conflict(f"this catalogue belongs to the archive {known}, not to {archive_id}.")
+
+    # --- people ---
+
+    def add_person(self, person: Person) -> None:
+        values = {
+            "id": person.id,
+            "name": rows.clean(person.name),
+            "roles": " ".join(sorted(person.roles)),
+            "os_user": person.os_user,
+            "created": person.created,
+        }
+        self._connection.execute(self._add(tables.people, instead=["id"]), values)
+
+    def add_token(self, token: Token) -> None:
+        values = {each.name: getattr(token, each.name) for each in tokens.c}
+        self._connection.execute(tokens.insert(), values | {"name": rows.clean(token.name)})
+
+    def revoke_token(self, token_id: str, at: str) -> None:
+        query = select(tokens.c.id, tokens.c.revoked)
+        query = query.where(or_(tokens.c.id == token_id, tokens.c.name == token_id))
+        found = self._connection.execute(query).all()
+        found = [each for each in found if each.id == token_id] or found
+        if not found:
+            raise NotFound(f"there is no token “{rows.clean(token_id)}”.")
+        if len(found) > 1:
+            named = ", ".join(each.id for each in found)
+            raise Conflict(f"several tokens are called “{token_id}”: {named}.", hint="Name one by its id.")
+        if found[0].revoked is None:
+            self._connection.execute(update(tokens).where(tokens.c.id == found[0].id).values(revoked=at))
+
+    # --- packages ---
+
+    def same_content(self, owner: str, fingerprint: str) -> str | None:
+        # Two who ask at once must not both hear "no": SQLite has one writer, PostgreSQL needs a lock for it.
+        if self._connection.dialect.name == "postgresql":
+            lock = func.pg_advisory_xact_lock(func.hashtextextended(f"{rows.clean(owner)} {fingerprint}", 0))
+            self._connection.execute(select(lock))
+        return super().same_content(owner, fingerprint)
+
+    def add_package(self, package: Package) -> None:
+        rows.package_key(package.id)
+        self._connection.execute(packages.insert(), rows.package_row(package))
+
+    def put_package(self, package: Package) -> None:
+        rows.package_key(package.id)
+        jobs = tables.jobs
+        newest = (
+            select(jobs.c.id)
+            .where(jobs.c.package_id == package.id)
+            .order_by(jobs.c.created.desc(), jobs.c.id.desc())
+            .limit(1)
+        )
+        job_id = self._connection.execute(newest).scalar_one_or_none()
+        values = rows.package_row(package) | {"job_id": job_id}
+        self._connection.execute(self._add(packages, instead=["id"]), values)
+
+    def update_package(self, package_id: str, *, if_updated: str | None = None, **changes: Any) -> None:
+        values = {"updated": now()} | rows.package_values(changes)
+        statement = update(packages).where(packages.c.id == package_id).values(values)
+        if if_updated is not None:
+            statement = statement.where(packages.c.updated == if_updated)
+        if self._connection.execute(statement).rowcount == 0:
+            self.package(package_id)  # raises NotFound
+            raise Conflict(
+                f"package {package_id} has been changed in the meantime.", hint="Read it again, then repeat."
+            )
+
+    def remove_package(self, package_id: str) -> None:
+        run = self._connection.execute
+        run(delete(tables.files).where(tables.files.c.package == rows.package_key(package_id)))
+        for table in (tables.jobs, tables.outbox, tables.idempotency_keys):
+            run(delete(table).where(table.c.package_id == package_id))
+        run(delete(packages).where(packages.c.id == package_id))
+
+    def publish_version(self, version: VersionRecord) -> None:
+        known = self._visible(version.package_id, version.number)
+        if known is not None:
+            if known != version:
+                raise Conflict(f"package {version.package_id} has another version {version.number} already.")
+            return
+        values = {each.name: getattr(version, each.name) for each in tables.versions.c}
+        values |= {"message": rows.clean(version.message), "user": rows.clean(version.user)}
+        flipped = (
+            update(packages)
+            .where(packages.c.id == version.package_id)
+            .where(func.coalesce(packages.c.version, 0) == version.number - 1)
+            .values(version=version.number, files=version.files, bytes=version.bytes, updated=now())
+        )
+        if self._connection.execute(flipped).rowcount == 0:
+            head = self.package(version.package_id).version
+            raise Conflict(
+                f"version {version.number} of package {version.package_id} cannot follow version {head}."
+            )
+        self._connection.execute(tables.versions.insert(), values)
+
+    # --- what hangs on a package ---
+
+    def set_copy(self, copy: CopyRecord) -> None:
+        values = {each.name: getattr(copy, each.name) for each in copies.c}
+        values["message"] = rows.clean(copy.message)
+        self._connection.execute(self._add(copies, instead=["package_id", "store"]), values)
+
+    def set_copy_state(
+        self, package_id: str, store: str, state: CopyState, verified: str | None, message: str
+    ) -> None:
+        values = {"state": state, "message": rows.clean(message)}
+        if verified is not None:
+            values["verified"] = verified
+        statement = update(copies).where(copies.c.package_id == package_id, copies.c.store == store)
+        if self._connection.execute(statement.values(values)).rowcount == 0:
+            raise NotFound(f"no copy of package {package_id} in the store “{store}” is known.")
+
+    def reserve_pid(self, pid: str, package_id: str) -> None:
+        pid = written_pid(pid)
+        known = self.pid(pid)
+        if known is None:
+            record = PidRecord(pid, package_id)
+            values = {each.name: getattr(record, each.name) for each in tables.pids.c}
+            self._connection.execute(tables.pids.insert(), values)
+        elif known.package_id != package_id:
+            raise Conflict(f"{pid} is the identifier of package {known.package_id}, not of {package_id}.")
+
+    def set_pid_state(self, pid: str, state: PidState, target: str | None = None) -> None:
+        values = {"state": str(state)} | ({"target": target} if target is not None else {})
+        statement = update(tables.pids).where(tables.pids.c.pid == written_pid(pid)).values(values)
+        if self._connection.execute(statement).rowcount == 0:
+            raise NotFound(f"the identifier “{rows.clean(pid)}” is not known.")
+
+    def add_events(self, package_id: str, events: Iterable[Event]) -> None:
+        values = [rows.event_row(package_id, each) for each in events]
+        if values:
+            self._connection.execute(self._add(tables.events, keep=["id"]), values)
+
+    # --- outbox, keys ---
+
+    def enqueue(self, topic: str, package_id: str) -> None:
+        values = {"topic": topic, "package_id": package_id, "created": now(), "attempts": 0, "message": ""}
+        self._connection.execute(tables.outbox.insert(), values)
+
+    def outbox_done(self, ids: Iterable[int]) -> None:
+        for chunk in _chunks(ids):
+            self._connection.execute(delete(tables.outbox).where(tables.outbox.c.number.in_(chunk)))
+
+    def outbox_failed(self, ids: Iterable[int], message: str, not_before: str | None = None) -> None:
+        box = tables.outbox
+        for chunk in _chunks(ids):
+            statement = update(box).where(box.c.number.in_(chunk))
+            self._connection.execute(
+                statement.values(
+                    attempts=box.c.attempts + 1, message=rows.clean(message), not_before=not_before
+                )
+            )
+
+    def add_idempotency_key(self, key: IdempotencyKey) -> None:
+        values = {each.name: getattr(key, each.name) for each in tables.idempotency_keys.c}
+        values |= {"owner": rows.clean(key.owner), "key": rows.clean(key.key)}
+        self._connection.execute(tables.idempotency_keys.insert(), values)
+
+    # --- rebuilding ---
+
+    def clear_for_rebuild(self) -> None:
+        run = self._connection.execute
+        archived = packages.c.state.not_in(_NEVER_ARCHIVED)
+        mine = select(packages.c.id).where(archived)
+        run(delete(tables.outbox).where(tables.outbox.c.package_id.in_(mine)))
+        run(delete(tables.files))
+        run(delete(packages).where(archived))  # versions, copies, PIDs and events go with them
+
+
+def _chunks(ids: Iterable[int]) -> Iterable[list[int]]:
+    numbers = list(ids)
+    return (numbers[start : start + _CHUNK] for start in range(0, len(numbers), _CHUNK))
