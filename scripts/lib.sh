@@ -73,9 +73,7 @@ prepare_environment() {
 
 install_pinned() {
   local what=.; [ "$1" = run ] || what=".[$1]"
-  local pip=("$venv/bin/python" -m pip --disable-pip-version-check --quiet install -c constraints.txt)
-  # The project is built with the pinned setuptools, hence without an isolated (unpinned) build environment.
-  (cd -- "$project" && "${pip[@]}" setuptools && "${pip[@]}" --no-build-isolation -e "$what") </dev/null ||
+  (cd -- "$project" && "$venv/bin/python" -m pip --disable-pip-version-check --quiet install -c constraints.txt -e "$what") </dev/null ||
     die "pip could not install the pinned versions (see above); running this again goes on from here"
 }
 

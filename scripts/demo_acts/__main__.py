@@ -1,0 +1,70 @@
+"""Plays the acts one after the other. Started by scripts/demo, which makes the environment first."""
+
+import argparse
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import act_1_refuse
+import act_2_archive
+import act_3_damage
+import act_4_kill
+import act_5_rebuild
+from stage import CORPUS, PROJECT, NotProved, Stage
+
+ACTS = (act_1_refuse, act_2_archive, act_3_damage, act_4_kill, act_5_rebuild)
+# Measured on two cores; printed so that nobody waits without knowing for what.
+USUAL_SECONDS = 60
+USUAL_MEGABYTES = 150
+
+
+def main() -> int:
+    """Play the acts; return 0 only if each proved what it says."""
+    parser = argparse.ArgumentParser(prog="scripts/demo", description="Five acts of Holdfast on real files.")
+    parser.add_argument("--once", action="store_true", help="clean up at the end")
+    once = parser.parse_args().once
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    folder = Path(tempfile.mkdtemp(prefix="holdfast-demo-"))
+    stage = Stage(folder)
+    print(f"Holdfast, five acts on real files: about {USUAL_SECONDS} s and {USUAL_MEGABYTES} MB in {folder}")
+    if not CORPUS.is_dir():
+        print("(../shared/corpus is absent: the samples of the project play alone)")
+    began = time.perf_counter()
+    done = 0
+    try:
+        stage.run("init")
+        for number, act in enumerate(ACTS, 1):
+            stage.title(number, act.TITLE)
+            act.play(stage)
+            done = number
+    except NotProved as error:
+        print(f"   ✗ {error}", file=sys.stderr)
+    except subprocess.TimeoutExpired as error:
+        print(f"   ✗ a command did not end within {error.timeout:.0f} s: {error.cmd}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("\nInterrupted.", file=sys.stderr)
+        shutil.rmtree(folder, ignore_errors=True)
+        return 130
+    return _curtain(stage, done, time.perf_counter() - began, once=once)
+
+
+def _curtain(stage: Stage, done: int, seconds: float, *, once: bool) -> int:
+    """Say how it went and what is left; keep the archive where there is something to look at."""
+    if done < len(ACTS):
+        print(f"\nAct {done + 1} proved nothing. Its archive is kept in {stage.folder}", file=sys.stderr)
+        return 1
+    print(f"\nAll {done} acts proved what they say, in {seconds:.0f} s.")
+    if once:
+        shutil.rmtree(stage.folder)
+        return 0
+    command = PROJECT / ".venv" / "bin" / "holdfast"
+    print(f'Look around:  "{command}" list --home {stage.home}\nThrow away:   rm -r {stage.folder}')
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

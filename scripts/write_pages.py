@@ -1,0 +1,74 @@
+"""Writes the pages of docs/ that come from data. A test says when they are old.
+
+Run it as `.venv/bin/python scripts/write_pages.py`
+after a change of schemas/findings.json or services/settings.py.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(PROJECT))  # the rooms are top-level packages of the project's folder
+
+from services.settings import Settings  # noqa: E402  # only found after the line above
+
+MADE = "<!-- Made by scripts/write_pages.py: change the source, then run it. -->"
+
+
+def findings_page() -> str:
+    """Return docs/findings.md: every finding code with its sentence and remedy."""
+    codes = json.loads((PROJECT / "schemas" / "findings.json").read_text(encoding="utf-8"))
+    lines = [
+        "# Findings",
+        "",
+        MADE,
+        "",
+        "Everything that `holdfast check` and `holdfast ingest` can say about a submission.",
+        "An *error* rejects it, a *warning* is shown (and fails `--strict`), an *info* is kept.",
+        "Words in braces are filled in from the submission.",
+        "",
+        "| code | weight | says | what to do |",
+        "|---|---|---|---|",
+    ]
+    for code, entry in sorted(codes.items()):
+        lines.append(
+            f"| `{code}` | {entry['severity']} | {_cell(entry['sentence'])} | {_cell(entry['hint'])} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def settings_page() -> str:
+    """Return docs/settings.md: every setting with its default and reason."""
+    lines = [
+        "# Settings",
+        "",
+        MADE,
+        "",
+        "From the environment, or from `holdfast.toml` in the home (in lower case, without `HOLDFAST_`).",
+        "The environment wins. An unknown name is an error. `holdfast config` shows where each came from.",
+        "Sizes are bytes, times are seconds. An empty default follows from the home, or is *not set*.",
+        "",
+        "| setting | default | is |",
+        "|---|---|---|",
+        "| `HOLDFAST_HOME` | the platform's user data folder | where `holdfast.toml` and the archive are |",
+    ]
+    for name, field in Settings.model_fields.items():
+        if name == "home":
+            continue
+        default = "" if field.default_factory or field.default in ("", None) else f"`{field.default}`"
+        lines.append(f"| `HOLDFAST_{name.upper()}` | {default} | {_cell(field.description or '')} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+PAGES = {"findings.md": findings_page, "settings.md": settings_page}
+
+
+if __name__ == "__main__":
+    for name, page in PAGES.items():
+        (PROJECT / "docs" / name).write_text(page(), encoding="utf-8")
+        print(f"docs/{name}")

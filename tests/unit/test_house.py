@@ -1,0 +1,278 @@
+"""The rules of the house that no linter knows: whole-tree checks, each failing on what it forbids."""
+
+import ast
+import hashlib
+import importlib.util
+import json
+import re
+import socket
+import subprocess
+import tomllib
+import wave
+import zipfile
+from functools import cache
+from pathlib import Path
+
+import pikepdf
+import pytest
+import pytest_socket
+from PIL import Image
+
+PROJECT = Path(__file__).resolve().parents[2]
+ROOMS = ("packages", "storage", "tools", "services", "cli", "schemas")
+OPEN_MARKS = re.compile(r"\b(" + "|".join(("TO" + "DO", "FIX" + "ME", "X" + "XX", "HA" + "CK")) + r")\b")
+
+
+@cache
+def committed() -> tuple[Path, ...]:
+    """Return the files that git knows or would take: what is ignored is nobody's business here."""
+    command = ["git", "-C", str(PROJECT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, check=True, capture_output=True).stdout.decode()
+    return tuple(path for name in listed.split("\0") if name and (path := PROJECT / name).is_file())
+
+
+@cache
+def texts() -> dict[str, str]:
+    """Return every committed text by its path in the project."""
+    found = {}
+    for path in committed():
+        try:
+            found[path.relative_to(PROJECT).as_posix()] = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue  # a picture or another sample
+    return found
+
+
+def sources() -> dict[str, str]:
+    """Return the Python files of the rooms (no tests, no scripts)."""
+    return {
+        name: text for name, text in texts().items() if name.endswith(".py") and name.split("/")[0] in ROOMS
+    }
+
+
+def test_unit_tests_open_no_sockets() -> None:
+    with (
+        pytest.warns(UserWarning, match="tried to use socket"),
+        pytest.raises(pytest_socket.SocketBlockedError),
+    ):
+        socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_each_room_is_ours(room: str) -> None:
+    spec = importlib.util.find_spec(room)
+    assert spec is not None
+    assert spec.origin is not None
+    assert Path(spec.origin).resolve().is_relative_to(PROJECT), f"another package is called {room}"
+
+
+def test_there_are_no_open_marks() -> None:
+    found = [
+        f"{name}:{number}"
+        for name, text in texts().items()
+        for number, line in enumerate(text.splitlines(), 1)
+        if OPEN_MARKS.search(line) and name != "LICENSE"
+    ]
+    assert found == []
+
+
+def test_nothing_is_a_stub() -> None:
+    raising = re.compile(r"raise NotImplemented(Error)?\b")
+    assert [name for name, text in sources().items() if raising.search(text)] == []
+
+
+def test_assert_is_used_in_tests_only() -> None:
+    found = [
+        f"{name}:{node.lineno}"
+        for name, text in sources().items()
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Assert)
+    ]
+    assert found == []
+
+
+def test_modules_and_functions_are_short() -> None:
+    long = [name for name, text in texts().items() if name.endswith(".py") and text.count("\n") > 400]
+    long += [
+        f"{name}:{node.name}"
+        for name, text in sources().items()
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef) and (node.end_lineno or 0) - node.lineno >= 50
+    ]
+    assert long == []
+
+
+def test_every_exception_from_a_rule_says_why() -> None:
+    bare = re.compile(
+        r"#\s*(?:noqa|type:\s*ignore|pragma:\s*no cover)(?!\S*.*(?:#|\u2014| - )\s*\w)", re.ASCII
+    )
+    found = [
+        f"{name}:{number}"
+        for name, text in sources().items()
+        for number, line in enumerate(text.splitlines(), 1)
+        if bare.search(line)
+    ]
+    assert found == []
+
+
+def test_no_machine_is_named() -> None:
+    """Neither a folder of the machine that this was written on nor a package index may stand in the tree."""
+    place = re.compile(
+        rf"{re.escape(str(PROJECT))}|(?<![\w.])/(?:root|work)/|(?:index|find-links)[-_]url\s*[=:]\s*\S*//"
+        r"|pypi\.org|files\.pythonhosted|crates\.io|artifactory"
+    )
+    found = [
+        f"{name}:{number}: {line.strip()[:80]}"
+        for name, text in texts().items()
+        if name != "tests/unit/test_house.py"
+        for number, line in enumerate(text.splitlines(), 1)
+        if place.search(line)
+    ]
+    assert found == []
+
+
+# --- finding codes -------------------------------------------------------------------
+
+
+def finding_codes() -> dict[str, dict[str, str]]:
+    return json.loads(texts()["schemas/findings.json"])
+
+
+@cache
+def spoken() -> set[str]:
+    """Return every string literal of the rooms: whoever names a finding code names it as a literal."""
+    return {
+        node.value
+        for text in sources().values()
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+
+
+def test_every_finding_code_is_used_and_whole() -> None:
+    for code, entry in finding_codes().items():
+        assert re.fullmatch(r"[a-z]+(?:-[a-z]+)*\.[a-z0-9]+(?:-[a-z0-9]+)*", code), code
+        assert set(entry) == {"severity", "sentence", "hint"}, code
+        assert entry["severity"] in {"error", "warning", "info"}, code
+        assert entry["sentence"].strip(), code
+        assert entry["hint"].strip(), f"{code} leaves the depositor without a remedy"
+    unused = sorted(set(finding_codes()) - spoken())
+    assert unused == [], "codes that no code speaks"
+
+
+def test_every_finding_that_is_made_has_a_code() -> None:
+    known = finding_codes()
+    unknown = [
+        f"{name}:{node.lineno}: {node.args[0].value}"
+        for name, text in sources().items()
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Call)
+        and (getattr(node.func, "id", None) or getattr(node.func, "attr", None)) == "finding"
+        and node.args
+        and isinstance(node.args[0], ast.Constant)
+        and node.args[0].value not in known
+    ]
+    assert unknown == []
+
+
+# --- settings, versions, words -------------------------------------------------------
+
+
+def test_pages_made_from_data_are_up_to_date() -> None:
+    spec = importlib.util.spec_from_file_location("write_pages", PROJECT / "scripts" / "write_pages.py")
+    writer = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(writer)
+    for name, page in writer.PAGES.items():
+        assert texts()[f"docs/{name}"] == page(), f"docs/{name} is old: run scripts/write_pages.py"
+
+
+def test_every_dependency_is_pinned() -> None:
+    pinned = {
+        re.sub(r"[-_.]+", "-", line.split("==")[0]).lower()
+        for line in texts()["constraints.txt"].splitlines()
+        if "==" in line
+    }
+    project = tomllib.loads(texts()["pyproject.toml"])["project"]
+    wanted = project["dependencies"] + [
+        name for extra in project["optional-dependencies"].values() for name in extra
+    ]
+    names = {re.sub(r"[-_.]+", "-", re.split(r"[\[<>=~! ]", each)[0]).lower() for each in wanted}
+    assert names - pinned == set()
+
+
+def test_constraints_hold_versions_only() -> None:
+    lines = [line for line in texts()["constraints.txt"].splitlines() if line and not line.startswith("#")]
+    assert [line for line in lines if not re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9][A-Za-z0-9.]*", line)] == []
+
+
+def test_the_readme_is_short_and_its_links_lead_somewhere() -> None:
+    readme = texts()["README.md"]
+    assert readme.count("\n") < 60
+    for name, text in texts().items():
+        if name == "README.md" or (name.startswith("docs/") and name.endswith(".md")):
+            for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
+                assert ((PROJECT / name).parent / target).exists(), f"{name} points to {target}"
+
+
+def test_every_port_states_obligations() -> None:
+    for name, text in sources().items():
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ClassDef) and any(ast.unparse(base) == "Protocol" for base in node.bases):
+                said = ast.get_docstring(node) or ""
+                assert len(said) >= 60, f"{name}: the port {node.name} states no obligations"
+
+
+# --- samples -------------------------------------------------------------------------
+
+HARBOUR = PROJECT / "samples" / "harbour"
+
+
+def test_samples_are_what_they_say() -> None:
+    with Image.open(HARBOUR / "images" / "tide-curve.png") as png:
+        png.verify()
+        assert (png.format, png.size) == ("PNG", (320, 160))
+    with Image.open(HARBOUR / "images" / "harbour-plan.tif") as tiff:
+        tiff.load()
+        assert (tiff.format, tiff.size) == ("TIFF", (240, 180))
+    with Image.open(HARBOUR / "images" / "pilot-cutter.bmp") as bmp:
+        bmp.load()
+        assert bmp.format == "BMP"
+    with pikepdf.open(HARBOUR / "reports" / "high-water.pdf") as pdf:
+        assert pdf.check_pdf_syntax() == []
+        assert len(pdf.pages) == 1
+    with wave.open(str(HARBOUR / "sound" / "mole-bell.wav")) as sound:
+        assert sound.getnframes() == 4800
+    with zipfile.ZipFile(HARBOUR / "reports" / "letter-to-the-ministry.docx") as letter:
+        assert letter.testzip() is None
+        assert "word/document.xml" in letter.namelist()
+
+
+def test_samples_are_small() -> None:
+    sizes = {path: path.stat().st_size for path in (PROJECT / "samples").rglob("*") if path.is_file()}
+    assert max(sizes.values()) < 16_000
+    assert sum(sizes.values()) < 64_000
+
+
+def wrong_lines(bag: Path, manifest: str) -> list[str]:
+    """Return the paths of a manifest whose file is absent or has another digest (RFC 8493, by hand)."""
+    wrong = []
+    for line in (bag / manifest).read_text(encoding="utf-8").splitlines():
+        digest, path = line.split("  ", 1)
+        file = bag / path.replace("%25", "%")
+        if not file.is_file() or hashlib.sha512(file.read_bytes()).hexdigest() != digest:
+            wrong.append(path)
+    return wrong
+
+
+def test_the_good_bag_is_good_and_the_broken_one_broken_as_the_demo_says() -> None:
+    good = PROJECT / "samples" / "lighthouse-bag"
+    assert wrong_lines(good, "manifest-sha512.txt") == []
+    assert wrong_lines(good, "tagmanifest-sha512.txt") == []
+    broken = PROJECT / "samples" / "broken-bag"
+    assert wrong_lines(broken, "manifest-sha512.txt") == [
+        "data/../../outside.txt",
+        "data/minutes.txt",
+        "data/photograph.png",
+    ]
+    assert wrong_lines(broken, "tagmanifest-sha512.txt") == ["bag-info.txt"]
+    assert "thumbs.tmp" not in (broken / "manifest-sha512.txt").read_text(encoding="utf-8")
