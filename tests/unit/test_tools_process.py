@@ -1,0 +1,78 @@
+"""Child processes that hang, crash and swell: only the job that did it is lost."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import islice
+
+import pytest
+
+from tools.process import ROOT, Crew, Lost, Work
+
+WORK = Work("tests.support.misbehaving_worker", seconds=1, memory=512 << 20, batch=4, environment={})
+
+
+@pytest.fixture
+def crew() -> Iterator[Crew]:
+    crew = Crew(WORK, size=2)
+    yield crew
+    crew.close()
+
+
+def said(crew: Crew, jobs: list[str]) -> list[str]:
+    return [each.reason if isinstance(each, Lost) else each[0] for each in crew.map(jobs)]
+
+
+def test_answers_keep_the_order_of_the_jobs(crew: Crew) -> None:
+    jobs = [str(number) for number in range(103)]
+    assert said(crew, jobs) == jobs
+    assert said(crew, []) == []
+
+
+@pytest.mark.parametrize(
+    ("job", "reason"),
+    [
+        ("hang", "no answer within 1 s"),
+        ("crash", "the tool crashed (SIGSEGV)"),
+        ("leave", "the tool ended with status 3"),
+        ("swell", "the tool ended with status 1"),
+    ],
+)
+def test_F5_F10_only_the_culprit_is_lost(crew: Crew, job: str, reason: str) -> None:
+    assert said(crew, ["a", "b", job, "c", "d", "e"]) == ["a", "b", reason, "c", "d", "e"]
+
+
+def test_what_a_library_prints_is_not_an_answer(crew: Crew) -> None:
+    assert said(crew, ["a", "print", "b"]) == ["a", "print", "b"]
+
+
+def test_jobs_are_taken_as_they_are_needed(crew: Crew) -> None:
+    taken = []
+
+    def jobs() -> Iterator[str]:
+        for number in range(10_000):
+            taken.append(number)
+            yield str(number)
+
+    assert [each[0] for each in islice(crew.map(jobs()), 5)] == list("01234")
+    assert len(taken) < 30
+
+
+def test_close_ends_the_children_and_the_crew_can_be_used_again(crew: Crew) -> None:
+    (first,) = crew.map(["a"])
+    crew.close()
+    crew.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(first[1], 0)
+    assert said(crew, ["b"]) == ["b"]
+
+
+def test_a_hung_child_ends_itself_when_nobody_is_left_to_end_it() -> None:
+    command = [sys.executable, "-P", "-m", WORK.module, "-4", str(WORK.memory)]  # the alarm is 5 s later
+    with subprocess.Popen(command, stdin=subprocess.PIPE, env={"PYTHONPATH": str(ROOT)}) as child:
+        assert child.stdin is not None
+        child.stdin.write(b'["hang"]\n')
+        child.stdin.flush()
+        assert child.wait(10) == -signal.SIGALRM

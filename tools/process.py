@@ -1,0 +1,221 @@
+"""Child processes that do one kind of work for us: the only place in Holdfast that starts a process.
+
+Parsers written in C and Go meet hostile files here. Each kind of work runs in children that can crash, hang
+or swell without harm to the archive: a job that kills its child is `Lost`, and all others get their answer.
+"""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from queue import LifoQueue
+from typing import Any
+
+import tools
+
+ROOT = Path(tools.__file__).parents[1]
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A kind of work: `module` is run with ``python -m`` and answers through `tools.crew_member.serve`.
+
+    `seconds` is how long a child may be silent before it is ended; `memory` bounds its heap in bytes;
+    `batch` is how many jobs it is given at once; `environment` is added to ours.
+    """
+
+    module: str
+    seconds: int
+    memory: int
+    batch: int
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A job whose child died or was ended over it."""
+
+    reason: str
+
+
+class _Ended(Exception):  # noqa: N818  # not an error: what became of the child
+    """The child is gone; `answers` is what it had said before."""
+
+    def __init__(self, reason: str, answers: list[Any]) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.answers = answers
+
+
+class _Child:
+    """One child process; it starts at its first batch and again after it was ended."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._process: subprocess.Popen[bytes] | None = None
+        self._buffer = b""
+
+    def do(self, jobs: list[Any]) -> list[Any]:
+        """Return one answer for each of `jobs`; raises _Ended."""
+        answers: list[Any] = []
+        try:
+            process = self._started()
+            _opened(process.stdin).write(json.dumps(jobs).encode() + b"\n")
+            while len(answers) < len(jobs):
+                answers += json.loads(self._line(process))
+        except TimeoutError:
+            self.end()
+            raise _Ended(f"no answer within {self._work.seconds} s", answers) from None
+        except (EOFError, BrokenPipeError):
+            raise _Ended(_obituary(self.end()), answers) from None
+        return answers
+
+    def end(self) -> int:
+        """End the process if it runs and return its status; may be called twice."""
+        process, self._process, self._buffer = self._process, None, b""
+        if process is None:
+            return 0
+        if process.poll() is None:
+            try:  # at the end of its input a healthy child leaves by itself; a hung one must be ended
+                process.wait(0.05)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
+        return process.wait()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            work = self._work
+            command = [sys.executable, "-P", "-m", work.module, str(work.seconds), str(work.memory)]
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                bufsize=0,
+                env={**os.environ, "PYTHONPATH": str(ROOT), **work.environment},
+                start_new_session=True,  # Ctrl-C is for us; the child ends when its input does
+            )
+        return self._process
+
+    def _line(self, process: subprocess.Popen[bytes]) -> bytes:
+        source = _opened(process.stdout).fileno()
+        poll = select.poll()
+        poll.register(source, select.POLLIN)
+        deadline = time.monotonic() + self._work.seconds
+        pieces = [self._buffer]
+        while b"\n" not in pieces[-1]:
+            if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+                raise TimeoutError
+            piece = os.read(source, MIB)
+            if not piece:
+                raise EOFError
+            pieces.append(piece)
+        line, _, self._buffer = b"".join(pieces).partition(b"\n")
+        return line
+
+
+def _opened(pipe: Any) -> Any:
+    """Return `pipe`, which was asked for when the process was started."""
+    if pipe is None:  # pragma: no cover  # Popen gives what it was asked for
+        raise EOFError
+    return pipe
+
+
+def _obituary(status: int) -> str:
+    if status == -signal.SIGALRM:
+        return "it ran over its deadline"
+    if status < 0:
+        return f"the tool crashed ({signal.Signals(-status).name})"
+    return f"the tool ended with status {status}"
+
+
+class Crew:
+    """A few child processes that share one kind of work; safe to use from several threads.
+
+    Children start when they are first needed. `close` ends them, as does the end of the program, even by
+    SIGKILL: they leave when their input ends. May be used again after `close`.
+    """
+
+    def __init__(self, work: Work, *, size: int) -> None:
+        self._work = work
+        self._size = size
+        self._children = [_Child(work) for _ in range(size)]
+        self._idle: LifoQueue[_Child] = LifoQueue()
+        for child in self._children:
+            self._idle.put(child)
+        self._lock = threading.Lock()
+        self._threads: ThreadPoolExecutor | None = None
+        self._finalizer = weakref.finalize(self, _end_all, self._children)
+
+    def map(self, jobs: Iterable[Any]) -> Iterator[Any | Lost]:
+        """Yield the answer to each of `jobs` (JSON values), in order; memory does not grow."""
+        rest = iter(jobs)
+        waiting: deque[Future[list[Any]]] = deque()
+        try:
+            while True:
+                while len(waiting) <= self._size and (batch := list(islice(rest, self._work.batch))):
+                    waiting.append(self._pool().submit(self._do, batch))
+                if not waiting:
+                    return
+                yield from waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+    def close(self) -> None:
+        """Wait for what is under way, then end the children."""
+        with self._lock:
+            threads, self._threads = self._threads, None
+        if threads is not None:
+            threads.shutdown(cancel_futures=True)
+        _end_all(self._children)
+
+    def _pool(self) -> ThreadPoolExecutor:
+        with self._lock:
+            if self._threads is None:
+                self._threads = ThreadPoolExecutor(self._size, thread_name_prefix=self._work.module)
+            return self._threads
+
+    def _do(self, jobs: list[Any]) -> list[Any]:
+        child = self._idle.get()
+        try:
+            answers = _one_by_one(child, jobs)
+        finally:
+            self._idle.put(child)
+        return answers
+
+
+def _one_by_one(child: _Child, jobs: list[Any]) -> list[Any]:
+    """Do `jobs` in one batch; if that ends the child, do the rest singly: the culprit alone is lost."""
+    try:
+        return child.do(jobs)
+    except _Ended as ended:
+        answers = ended.answers
+        if len(jobs) == 1:
+            return [Lost(ended.reason)]
+    for job in jobs[len(answers) :]:
+        try:
+            answers += child.do([job])
+        except _Ended as ended:  # each job is given its own chance
+            answers.append(Lost(ended.reason))
+    return answers
+
+
+def _end_all(children: list[_Child]) -> None:
+    for child in children:
+        child.end()
