@@ -130,6 +130,12 @@ def positive_words(node: Node) -> Iterator[Words]:
             return
 
 
+def narrowing(field: str, value: str) -> str:
+    """Return the query text that finds `value` in `field`, for links from a facet; a blank joins several."""
+    plain = "".join(" " if char in _QUOTES else char for char in value)
+    return f"{field}:{plain}" if field == "year" else f'{field}:"{plain}"'
+
+
 @dataclass(frozen=True, slots=True)
 class _Lexeme:
     kind: str  # ( ) word phrase range

@@ -1,1 +1,34 @@
 """The search index: a projection of the catalogue that can be wiped and made again at any time."""
+
+from pathlib import Path
+
+from packages.errors import Refused
+from storage.search.port import MAX_SIZE, FacetValue, Fragment, Hit, Hits, PutReport, SearchIndex, Sort
+from storage.search.sqlite import SqliteSearchIndex
+
+__all__ = [
+    "MAX_SIZE",
+    "FacetValue",
+    "Fragment",
+    "Hit",
+    "Hits",
+    "PutReport",
+    "SearchIndex",
+    "Sort",
+    "open_search_index",
+]
+
+
+def open_search_index(url: str, home: Path) -> SearchIndex:
+    """Return the search index at `url`: ``sqlite://`` is ``search.db`` in `home`.
+
+    ``sqlite:///PATH`` is another file, relative to the home unless PATH begins with a slash. Nothing is
+    opened yet. Raises Refused for any other scheme.
+    """
+    scheme, _, rest = url.partition("://")
+    if scheme == "sqlite":
+        return SqliteSearchIndex(home / (rest.removeprefix("/") or "search.db"))
+    raise Refused(
+        f"There is no search index of the kind “{scheme}”.",
+        hint="Set HOLDFAST_SEARCH_URL to sqlite:// (in the home) or sqlite:///a/file.db.",
+    )

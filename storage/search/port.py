@@ -55,7 +55,7 @@ class Hit:
 class FacetValue:
     """How many of all hits (not of this page) have this value of a facet."""
 
-    value: str  # what to search with: ``format:fmt/43``
+    value: str  # what to search with: ``packages.query.narrowing("format", value)``
     label: str  # what to show
     count: int
 
@@ -143,4 +143,8 @@ class SearchIndex(Protocol):
 
     def check(self) -> Sequence[str]:
         """Return what is wrong with the index, a sentence each; empty when it can be relied on."""
+        ...
+
+    def close(self) -> None:
+        """Give connections back; may be called twice."""
         ...
