@@ -1,4 +1,4 @@
-"""The OCFL 1.1 inventory: what an object holds, as data, read strictly and written the same way every time."""
+"""The OCFL 1.1 inventory: what an object holds, read strictly and written the same way every time."""
 
 import hashlib
 import io
@@ -40,7 +40,10 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """The inventory of an object (§3.5). `manifest` maps SHA-512 to content paths, `versions` is numbered from 1."""
+    """The inventory of an object (§3.5).
+
+    `manifest` maps SHA-512 to content paths; `versions` is numbered from 1 to `head`.
+    """
 
     object_id: str
     head: int
@@ -77,7 +80,7 @@ class Inventory:
                     yield path, digest
 
     def write(self, *streams: BinaryIO) -> str:
-        """Write the inventory to each of `streams` and return its SHA-512; equal inventories give equal bytes."""
+        """Write the inventory to each of `streams` and return its SHA-512; equal ones give equal bytes."""
         hashed = hashlib.sha512()
         for chunk in _serialise(self):
             hashed.update(chunk)
@@ -135,11 +138,13 @@ def first_version(
     user_address: str | None = None,
 ) -> Inventory:
     """Make the inventory of version 1 from (logical path, SHA-512, content path) of each file."""
-    manifest: dict[str, tuple[str, ...]] = {}
-    state: dict[str, tuple[str, ...]] = {}
+    contents: dict[str, list[str]] = {}
+    logicals: dict[str, list[str]] = {}
     for logical, digest, content in files:
-        manifest[digest] = (*manifest.get(digest, ()), content)
-        state[digest] = (*state.get(digest, ()), logical)
+        contents.setdefault(digest, []).append(content)
+        logicals.setdefault(digest, []).append(logical)
+    manifest = {digest: tuple(paths) for digest, paths in contents.items()}
+    state = {digest: tuple(paths) for digest, paths in logicals.items()}
     version = Version(created, message, user_name, user_address, state)
     return Inventory(object_id, 1, ALGORITHM, manifest, {1: version})
 
@@ -156,12 +161,15 @@ def next_version(
 ) -> Inventory:
     """Make the inventory of the version after `base`: its whole `state`, and what it `added`.
 
-    `added` has (SHA-512, content path) of each file under ``vN/content/``. Raises Invalid where the state names
-    a digest that neither the base nor `added` has.
+    `added` has (SHA-512, content path) of each file under ``vN/content/``. Raises Invalid where the state
+    names a digest that neither the base nor `added` has.
     """
-    manifest = dict(base.manifest)
+    contents: dict[str, list[str]] = {}
     for digest, content in added:
-        manifest[digest] = (*manifest.get(digest, ()), content)
+        contents.setdefault(digest, []).append(content)
+    manifest = dict(base.manifest)
+    for digest, paths in contents.items():
+        manifest[digest] = (*manifest.get(digest, ()), *paths)
     absent = next((digest for digest in state if digest not in manifest), None)
     if absent is not None:
         raise Invalid(
@@ -287,7 +295,7 @@ def _paths(raw: Any, where: str, *, any_digest: bool = False) -> dict[str, tuple
 
 
 def is_safe(path: str) -> bool:
-    """Tell whether a path stays where it belongs: relative, no empty segment, no ``.`` and ``..`` (§3.5.3.1)."""
+    """Tell whether a path is relative and has no empty segment, no ``.`` and no ``..`` (§3.5.3.1)."""
     if "//" not in path and "./" not in path and not path.endswith(".") and path[:1] not in {"/", ""}:
         return not path.endswith("/")  # the quick way for nearly all paths
     return not any(segment in {"", ".", ".."} for segment in path.split("/"))

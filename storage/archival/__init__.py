@@ -1,0 +1,32 @@
+"""Archival storage: OCFL 1.1 objects in named stores, on local disks and on whatever fsspec serves."""
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from packages.errors import Refused
+from storage.archival.local import LocalMedium
+from storage.archival.remote import RemoteMedium
+from storage.archival.store import OcflStore
+
+__all__ = ["OcflStore", "open_store"]
+
+
+def open_store(name: str, url: str) -> OcflStore:
+    """Return the store at `url`, without touching it: ``file:///…``, a plain absolute path, or ``memory://…``.
+
+    Raises Refused for a URL that no backend serves.
+    """
+    parts = urlsplit(url)
+    medium: LocalMedium | RemoteMedium
+    if parts.scheme == "" and url.startswith("/"):
+        medium = LocalMedium(Path(url))
+    elif parts.scheme == "file" and parts.netloc in {"", "localhost"} and parts.path.startswith("/"):
+        medium = LocalMedium(Path(unquote(parts.path)))
+    elif parts.scheme == "memory":
+        medium = RemoteMedium(url)
+    else:
+        raise Refused(
+            f"The store {name} has an address that is not understood: {parts.scheme or 'no scheme'}.",
+            hint="Use file:///an/absolute/folder.",
+        )
+    return OcflStore(name, medium)

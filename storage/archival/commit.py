@@ -1,0 +1,278 @@
+"""Making a version the head of its object, on media with and without atomic rename.
+
+With rename, a whole first version or a later version's folder appears at once; then the inventory at the top
+and its sidecar follow. Without it, files are created one by one, none over another; the version's own
+inventory, created unless it exists, is the fence that one writer passes; the inventory at the top makes it
+visible. Whatever a crash leaves, `settle` completes from the version's folder alone, or takes away.
+
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+from packages.errors import Conflict, Corrupt, Internal, NotFound
+from packages.ocfl import layout
+from packages.ocfl.inventory import (
+    DECLARATION,
+    DECLARATION_TEXT,
+    NAME,
+    SIDECAR,
+    Inventory,
+    parse,
+    parse_sidecar,
+    sidecar,
+)
+from storage.archival.inventories import read_head, read_inventory, version_numbers
+from storage.archival.local import LocalMedium, check_and_lock_down
+from storage.archival.medium import SET_ASIDE, Medium, Pace
+from storage.ports import StagedVersion
+
+Opener = Callable[[str], BinaryIO]
+"""Opens a file of the source object by its path relative to the object."""
+
+
+def publish(medium: Medium, staged: StagedVersion, pace: Pace) -> None:
+    """Publish a staged version (see `storage.ports.ArchivalStore.publish`)."""
+    inventory = staged.inventory
+    root = layout.object_path(staged.object_id)
+    digest = inventory.digest()
+    if is_there(medium, root, inventory.head, digest):
+        return
+    _check_base(medium, root, staged)
+    if not medium.capabilities.atomic_rename:
+        _create_version(medium, root, inventory, digest, lambda name: open_file(staged.root / name), pace)
+        return
+    _check_staged(staged)
+    first = inventory.head == 1
+    folder, target = (
+        (staged.root, root)
+        if first
+        else (
+            staged.root / f"v{inventory.head}",
+            f"{root}/v{inventory.head}",
+        )
+    )
+    with medium.attempt(None if first else intent(staged.object_id)) as attempt:
+        with medium.sync():
+            pass  # the staged files were written before us
+        if not medium.adopt(folder, target):
+            copy = f"{attempt}/copy"
+            with medium.sync():
+                _copy_folder(medium, folder, copy, pace)
+            medium.adopt(_local(medium, copy), target)
+        if not first:
+            write_top(medium, root, inventory.head)
+
+
+def bring(medium: Medium, inventory: Inventory, source: Opener, folder: Path | None, pace: Pace) -> None:
+    """Bring the object up to `inventory`, reading what is missing from `source`.
+
+    `folder` is the source object as a local folder, where it is one. Raises Conflict when the object here has
+    another history.
+    """
+    root = layout.object_path(inventory.object_id)
+    settle(medium, root)
+    have = read_head(medium, root).inventory.head if _exists(medium, root) else 0
+    if have > inventory.head:
+        raise Conflict(f"{medium.url} has a newer version of {inventory.object_id} than the source.")
+    if have and source(f"v{have}/{NAME}").read() != medium.read(f"{root}/v{have}/{NAME}"):
+        raise Conflict(f"{inventory.object_id} has another history in {medium.url} than in the source.")
+    if have == inventory.head:
+        return
+    if not medium.capabilities.atomic_rename:
+        for number in range(have + 1, inventory.head + 1):
+            _create_from(medium, root, inventory, number, source, pace)
+        return
+    with medium.attempt(intent(inventory.object_id)) as attempt:
+        copy = f"{attempt}/copy"
+        names = [name for number in range(have + 1, inventory.head + 1) for name in _names(inventory, number)]
+        if not have:
+            names = [DECLARATION, NAME, SIDECAR, *names]
+        with medium.sync():
+            if folder is not None and isinstance(medium, LocalMedium):
+                medium.copy_from(folder, ((name, f"{copy}/{name}") for name in names), pace)
+            else:
+                medium.write(((f"{copy}/{name}", partial(source, name)) for name in names), pace)
+        if not have:
+            medium.adopt(_local(medium, copy), root)
+            return
+        for number in range(have + 1, inventory.head + 1):
+            medium.adopt(_local(medium, f"{copy}/v{number}"), f"{root}/v{number}")
+            write_top(medium, root, number)
+
+
+def settle(medium: Medium, root: str, *, dead: bool = False) -> list[str]:
+    """Complete a commit that was cut short; say what was done. May be called at any time.
+
+    With `dead`, when no writer is at the object any more, an incomplete version is taken away too. An
+    inventory that is damaged for any other reason is left to audit and repair.
+    """
+    try:
+        top = read_head(medium, root).inventory.head
+    except NotFound:
+        if medium.capabilities.atomic_rename:
+            return []
+        top = 0
+    except Corrupt:
+        return []
+    numbers = [number for number in version_numbers(medium, root) if number > top]
+    whole = [number for number in numbers if _is_whole(medium, root, number)]
+    done = []
+    if whole or (top and not _top_fits(medium, root, top)):
+        newest = max(whole, default=top)
+        write_top(medium, root, newest)
+        done.append(f"Completed version {newest} of {root}.")
+    if dead:
+        done.extend(_take_away(medium, root, number) for number in numbers if number not in whole)
+    return done
+
+
+def write_top(medium: Medium, root: str, number: int) -> None:
+    """Make version `number`, whose folder is complete, the head: declaration, inventory, sidecar."""
+    newest = read_inventory(medium, f"{root}/v{number}")
+    if DECLARATION not in {item.name for item in medium.list(root)}:
+        medium.replace(f"{root}/{DECLARATION}", DECLARATION_TEXT)
+    medium.replace(f"{root}/{NAME}", medium.read(f"{root}/v{number}/{NAME}"))
+    medium.replace(f"{root}/{SIDECAR}", sidecar(newest.digest))
+
+
+def is_there(medium: Medium, root: str, number: int, digest: str) -> bool:
+    """Tell whether exactly this version is published, completing it if need be; else Conflict."""
+    try:
+        found = read_inventory(medium, f"{root}/v{number}")
+    except NotFound:
+        return False
+    except Corrupt:
+        if not medium.capabilities.atomic_rename:
+            return False  # the fence was passed and the sidecar not yet written; _create_version compares
+        raise
+    if found.digest != digest:
+        raise Conflict(f"Version {number} of {root} in {medium.url} is occupied by something else.")
+    settle(medium, root)
+    return True
+
+
+def intent(object_id: str) -> bytes:
+    """Return the note that tells `recover` which object a dead attempt was about."""
+    return json.dumps({"object": object_id}).encode()
+
+
+def _check_base(medium: Medium, root: str, staged: StagedVersion) -> None:
+    """Raise Conflict unless the object's head is what the version was built on."""
+    head = read_head(medium, root) if _exists(medium, root) else None
+    if (head.digest if head else None) != staged.base:
+        raise Conflict(
+            f"{staged.object_id} in {medium.url} is not at the version that the new one was built on.",
+            hint="Build the version again on the present head.",
+        )
+
+
+def _check_staged(staged: StagedVersion) -> None:
+    """Raise Conflict unless exactly the files that the inventory lists are staged; makes them read-only."""
+    number = staged.inventory.head
+    expected = {path.partition("/")[2] for path, _ in staged.inventory.content(number)} | {NAME, SIDECAR}
+    version = staged.root / f"v{number}"
+    if not version.is_dir():
+        raise Conflict(f"Nothing is staged for version {number} of {staged.object_id} at {version}.")
+    check_and_lock_down(version, expected)
+    if expected:
+        raise Conflict(
+            f"{staged.object_id} is not staged as its inventory says: {sorted(expected)[:5]}.",
+            hint="A leading “+” marks files that the inventory lacks.",
+        )
+    if number == 1:
+        top = {item.name for item in staged.root.iterdir()}
+        if top != {DECLARATION, NAME, SIDECAR, "v1"}:
+            raise Conflict(f"{staged.object_id} is staged with something else at its top: {sorted(top)}.")
+
+
+def _create_version(
+    medium: Medium, root: str, inventory: Inventory, digest: str, source: Opener, pace: Pace
+) -> None:
+    """Write one version file by file; see the module."""
+    number = inventory.head
+    contents = sorted(path for path, _ in inventory.content(number))
+    with medium.attempt(intent(inventory.object_id)):
+        with medium.sync():
+            medium.write(((f"{root}/{path}", partial(source, path)) for path in contents), pace)
+        data = source(f"v{number}/{NAME}").read()
+        try:
+            medium.create(f"{root}/v{number}/{NAME}", data)
+        except Conflict:
+            if medium.read(f"{root}/v{number}/{NAME}") != data:
+                raise
+        medium.replace(f"{root}/v{number}/{SIDECAR}", sidecar(digest))
+        write_top(medium, root, number)
+
+
+def _create_from(
+    medium: Medium, root: str, inventory: Inventory, number: int, source: Opener, pace: Pace
+) -> None:
+    """Write version `number` of another store's object file by file."""
+    then = parse(source(f"v{number}/{NAME}").read())
+    stated = parse_sidecar(source(f"v{number}/{SIDECAR}").read())
+    if then.object_id != inventory.object_id or then.head != number or then.digest() != stated:
+        raise Corrupt(f"The inventory of version {number} of {inventory.object_id} is damaged in the source.")
+    _create_version(medium, root, then, stated, source, pace)
+
+
+def _is_whole(medium: Medium, root: str, number: int) -> bool:
+    """Tell whether everything that version `number` added is there, so that it may become the head."""
+    try:
+        found = read_inventory(medium, f"{root}/v{number}").inventory
+    except (NotFound, Corrupt):
+        return False
+    present = {key for key, _ in medium.walk(f"{root}/v{number}")}
+    return all(f"{root}/{path}" in present for path, _ in found.content(number))
+
+
+def _take_away(medium: Medium, root: str, number: int) -> str:
+    """Take away a version that was never finished: keys that nothing vouches for, or a folder, set aside."""
+    folder = f"{root}/v{number}"
+    if not medium.capabilities.atomic_rename:
+        medium.remove(folder)
+        return f"Removed the unfinished version {number} of {root}."
+    for key, _ in list(medium.walk(folder)):
+        medium.move(key, f"{SET_ASIDE}/{key}")
+    medium.remove(folder)
+    return f"Set the incomplete version {number} of {root} aside."
+
+
+def _top_fits(medium: Medium, root: str, number: int) -> bool:
+    try:
+        return read_inventory(medium, root).inventory.head == number
+    except (NotFound, Corrupt):
+        return False
+
+
+def _exists(medium: Medium, root: str) -> bool:
+    return any(item.name == NAME for item in medium.list(root))
+
+
+def _names(inventory: Inventory, number: int) -> Iterator[str]:
+    """Yield the files of one version, those of a folder together."""
+    yield f"v{number}/{NAME}"
+    yield f"v{number}/{SIDECAR}"
+    yield from sorted(path for path, _ in inventory.content(number))
+
+
+def _copy_folder(medium: Medium, folder: Path, key: str, pace: Pace) -> None:
+    files = (each for each in sorted(folder.rglob("*")) if each.is_file() and not each.is_symlink())
+    medium.write(
+        ((f"{key}/{each.relative_to(folder).as_posix()}", partial(open_file, each)) for each in files), pace
+    )
+
+
+def open_file(path: Path) -> BinaryIO:
+    """Open a local file that is not a link."""
+    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb")
+
+
+def _local(medium: Medium, key: str) -> Path:
+    if medium.folder is None:
+        raise Internal(f"{medium.url} renames, but is no folder.")
+    return medium.folder / key

@@ -1,0 +1,293 @@
+"""A medium that is a local folder: renames publish, one sync per package, read back past the page cache."""
+
+import errno
+import fcntl
+import os
+import shutil
+import stat
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from packages.errors import Conflict, HoldfastError, NotFound, Unavailable
+from storage.archival import readback
+from storage.archival.copying import copy_new
+from storage.archival.medium import INTENT, STAGING, Files, Item, Pace, Reading
+from storage.durability import SyncPoint, fsync_folder, unavailable
+from storage.ports import Capabilities
+
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+_OCCUPIED = frozenset({errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR})
+
+
+class LocalMedium:
+    """A folder on a POSIX file system (see `storage.archival.medium.Medium`)."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._root = str(folder)
+
+    @property
+    def url(self) -> str:
+        """Return the folder's ``file://`` URL."""
+        return self._folder.as_uri()
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Return what POSIX promises."""
+        return Capabilities(atomic_rename=True, conditional_create=True)
+
+    @property
+    def folder(self) -> Path | None:
+        """Return the root."""
+        return self._folder
+
+    def make(self) -> None:
+        """Create the root and the folders above it."""
+        with _translated(f"Cannot create {self._root}"):
+            self._folder.mkdir(parents=True, exist_ok=True)
+
+    def present(self) -> bool:
+        """Tell whether the root is a folder."""
+        with _translated(f"Cannot reach {self._root}"):
+            return os.access(self._root, os.R_OK | os.X_OK) and self._folder.is_dir()
+
+    def free_bytes(self) -> int | None:
+        """Return what is free for us on the file system."""
+        with _translated(f"Cannot reach {self._root}"):
+            return shutil.disk_usage(self._root).free
+
+    def read(self, key: str) -> bytes:
+        """Return a small file."""
+        with self.open(key) as stream, _translated(f"Cannot read {key} in {self._root}"):
+            return stream.read()
+
+    def open(self, key: str) -> BinaryIO:
+        """Open for reading; never follows a link."""
+        with _translated(f"Cannot open {key} in {self._root}"):
+            return os.fdopen(os.open(self._path(key), _READ), "rb")
+
+    def list(self, key: str) -> Iterator[Item]:
+        """Yield what a folder holds."""
+        try:
+            with _translated(f"Cannot list {key} in {self._root}"), os.scandir(self._path(key)) as entries:
+                found = [Item(entry.name, _kind(entry)) for entry in entries]
+        except NotFound:
+            return
+        yield from sorted(found, key=lambda item: item.name)
+
+    def walk(self, key: str) -> Iterator[tuple[str, str]]:
+        """Yield what is below `key`, without recursion."""
+        folders = [key]
+        while folders:
+            folder = folders.pop()
+            for item in self.list(folder):
+                below = f"{folder}/{item.name}"
+                if item.kind == "folder":
+                    folders.append(below)
+                else:
+                    yield below, item.kind
+
+    def create(self, key: str, data: bytes) -> None:
+        """Write, sync, link into place: a crash leaves all or nothing."""
+        with _translated(f"Cannot write {key} in {self._root}"), self._written(key, data) as temporary:
+            os.link(temporary, self._path(key))
+
+    def replace(self, key: str, data: bytes) -> None:
+        """Write, sync, rename into place."""
+        with _translated(f"Cannot write {key} in {self._root}"), self._written(key, data) as temporary:
+            temporary.rename(self._path(key))
+
+    def write(self, files: Files, pace: Pace) -> None:
+        """Copy files in, read-only, in the order given: those of one folder belong together."""
+        made = ""
+        for key, source in files:
+            path = self._path(key)
+            parent = os.path.dirname(path)  # noqa: PTH120  # a Path per file costs as much as the copy
+            with _translated(f"Cannot write {key} in {self._root}"):
+                if parent != made:
+                    os.makedirs(parent, exist_ok=True)  # noqa: PTH103  # as above
+                    made = parent
+                with source() as stream:
+                    copy_new(stream, path, pace)
+
+    def copy_from(self, source: Path, files: Iterable[tuple[str, str]], pace: Pace) -> None:
+        """Copy (path below `source`, key) pairs of another folder: `write` without Python's streams."""
+        made = ""
+        for name, key in files:
+            path = self._path(key)
+            parent = os.path.dirname(path)  # noqa: PTH120  # as in write
+            with _translated(f"Cannot copy {name} to {key} in {self._root}"):
+                if parent != made:
+                    os.makedirs(parent, exist_ok=True)  # noqa: PTH103  # as in write
+                    made = parent
+                fd = os.open(f"{source}/{name}", _READ)
+                try:
+                    copy_new(fd, path, pace)
+                finally:
+                    os.close(fd)
+
+    def move(self, key: str, to: str) -> None:
+        """Rename one file; an empty folder in its way is removed."""
+        target = Path(self._path(to))
+        with _translated(f"Cannot move {key} to {to} in {self._root}"):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if target.is_dir() and not target.is_symlink():
+                target.rmdir()
+            Path(self._path(key)).rename(target)
+            fsync_folder(target.parent)
+
+    def remove(self, key: str) -> None:
+        """Remove a file or a folder with all that it holds."""
+        path = Path(self._path(key))
+        with _translated(f"Cannot remove {key} in {self._root}"):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+    def readings(self, keys: Iterable[str], pace: Pace) -> Iterator[Reading]:
+        """Read back past the page cache, on two threads."""
+        return readback.readings(self._root, keys, pace)
+
+    @contextmanager
+    def sync(self) -> Iterator[None]:
+        """Sync the file system once, at the end; its errors are heard from the beginning on."""
+        with SyncPoint(self._folder) as point:
+            yield
+            point.sync()
+
+    @contextmanager
+    def attempt(self, intent: bytes | None) -> Iterator[str]:
+        """Make a folder that is locked as long as its writer lives."""
+        key = f"{STAGING}/{uuid.uuid4()}"
+        path = Path(self._path(key))
+        with _translated(f"Cannot write to {self._root}"):
+            path.mkdir(parents=True)
+            fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            _hold(fd, path)
+            if intent is not None:
+                self.replace(f"{key}/{INTENT}", intent)
+            yield key
+        except BaseException:
+            if intent is None:
+                shutil.rmtree(path, ignore_errors=True)
+            raise
+        else:
+            shutil.rmtree(path, ignore_errors=True)
+        finally:
+            os.close(fd)
+
+    def dead_attempts(self, older_than: float) -> Iterator[str]:
+        """Yield attempts that nobody holds a lock on."""
+        for item in self.list(STAGING):
+            key = f"{STAGING}/{item.name}"
+            try:
+                fd = os.open(self._path(key), _READ)
+            except OSError:
+                continue
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if time.time() - os.fstat(fd).st_mtime >= older_than:
+                    yield key
+            except BlockingIOError:
+                continue
+            finally:
+                os.close(fd)
+
+    def adopt(self, folder: Path, key: str) -> bool:
+        """Rename a folder of the same file system into the root, and make the names durable."""
+        target = Path(self._path(key))
+        with _translated(f"Cannot publish {key} in {self._root}"):
+            above = [each for each in target.parents if self._folder in each.parents and not each.exists()]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                folder.rename(target)
+            except OSError as error:
+                if error.errno == errno.EXDEV:
+                    return False
+                if error.errno in _OCCUPIED:
+                    raise Conflict(f"{key} in {self._root} is occupied already.") from error
+                raise
+            for each in {target.parent, *(new.parent for new in above)}:
+                fsync_folder(each)
+        return True
+
+    def _path(self, key: str) -> str:
+        return f"{self._root}/{key}" if key else self._root
+
+    @contextmanager
+    def _written(self, key: str, data: bytes) -> Iterator[Path]:
+        """Give a synced, read-only temporary file, and make the name durable that the caller gives it."""
+        folder = Path(self._path(STAGING))
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = folder / f"{uuid.uuid4()}.tmp"
+        try:
+            fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
+            with os.fdopen(fd, "wb") as stream:
+                _hold(fd, temporary)
+                stream.write(data)
+                stream.flush()
+                os.fsync(fd)
+                parent = Path(self._path(key)).parent
+                parent.mkdir(parents=True, exist_ok=True)
+                yield temporary
+            fsync_folder(parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _hold(fd: int, path: Path) -> None:
+    """Lock what is being written as long as `fd` is open, so that `dead_attempts` leaves it alone."""
+    fcntl.flock(fd, fcntl.LOCK_SH)
+    if not path.exists():  # cleared away between its creation and the lock
+        raise Unavailable(f"{path} was cleared away; try again.")
+
+
+def _kind(entry: os.DirEntry[str]) -> str:
+    if entry.is_dir(follow_symlinks=False):
+        return "folder"
+    return "file" if entry.is_file(follow_symlinks=False) else "other"
+
+
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
+    """Turn the operating system's errors into ours."""
+    try:
+        yield
+    except HoldfastError:
+        raise
+    except FileExistsError as error:
+        raise Conflict(f"{what}: it is occupied already.") from error
+    except OSError as error:
+        if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
+            raise NotFound(f"{what}: it is not there.") from error
+        raise unavailable(error, what) from error
+
+
+def check_and_lock_down(root: Path, expected: set[str]) -> None:
+    """Make every file below `root` read-only and empty `expected` of their paths, relative to `root`.
+
+    Raises Conflict for a link, and leaves paths that nobody expects in `expected` with a leading ``+``.
+    """
+    folders = [""]
+    extra = set()
+    while folders:
+        folder = folders.pop()
+        with os.scandir(root / folder) as entries:
+            for entry in entries:
+                name = f"{folder}{entry.name}"
+                kind = _kind(entry)
+                if kind == "folder":
+                    folders.append(name + "/")
+                    continue
+                if kind == "other" or name not in expected:
+                    extra.add("+" + name)
+                    continue
+                expected.discard(name)
+                os.chmod(entry.path, stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH)  # noqa: PTH101  # as in write
+    expected |= extra

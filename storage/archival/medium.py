@@ -1,0 +1,155 @@
+"""What an archival store lies on: a folder tree or a space of keys, behind one small interface.
+
+Keys are relative to the store's root, ``/`` between segments. Errors are those of `packages.errors`:
+NotFound for an absent key, Conflict for an occupied one, Unavailable for everything that may pass.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from storage.ports import Capabilities, Progress
+
+STAGING = "extensions/holdfast-staging"
+SET_ASIDE = "extensions/holdfast-set-aside"
+INTENT = "intent.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What a folder holds: `kind` is ``file``, ``folder`` or ``other`` (a link, a pipe, a device)."""
+
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What reading one key back gave: a SHA-512 and size, or a `reason`; `absent` when it is gone."""
+
+    key: str
+    sha512: str | None
+    size: int = 0
+    reason: str = ""
+    absent: bool = False
+
+
+class Pace:
+    """Holds readers to a number of bytes per second, and tells progress; may be shared by threads."""
+
+    def __init__(self, budget: int | None, progress: Progress | None) -> None:
+        self._budget = budget
+        self._progress = progress
+        self._lock = threading.Lock()
+        self._started = time.monotonic()
+        self._spent = 0
+
+    def spend(self, count: int) -> None:
+        """Account for `count` bytes; sleeps until they are within the budget."""
+        if self._budget is None and self._progress is None:
+            return
+        with self._lock:
+            self._spent += count
+            if self._progress is not None:
+                self._progress(count)
+            ahead = self._spent / self._budget - (time.monotonic() - self._started) if self._budget else 0
+        if ahead > 0:
+            time.sleep(ahead)
+
+
+Files = Iterable[tuple[str, Callable[[], BinaryIO]]]
+"""Keys to be written, each with what opens its source."""
+
+
+class Medium(Protocol):
+    """The operations that OCFL logic needs; see `local` and `remote`."""
+
+    @property
+    def url(self) -> str:
+        """Where it is, without secrets."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do."""
+        ...
+
+    @property
+    def folder(self) -> Path | None:
+        """The root as a local folder, where it is one."""
+        ...
+
+    def make(self) -> None:
+        """Create the root if it is absent."""
+        ...
+
+    def present(self) -> bool:
+        """Tell whether the root is there; raises Unavailable when that cannot be known."""
+        ...
+
+    def free_bytes(self) -> int | None:
+        """Return the free space or None."""
+        ...
+
+    def read(self, key: str) -> bytes:
+        """Return a small file."""
+        ...
+
+    def open(self, key: str) -> BinaryIO:
+        """Open for reading, seekable."""
+        ...
+
+    def list(self, key: str) -> Iterator[Item]:
+        """Yield what the folder `key` holds; nothing where it is absent."""
+        ...
+
+    def walk(self, key: str) -> Iterator[tuple[str, str]]:
+        """Yield (key, kind) of everything below `key` that is not a folder, folder by folder."""
+        ...
+
+    def create(self, key: str, data: bytes) -> None:
+        """Write a new small file durably and as a whole, or raise Conflict."""
+        ...
+
+    def replace(self, key: str, data: bytes) -> None:
+        """Write a small file durably and as a whole over whatever is there."""
+        ...
+
+    def write(self, files: Files, pace: Pace) -> None:
+        """Write many new files; durable after `sync`. A key occupied by other bytes raises Conflict."""
+        ...
+
+    def move(self, key: str, to: str) -> None:
+        """Move one file (or link) over whatever file is at `to`, making folders as needed."""
+        ...
+
+    def remove(self, key: str) -> None:
+        """Remove `key` and all below it; no error when it is absent."""
+        ...
+
+    def readings(self, keys: Iterable[str], pace: Pace) -> Iterator[Reading]:
+        """Read files back from the medium and digest them; in no order, errors as readings."""
+        ...
+
+    def sync(self) -> AbstractContextManager[None]:
+        """Return a context; what is written inside is durable once it is left without an error."""
+        ...
+
+    def attempt(self, intent: bytes | None) -> AbstractContextManager[str]:
+        """Return a context with a fresh key of its own under `STAGING`, known to be alive while it is open.
+
+        With `intent`, that is written into it, and all stays behind when the context ends by an error.
+        """
+        ...
+
+    def dead_attempts(self, older_than: float) -> Iterator[str]:
+        """Yield the keys of attempts whose writers are gone, last changed so many seconds ago."""
+        ...
+
+    def adopt(self, folder: Path, key: str) -> bool:
+        """Rename a local folder to `key`; Conflict when occupied, False when that needs a copy instead."""
+        ...

@@ -1,0 +1,164 @@
+"""The archival store: OCFL 1.1 on any medium, as `storage.ports.ArchivalStore` demands."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import BinaryIO
+
+from packages.errors import Conflict, Internal, NotFound, Unavailable
+from packages.ocfl import layout
+from packages.ocfl.inventory import Inventory, is_safe
+from storage.archival import commit, root
+from storage.archival.inventories import is_visible, read_head
+from storage.archival.medium import Medium, Pace
+from storage.archival.recover import recover
+from storage.archival.repair import repair
+from storage.archival.verify import LOG_PREFIX, LOGS, verify
+from storage.ports import ArchivalStore, Capabilities, ObjectReport, Progress, StagedVersion
+
+_REPAIR_ROUNDS = 3  # inventories first; then what they tell of; then nothing should be left
+
+
+class OcflStore:
+    """Keeps OCFL objects on a medium; loses none."""
+
+    def __init__(self, name: str, medium: Medium) -> None:
+        self._name = name
+        self._medium = medium
+
+    @property
+    def name(self) -> str:
+        """Return the store's name in the settings."""
+        return self._name
+
+    @property
+    def url(self) -> str:
+        """Return where it is, without secrets."""
+        return self._medium.url
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Return what its medium can do."""
+        return self._medium.capabilities
+
+    @property
+    def medium(self) -> Medium:
+        """Return what it lies on, so that two stores can copy from one to the other in the kernel."""
+        return self._medium
+
+    def prepare(self, archive_id: str) -> None:
+        """Create or check the storage root."""
+        root.prepare(self._medium, archive_id)
+
+    def check(self, archive_id: str) -> None:
+        """Raise Unavailable or Refused unless the root is there and the archive's."""
+        root.check(self._medium, archive_id)
+
+    def free_bytes(self) -> int | None:
+        """Return the free space, or None."""
+        return self._medium.free_bytes()
+
+    def publish(self, staged: StagedVersion, *, progress: Progress | None = None) -> None:
+        """Make the staged version the head of its object."""
+        self._require_root()
+        commit.publish(self._medium, staged, Pace(None, progress))
+
+    def replicate(self, source: ArchivalStore, object_id: str, *, progress: Progress | None = None) -> None:
+        """Bring the object, and its log, up to the source's."""
+        self._require_root()
+        folder = None
+        if isinstance(source, OcflStore) and source.medium.folder is not None:
+            folder = source.medium.folder / layout.object_path(object_id)
+        inventory = source.inventory(object_id)
+        if inventory.object_id != object_id:
+            raise Internal(f"{source.name} gave the inventory of {inventory.object_id} for {object_id}.")
+        opener = partial(source.open, object_id)
+        commit.bring(self._medium, inventory, opener, folder, Pace(None, progress))
+        for data in source.logs(object_id):
+            self.append_log(object_id, data)
+
+    def verify(
+        self,
+        object_id: str,
+        *,
+        version: int | None = None,
+        budget: int | None = None,
+        progress: Progress | None = None,
+    ) -> ObjectReport:
+        """Read the object back and compare."""
+        return verify(self._medium, self._name, object_id, version, Pace(budget, progress))
+
+    def repair(self, source: ArchivalStore, report: ObjectReport) -> ObjectReport:
+        """Mend the object from the source's copy, and read it back."""
+        for _ in range(_REPAIR_ROUNDS):
+            repair(self._medium, source, report)
+            fresh = self.verify(report.object_id)
+            if not fresh.problems or fresh.problems == report.problems:
+                break
+            report = fresh
+        return fresh
+
+    def inventory(self, object_id: str) -> Inventory:
+        """Return the inventory at the object's top."""
+        place = layout.object_path(object_id)
+        if not is_visible(self._medium, place):
+            self._require_root()
+            raise NotFound(f"{object_id} is not in the store {self._name}.")
+        return read_head(self._medium, place).inventory
+
+    def objects(self) -> Iterator[str]:
+        """Yield the id of every object, walking the tuples of the layout."""
+        self._require_root()
+        folders = [""]
+        while folders:
+            folder = folders.pop()
+            inside = f"{folder}/" if folder else ""
+            depth = folder.count("/") + 1 if folder else 0
+            for item in self._medium.list(folder):
+                if item.kind != "folder":
+                    continue
+                if depth < layout.DEPTH:
+                    if layout.is_tuple(item.name):
+                        folders.append(inside + item.name)
+                elif is_visible(self._medium, inside + item.name):
+                    place = inside + item.name
+                    found = layout.object_id(place)
+                    yield found if found is not None else read_head(self._medium, place).inventory.object_id
+
+    def open(self, object_id: str, content_path: str) -> BinaryIO:
+        """Open one file of the object."""
+        if not is_safe(content_path):
+            raise NotFound(f"{content_path!r} is no path inside {object_id}.")
+        return self._medium.open(f"{layout.object_path(object_id)}/{content_path}")
+
+    def append_log(self, object_id: str, data: bytes) -> str:
+        """Add a log file, named by its digest."""
+        place = layout.object_path(object_id)
+        name = f"{LOG_PREFIX}{hashlib.sha512(data).hexdigest()}.json"
+        if not is_visible(self._medium, place):
+            raise NotFound(f"{object_id} is not in the store {self._name}.")
+        with suppress(Conflict):  # the name is the digest: it is there already
+            self._medium.create(f"{place}/{LOGS}/{name}", data)
+        return name
+
+    def logs(self, object_id: str) -> Iterator[bytes]:
+        """Yield the object's log files."""
+        folder = f"{layout.object_path(object_id)}/{LOGS}"
+        for item in self._medium.list(folder):
+            if item.kind == "file" and item.name.endswith(".json"):
+                yield self._medium.read(f"{folder}/{item.name}")
+
+    def recover(self, *, older_than: float = 0.0) -> Sequence[str]:
+        """Complete or clear away what dead writers left."""
+        self._require_root()
+        return recover(self._medium, older_than)
+
+    def _require_root(self) -> None:
+        """Raise Unavailable when the root is gone (an unmounted disk): never make a new one by mistake."""
+        try:
+            self._medium.read(layout.DECLARATION)
+        except NotFound:
+            raise Unavailable(
+                f"The store {self._name} ({self.url}) is not there.", hint="Is its disk mounted?"
+            ) from None

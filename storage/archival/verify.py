@@ -1,0 +1,218 @@
+"""Reading an object back, byte by byte, and saying what is as it was and what is not."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from packages.errors import Invalid, NotFound, Unavailable
+from packages.ocfl import layout
+from packages.ocfl.inventory import (
+    DECLARATION,
+    DECLARATION_TEXT,
+    NAME,
+    SIDECAR,
+    Inventory,
+    parse,
+    parse_sidecar,
+    sidecar,
+)
+from storage.archival.inventories import version_numbers
+from storage.archival.medium import Medium, Pace, Reading
+from storage.ports import ObjectReport, Problem, Verdict
+
+LOGS = "logs"
+LOG_PREFIX = "sha512-"
+
+
+@dataclass(slots=True)
+class _Findings:
+    """What has been found so far."""
+
+    counts: Counter[Verdict] = field(default_factory=Counter)
+    problems: list[Problem] = field(default_factory=list)
+    bytes: int = 0
+
+    def add(self, path: str, verdict: Verdict, expected: str | None, found: str | None) -> None:
+        """Note a file that is not intact."""
+        self.counts[verdict] += 1
+        self.problems.append(Problem(path, verdict, expected and f"sha512:{expected}", found))
+
+    def compare(self, path: str, expected: str | None, reading: Reading) -> None:
+        """Note what reading a file gave; without an expected digest nothing can be said of its bytes."""
+        self.bytes += reading.size
+        if reading.sha512 is None:
+            verdict = Verdict.MISSING if reading.absent else Verdict.UNCHECKED
+            self.add(path, verdict, expected, reading.reason)
+        elif expected is None:
+            self.add(path, Verdict.UNCHECKED, None, "no inventory tells what it should be")
+        elif reading.sha512 != expected:
+            self.add(path, Verdict.CORRUPT, expected, f"sha512:{reading.sha512}")
+        else:
+            self.counts[Verdict.INTACT] += 1
+
+
+def verify(medium: Medium, store: str, object_id: str, version: int | None, pace: Pace) -> ObjectReport:
+    """Read an object back (see `storage.ports.ArchivalStore.verify`)."""
+    root = layout.object_path(object_id)
+    top = {item.name: item.kind for item in medium.list(root)}
+    if not top:
+        if not medium.present():
+            raise Unavailable(f"The store {medium.url} is not there.")
+        raise NotFound(f"{object_id} is not in the store {store}.")
+    expected, inventory = _inventories(medium, root)
+    if inventory is not None:
+        if version is not None and version > inventory.head:
+            raise NotFound(f"{object_id} has no version {version} in the store {store}.")
+        expected.update(inventory.content(version))
+    findings = _Findings()
+    keys = _keys(_Scope(medium, root, version, expected, known=inventory is not None), top, findings)
+    for reading in medium.readings(keys, pace):
+        path = reading.key[len(root) + 1 :]
+        findings.compare(path, expected.pop(path, None) or log_digest(path), reading)
+    for path, digest in expected.items():
+        findings.add(path, Verdict.MISSING, digest, None)
+    return _report(object_id, store, findings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """What is to be read: `expected` shrinks meanwhile; without a `known` inventory everything is read."""
+
+    medium: Medium
+    root: str
+    version: int | None
+    expected: dict[str, str | None]
+    known: bool
+
+
+def _keys(scope: _Scope, top: dict[str, str], findings: _Findings) -> Iterator[str]:
+    """Yield the keys to read, and note the files that nothing expects."""
+    for name, kind in top.items():
+        if kind == "folder":
+            if scope.version is None or name == f"v{scope.version}":
+                yield from _below(scope, name, findings)
+        elif kind == "file" and name in scope.expected:
+            yield f"{scope.root}/{name}"
+        elif name not in scope.expected:
+            findings.add(name, Verdict.EXTRA, None, None)
+    if scope.version is not None:  # the inventories of the versions that are left out
+        for path in list(scope.expected):
+            if "/" in path and not path.startswith(f"v{scope.version}/"):
+                yield f"{scope.root}/{path}"
+
+
+def _below(scope: _Scope, folder: str, findings: _Findings) -> Iterator[str]:
+    for key, kind in scope.medium.walk(f"{scope.root}/{folder}"):
+        path = key[len(scope.root) + 1 :]
+        if kind == "file" and (path in scope.expected or folder == LOGS or not scope.known):
+            yield key
+        elif path not in scope.expected:
+            findings.add(path, Verdict.EXTRA, None, None)
+
+
+def _report(object_id: str, store: str, findings: _Findings) -> ObjectReport:
+    counts = findings.counts
+    return ObjectReport(
+        object_id=object_id,
+        store=store,
+        intact=counts[Verdict.INTACT],
+        corrupt=counts[Verdict.CORRUPT],
+        missing=counts[Verdict.MISSING],
+        extra=counts[Verdict.EXTRA],
+        unchecked=counts[Verdict.UNCHECKED],
+        bytes=findings.bytes,
+        problems=tuple(sorted(findings.problems, key=lambda problem: problem.path)),
+    )
+
+
+def log_digest(path: str) -> str | None:
+    """Return the digest that a log file bears in its name."""
+    folder, _, name = path.partition("/")
+    if folder == LOGS and name.startswith(LOG_PREFIX) and name.endswith(".json"):
+        return name.removeprefix(LOG_PREFIX).removesuffix(".json")
+    return None
+
+
+def _inventories(medium: Medium, root: str) -> tuple[dict[str, str | None], Inventory | None]:
+    """Return what the declaration, inventories and sidecars should digest to, and the inventory to go by.
+
+    The inventory of the head lies there twice, each with a sidecar: what most of the four say is taken for
+    true (at a tie, the pair at the top), so that one damaged file is told from three sound ones.
+    """
+    expected: dict[str, str | None] = {DECLARATION: hashlib.sha512(DECLARATION_TEXT).hexdigest()}
+    numbers = version_numbers(medium, root)
+    top_data, top_stated = _pair(medium, root)
+    top = _parsed(top_data)
+    head = max(numbers, default=1)
+    if top is not None and (_sha512(top_data) == top_stated or not numbers):
+        head = top.head
+    head_data, head_stated = _pair(medium, f"{root}/v{head}")
+    says = [_sha512(top_data), top_stated, _sha512(head_data), head_stated]
+    votes = Counter(each for each in says if each is not None)
+    true = votes.most_common(1)[0][0] if votes else None
+    data = next((each for each in (top_data, head_data) if each is not None and _sha512(each) == true), None)
+    trusted = _parsed(data)
+    for folder in ("", f"v{head}/"):
+        expected[folder + NAME] = true
+        expected[folder + SIDECAR] = true and hashlib.sha512(sidecar(true)).hexdigest()
+    for number in range(1, head):
+        expected.update(_older(medium, root, number, trusted))
+    return expected, trusted
+
+
+def _older(medium: Medium, root: str, number: int, trusted: Inventory | None) -> dict[str, str | None]:
+    """Return what an older version's inventory and sidecar should digest to; each vouches for the other."""
+    data, stated = _pair(medium, f"{root}/v{number}")
+    digest = _sha512(data)
+    found = _parsed(data)
+    agrees = found is not None and (trusted is None or _same_history(found, trusted))
+    true = digest if agrees and stated is None else stated or digest
+    if agrees and digest is not None and stated != digest:
+        true = digest  # the inventory fits the newer ones, so it is the sidecar that is damaged
+    elif not agrees and stated == digest:
+        true = None  # both altered: nothing here tells what they were
+    folder = f"v{number}/"
+    return {folder + NAME: true, folder + SIDECAR: true and hashlib.sha512(sidecar(true)).hexdigest()}
+
+
+def _same_history(older: Inventory, newer: Inventory) -> bool:
+    """Tell whether `newer` goes on from `older`: same id, same versions so far."""
+    return (
+        older.object_id == newer.object_id
+        and older.head < newer.head
+        and all(
+            newer.versions[number].created == version.created
+            and newer.versions[number].state.keys() == version.state.keys()
+            and all(
+                sorted(newer.versions[number].state[digest]) == sorted(paths)
+                for digest, paths in version.state.items()
+            )
+            for number, version in older.versions.items()
+        )
+    )
+
+
+def _pair(medium: Medium, folder: str) -> tuple[bytes | None, str | None]:
+    """Return an inventory's bytes and the digest its sidecar states; None for what cannot be read."""
+    data = stated = None
+    try:
+        data = medium.read(f"{folder}/{NAME}")
+    except (NotFound, Unavailable):
+        data = None
+    try:
+        stated = parse_sidecar(medium.read(f"{folder}/{SIDECAR}"))
+    except (NotFound, Unavailable, Invalid):
+        stated = None
+    return data, stated
+
+
+def _parsed(data: bytes | None) -> Inventory | None:
+    try:
+        return None if data is None else parse(data)
+    except Invalid:
+        return None
+
+
+def _sha512(data: bytes | None) -> str | None:
+    return None if data is None else hashlib.sha512(data).hexdigest()
