@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 _DECODABLE = re.compile(r"%(25|0[AaDd])")
-_LINE = re.compile(r"([0-9A-Fa-f]+)[ \t]+(\*?)(.+)", re.DOTALL)
+_LINE = re.compile(r"([0-9A-Fa-f]+)[ \t]+(\*?)([^ \t].*)", re.DOTALL)
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\|%\w+%|~")
 _PLAIN = {"25": "%", "0a": "\n", "0d": "\r"}
 
