@@ -1,7 +1,6 @@
 """Validating bags: everything that is wrong at once, each with its path and what to do."""
 
 import hashlib
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -308,7 +307,7 @@ def test_an_unknown_encoding_is_an_error(tmp_path: Path) -> None:
     assert has_errors(report.findings)
 
 
-def test_A16_ten_thousand_files_in_linear_time(tmp_path: Path) -> None:
+def test_A16_ten_thousand_files_of_known_digests_are_not_read(tmp_path: Path) -> None:
     class Listed:
         """A submission of very many files whose digests are known, as reception leaves it."""
 
@@ -341,4 +340,4 @@ def test_A16_ten_thousand_files_in_linear_time(tmp_path: Path) -> None:
     report = validate_bag(Listed(10_000), digests_known=True)
     assert report.is_valid
     assert report.payload_files == len(report.declared) == 10_000
-    assert os.path.getsize(tmp_path / "manifest-sha512.txt") > 1_000_000
+    assert (tmp_path / "manifest-sha512.txt").stat().st_size > 1_000_000

@@ -1,0 +1,164 @@
+"""Our bags: what is written is what was said to be written, and both validators accept it."""
+
+import hashlib
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from packages.bagit.profile import check_profile
+from packages.bagit.validate import validate_bag
+from packages.bagit.write import (
+    DigestingFile,
+    Written,
+    payload_oxum,
+    write_bag_info,
+    write_bagit_txt,
+    write_bytes,
+    write_manifest,
+)
+from packages.submission import FolderSubmission
+from schemas import load
+
+PROFILE = load("bagit-profile.json")
+IDENTIFIER = PROFILE["BagIt-Profile-Info"]["BagIt-Profile-Identifier"]
+
+
+def write_bag(root: Path, payload: Mapping[str, bytes], **changes: str | None) -> Path:
+    """Write a whole bag in our profile; `changes` are tags of bag-info.txt (_ for -; None leaves out)."""
+    for name, data in payload.items():
+        write_bytes(root / name, data)
+    info: dict[str, str | None] = {
+        "External-Identifier": "urn:uuid:6f1f5bd2-4c2f-4b43-8fd5-2f2bd29bd3a5",
+        "Bagging-Date": "2031-01-01",
+        "Payload-Oxum": payload_oxum(sum(map(len, payload.values())), len(payload)),
+        "BagIt-Profile-Identifier": IDENTIFIER,
+    }
+    info.update({name.replace("_", "-"): value for name, value in changes.items()})
+    tags = {
+        "bagit.txt": write_bagit_txt(root),
+        "bag-info.txt": write_bag_info(root, [(k, v) for k, v in info.items() if v is not None]),
+        "metadata/record.json": write_bytes(root / "metadata/record.json", b"{}"),
+        "manifest-sha512.txt": write_manifest(
+            root / "manifest-sha512.txt",
+            ((name, hashlib.sha512(data).hexdigest()) for name, data in sorted(payload.items())),
+        ),
+    }
+    write_manifest(
+        root / "tagmanifest-sha512.txt", ((name, each.sha512) for name, each in sorted(tags.items()))
+    )
+    return root
+
+
+def test_what_is_returned_is_what_lies_there(tmp_path: Path) -> None:
+    entries = [(f"data/{number}%\n", hashlib.sha512(b"%d" % number).hexdigest()) for number in range(20_000)]
+    written = write_manifest(tmp_path / "deep/manifest-sha512.txt", iter(entries))
+    data = (tmp_path / "deep/manifest-sha512.txt").read_bytes()
+    assert written == Written(len(data), hashlib.sha512(data).hexdigest(), zlib.crc32(data))
+    assert data.count(b"\n") == 20_000
+    assert data.count(b"%25%0A\n") == 20_000
+
+
+def test_writing_again_replaces_what_a_killed_run_left(tmp_path: Path) -> None:
+    (tmp_path / "bagit.txt").write_bytes(b"half of something longer than the declaration itself" * 9)
+    written = write_bagit_txt(tmp_path)
+    assert (
+        tmp_path / "bagit.txt"
+    ).read_bytes() == b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
+    assert written.size == 54
+
+
+def test_a_file_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(OSError, match="taken"), DigestingFile(tmp_path / "taken") as file:
+        file.write(b"x")
+
+
+@given(
+    st.dictionaries(
+        st.text(
+            st.characters(exclude_categories=["Cs"], exclude_characters="/\0"), min_size=1, max_size=20
+        ).filter(lambda name: name not in {".", ".."}),
+        st.binary(max_size=20),
+        min_size=1,
+        max_size=6,
+    )
+)
+@settings(max_examples=40, deadline=None)
+def test_A5_A6_A11_bags_of_any_names_are_valid(
+    tmp_path_factory: pytest.TempPathFactory, files: dict[str, bytes]
+) -> None:
+    root = write_bag(tmp_path_factory.mktemp("bag"), {f"data/{name}": data for name, data in files.items()})
+    submission = FolderSubmission(root)
+    report = validate_bag(submission)
+    assert report.findings == ()
+    assert report.is_valid
+    assert {name for name in report.declared if name.startswith("data/")} == {
+        f"data/{name}" for name in files
+    }
+    assert check_profile(PROFILE, report, submission) == ()
+
+
+def violations(
+    root: Path, profile: Mapping[str, object] = PROFILE, **more: str
+) -> list[tuple[str, str | None]]:
+    submission = FolderSubmission(root)
+    found = check_profile(profile, validate_bag(submission), submission, **more)
+    assert all(each.hint for each in found)
+    return [(each.code, each.path) for each in found]
+
+
+@pytest.mark.parametrize(
+    "field", ["External_Identifier", "Bagging_Date", "Payload_Oxum", "BagIt_Profile_Identifier"]
+)
+def test_C10_a_missing_tag_is_named(tmp_path: Path, field: str) -> None:
+    root = write_bag(tmp_path, {"data/a": b"a"}, **{field: None})
+    submission = FolderSubmission(root)
+    found = check_profile(PROFILE, validate_bag(submission), submission)
+    assert [each.code for each in found] == ["profile.tag-missing"]
+    assert field.replace("_", "-") in found[0].message
+
+
+def test_C10_every_violation_at_once(tmp_path: Path) -> None:
+    root = write_bag(tmp_path, {"data/a": b"a"}, BagIt_Profile_Identifier="other", Payload_Oxum="1.1")
+    with (root / "bag-info.txt").open("a") as stream:
+        stream.write("Bagging-Date: 2031-01-02\n")
+    (root / "manifest-md5.txt").write_text("0cc175b9c0f1b6a831c399e269772661  data/a\n")
+    (root / "tagmanifest-sha512.txt").unlink()
+    (root / "metadata/record.json").unlink()
+    (root / "notes.txt").write_text("x")
+    (root / "fetch.txt").write_text("http://127.0.0.1:9/a 1 data/a\n")
+    (root / "bagit.txt").write_text("BagIt-Version: 0.97\nTag-File-Character-Encoding: UTF-8\n")
+    assert sorted(violations(root, serialization="application/x-rar"), key=str) == [
+        ("profile.fetch", "fetch.txt"),
+        ("profile.file-missing", "metadata/record.json"),
+        ("profile.file-not-allowed", "notes.txt"),
+        ("profile.manifest-missing", None),
+        ("profile.manifest-not-allowed", "manifest-md5.txt"),
+        ("profile.serialization", None),
+        ("profile.tag-repeated", "bag-info.txt"),
+        ("profile.tag-value", "bag-info.txt"),
+        ("profile.version", "bagit.txt"),
+    ]
+
+
+def test_C10_a_foreign_profile_with_payload_rules(tmp_path: Path) -> None:
+    root = write_bag(tmp_path, {"data/a.txt": b"a", "data/b.exe": b"b"})
+    profile = {
+        "BagIt-Profile-Info": {},
+        "Payload-Files-Required": ["data/index.xml"],
+        "Payload-Files-Allowed": ["data/*.txt"],
+        "Fetch.txt-Required": True,
+        "Data-Empty": True,
+        "Serialization": "required",
+    }
+    assert violations(root, profile) == [
+        ("profile.file-missing", "data/index.xml"),
+        ("profile.file-not-allowed", "data/b.exe"),
+        ("profile.file-missing", "fetch.txt"),
+        ("profile.payload-not-empty", "data"),
+        ("profile.serialization", None),
+    ]
