@@ -7,6 +7,9 @@ from stage import CORPUS, SAMPLES, Stage, files_below, is_equal, size_of
 
 TITLE = "Good files are archived in two verified copies, found by search, and come back byte for byte"
 
+# By default nobody is asked to approve, and no scanner is configured; the demo prints what the scan came to.
+MAY_BE = {("approve", "skipped"), ("scan", "skipped")}
+
 
 def play(stage: Stage) -> None:
     """Archive the samples (and the corpus where there is one), search for each, export and compare."""
@@ -29,7 +32,11 @@ def _archive(stage: Stage, source: Path, word: str, *, record: Path | None = Non
     copies = {each["store"]: each["state"] for each in package["copies"]}
     stage.check(that=package["state"] == "published", otherwise=f"its state is {package['state']}")
     stage.check(that=copies == {"primary": "intact", "copy": "intact"}, otherwise=f"its copies: {copies}")
-    unproved = [step["name"] for step in package["steps"] if step["outcome"] != "done"]
+    unproved = [
+        step["name"]
+        for step in package["steps"]
+        if step["outcome"] != "done" and (step["name"], step["outcome"]) not in MAY_BE
+    ]
     stage.check(that=not unproved, otherwise=f"steps that are not done: {unproved}")
     scan = next(step["result"] for step in package["steps"] if step["name"] == "scan")
     stage.tell(f"{package['title']}: {package['pid']}, {answer.seconds:.1f} s, virus scan: {scan}")

@@ -1,10 +1,11 @@
 """Act 4: an ingest is killed with SIGKILL, again and again, and exactly one AIP comes of it."""
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 from act_1_refuse import objects
-from stage import SAMPLES, Stage, files_below
+from stage import SAMPLES, Stage
 
 TITLE = (
     "An ingest is killed with SIGKILL in the middle, twice more while it is finished: one AIP, no leftovers"
@@ -15,7 +16,7 @@ FILES = 1100
 MOMENTS = (
     ("after reception", "sheets/received.jsonl"),
     ("building the SIP", "sip/data"),
-    ("building the AIP", "object"),
+    ("building the AIP", "object/v1"),
 )
 
 
@@ -26,7 +27,7 @@ def play(stage: Stage) -> None:
     command: tuple[str | Path, ...] = ("ingest", source, "--title", TITLE_OF_PACKAGE)
     kills = 0
     for when, mark in MOMENTS:
-        if stage.run_until_killed(*command, moment=lambda mark=mark: _lies(stage, mark)):  # type: ignore[misc]
+        if stage.run_until_killed(*command, moment=partial(_lies, stage, mark)):
             kills += 1
             stage.tell(f"SIGKILL {when}")
         command = ("reconcile",)
@@ -68,8 +69,3 @@ def _lies(stage: Stage, mark: str) -> bool:
     """Tell whether a workspace in staging has come as far as `mark`."""
     staging = stage.home / "staging"
     return staging.is_dir() and any((workspace / mark).exists() for workspace in staging.iterdir())
-
-
-def count_files(folder: Path) -> int:
-    """Return the number of files below `folder`."""
-    return sum(1 for _ in files_below(folder))

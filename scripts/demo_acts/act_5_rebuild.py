@@ -1,12 +1,12 @@
 """Act 5: catalogue and index are rebuilt from storage; one file comes back without Holdfast."""
 
+import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
-from stage import SAMPLES, Stage
+from stage import SAMPLES, NotProved, Stage
 
 TITLE = "Catalogue and index are deleted and rebuilt from storage; a file comes back without Holdfast"
 WANTED = "data/original/reports/high-water.pdf"
@@ -55,30 +55,32 @@ def answers(stage: Stage) -> dict[str, Any]:
 
 
 def without_holdfast(stage: Stage, package_id: str) -> bytes:
-    """Run the script printed in the root's README.md with an isolated Python that cannot see Holdfast."""
+    """Do what the root's README.md says, with an isolated Python that cannot see Holdfast."""
     root = stage.home / "stores" / "copy"
-    script = script_of((root / "README.md").read_text(encoding="utf-8"))
-    file = stage.folder / "from-the-readme.py"
-    file.write_text(script, encoding="utf-8")
+    file = root / "bring_back.py"
     target = stage.folder / "restored.pdf"
-    base = Path(getattr(sys, "_base_executable", sys.executable))  # outside of the virtual environment
-    result = subprocess.run(
-        [str(base), "-I", "-S", str(file), str(root), f"urn:uuid:{package_id}", WANTED, str(target)],
-        cwd=stage.folder,
-        env={"PATH": ""},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    python = getattr(sys, "_base_executable", sys.executable)  # the one outside of the virtual environment
+    file.write_text(script_of((root / "README.md").read_text(encoding="utf-8")), encoding="utf-8")
+    try:
+        result = subprocess.run(
+            [python, "-I", "-S", str(file), f"urn:uuid:{package_id}", WANTED, str(target)],
+            cwd=root,
+            env={name: value for name, value in os.environ.items() if name == "LD_LIBRARY_PATH"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        file.unlink()  # a store is no place for anything of ours
     stage.check(that=result.returncode == 0, otherwise=f"the README's script failed: {result.stderr}")
+    stage.tell(f"python3 bring_back.py urn:uuid:{package_id[:8]}… {WANTED}: {result.stdout.strip()}")
     return target.read_bytes()
 
 
 def script_of(readme: str) -> str:
-    """Return the Python script that the README prints, fenced or indented by four spaces."""
+    """Return the Python script that the README prints; NotProved when it prints none."""
     fenced = re.search(r"```python\n(.*?)```", readme, re.DOTALL)
-    if fenced:
-        return fenced[1]
-    indented = re.search(r"(?:^ {4}.*\n|^\n)+", readme, re.MULTILINE)
-    return re.sub(r"^ {4}", "", indented[0], flags=re.MULTILINE) if indented else ""
+    if not fenced:
+        raise NotProved("the storage root's README prints no Python script")
+    return fenced[1]
