@@ -5,7 +5,20 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Insert,
+    Table,
+    and_,
+    delete,
+    func,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
 
 from packages.errors import Conflict, NotFound
 from packages.ledger import VersionRecord
@@ -13,7 +26,16 @@ from packages.model import FileEntry, Role
 from storage.catalogue import rows, tables
 
 files = tables.files
-_FIELDS = [files.c[name] for name in rows.FILE_COLUMNS]
+formats = tables.formats
+_FORMAT = (formats.c.puid, formats.c.name, formats.c.version, formats.c.mime)
+_PLACE = rows.FILE_COLUMNS.index("format")
+_FIELDS = (
+    files.c.since,
+    *(files.c[name] for name in rows.FILE_COLUMNS[:_PLACE]),
+    *_FORMAT,
+    *(files.c[name] for name in rows.FILE_COLUMNS[_PLACE + 1 :]),
+)
+_ENTRIES = select(*_FIELDS).join_from(files, formats, formats.c.number == files.c.format)
 _LOADED = ("package", "since", "path_digest", *rows.FILE_COLUMNS)
 _INTO = f"files ({', '.join(_LOADED)})"
 _INSERT = f"INSERT INTO {_INTO} VALUES ({', '.join('?' * len(_LOADED))})"  # noqa: S608  # own names only
@@ -51,7 +73,7 @@ class FileReading:
         self, package_id: str, version: int, *, after: str | None = None, limit: int = 1000
     ) -> list[FileEntry]:
         package = self._key(package_id, version)
-        query = select(*_FIELDS).where(_in_version(package, version)).order_by(files.c.since, files.c.number)
+        query = _ENTRIES.where(_in_version(package, version)).order_by(files.c.since, files.c.number)
         if after is not None:
             place = select(files.c.since, files.c.number).where(*self._at(package, version, after))
             found = self._connection.execute(place).one_or_none()
@@ -65,13 +87,13 @@ class FileReading:
 
     def iter_files(self, package_id: str, version: int) -> Iterator[FileEntry]:
         package = self._key(package_id, version)
-        query = select(*_FIELDS).where(_in_version(package, version)).order_by(files.c.since, files.c.number)
+        query = _ENTRIES.where(_in_version(package, version)).order_by(files.c.since, files.c.number)
         for each in self._connection.execute(query.execution_options(yield_per=_PAGE)):
             yield rows.file_of(each)
 
     def file(self, package_id: str, version: int, path: str) -> FileEntry:
         package = self._key(package_id, version)
-        query = select(*_FIELDS).where(*self._at(package, version, path))
+        query = _ENTRIES.where(*self._at(package, version, path))
         row = self._connection.execute(query).one_or_none()
         if row is None:
             raise NotFound(f"version {version} of package {package_id} has no file “{rows.clean(path)}”.")
@@ -87,9 +109,10 @@ class FileReading:
     ) -> list[tuple[str | None, str | None, str | None, int]]:
         package = self._key(package_id, version)
         number = func.count()
-        columns = (files.c.puid, files.c.format_name, files.c.mime)
+        columns = (formats.c.puid, formats.c.name, formats.c.mime)
         query = (
             select(*columns, number)
+            .join_from(files, formats, formats.c.number == files.c.format)
             .where(_in_version(package, version), files.c.role == Role.ORIGINAL)
             .group_by(*columns)
             .order_by(number.desc(), *columns)
@@ -144,25 +167,47 @@ class FileWriting(FileReading):
         return self._connection.execute(ended.values(until=version)).rowcount
 
     def _insert(self, package: bytes, version: int, entries: Iterable[FileEntry]) -> int:
-        if self._connection.dialect.name == "postgresql":
-            return self._copy_in(package, version, entries)
         count = 0
+        numbers: dict[rows.Format, int] = {}
         for chunk in _chunks(entries):
+            for found in {rows.format_of(each) for each in chunk} - numbers.keys():
+                numbers[found] = self._format(found)
+            values = [rows.file_row(package, version, each, numbers[rows.format_of(each)]) for each in chunk]
             # Straight to the driver: SQLAlchemy's handling of each row would cost more than the insert.
-            values = [rows.file_row(package, version, each) for each in chunk]
-            self._connection.exec_driver_sql(_INSERT, values)
+            if self._connection.dialect.name == "postgresql":
+                self._copy_in(values)
+            else:
+                self._connection.exec_driver_sql(_INSERT, values)
             count += len(values)
         return count
 
-    def _copy_in(self, package: bytes, version: int, entries: Iterable[FileEntry]) -> int:
+    def _format(self, found: rows.Format) -> int:
+        """Return the number of a format, adding it where it is new."""
+        digest = rows.format_digest(found)
+        query = select(formats.c.number).where(formats.c.digest == digest)
+        number = self._connection.execute(query).scalar_one_or_none()
+        if number is None:
+            new = dict(zip(("puid", "name", "version", "mime"), found, strict=True)) | {"digest": digest}
+            self._connection.execute(self._add(formats, keep=["digest"]), new)
+            number = self._connection.execute(query).scalar_one()
+        return int(number)
+
+    def _add(self, table: Table, *, instead: Iterable[str] = (), keep: Iterable[str] = ()) -> Insert:
+        """Return an INSERT that keeps a row with the same `keep` columns, or replaces one by `instead`."""
+        make = postgresql.insert if self._connection.dialect.name == "postgresql" else sqlite.insert
+        statement = make(table)
+        if keep := list(keep):
+            return statement.on_conflict_do_nothing(index_elements=keep)
+        key = list(instead)
+        others = {each.name: statement.excluded[each.name] for each in table.c if each.name not in key}
+        return statement.on_conflict_do_update(index_elements=key, set_=others)
+
+    def _copy_in(self, values: list[tuple[Any, ...]]) -> None:
         """Load by PostgreSQL's COPY, ten times as fast as INSERT."""
-        count = 0
         driver: Any = self._connection.connection.driver_connection
         with driver.cursor() as cursor, cursor.copy(f"COPY {_INTO} FROM STDIN") as copy:
-            for each in entries:
-                copy.write_row(rows.file_row(package, version, each))
-                count += 1
-        return count
+            for each in values:
+                copy.write_row(each)
 
 
 def _chunks(items: Iterable[_T]) -> Iterator[list[_T]]:

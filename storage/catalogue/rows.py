@@ -291,36 +291,43 @@ FILE_COLUMNS = (
     "role",
     "modified",
     "digests",
-    "puid",
-    "format_name",
-    "format_version",
-    "mime",
+    "format",
     "basis",
     "warning",
     "properties",
     "derived_from",
 )
-"""The columns that make a FileEntry, in the order of its fields."""
+"""The columns that a FileEntry fills, in the order of its fields."""
+
+Format = tuple[str | None, str | None, str | None, str | None]
+"""PUID, name, version, MIME type."""
 
 
-def file_row(package: bytes, since: int, entry: FileEntry) -> tuple[Any, ...]:
+def format_of(entry: FileEntry) -> Format:
+    """Return a file's format."""
+    return (entry.puid, entry.format_name, entry.format_version, entry.mime)
+
+
+def format_digest(found: Format) -> bytes:
+    """Return the digest by which a format is looked up."""
+    return blake2b(to_json(found).encode(), digest_size=16).digest()
+
+
+def file_row(package: bytes, since: int, entry: FileEntry, form: int) -> tuple[Any, ...]:
     """Return the row of a file: package, since, path_digest, then `FILE_COLUMNS`."""
     return (
         package,
         since,
         path_digest(entry.path),
         entry.path,
-        entry.location,
+        None if entry.location == f"v{since}/content/{entry.path}" else entry.location,
         entry.size,
         bytes.fromhex(entry.sha512),
         entry.crc32,
         entry.role,
         entry.modified,
         to_json(entry.digests) if entry.digests else None,
-        entry.puid,
-        entry.format_name,
-        entry.format_version,
-        entry.mime,
+        form,
         entry.basis,
         entry.warning,
         to_json(entry.properties) if entry.properties else None,
@@ -329,8 +336,10 @@ def file_row(package: bytes, since: int, entry: FileEntry) -> tuple[Any, ...]:
 
 
 def file_of(values: Iterable[Any]) -> FileEntry:
-    """Return the file of the values of `FILE_COLUMNS`."""
-    fields = list(values)
+    """Return the file of a row: `since`, then the fields of a FileEntry as the tables have them."""
+    since, *fields = values
+    if fields[1] is None:
+        fields[1] = f"v{since}/content/{fields[0]}"
     fields[3] = fields[3].hex()
     fields[5] = _ROLES[fields[5]]
     fields[7] = from_json(fields[7]) if fields[7] else NOTHING

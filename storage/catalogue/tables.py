@@ -125,9 +125,21 @@ versions = Table(
     Column("bytes", BigInteger, nullable=False),
 )
 
+# Each format that any file has, once: file rows repeat only its number.
+formats = Table(
+    "formats",
+    metadata,
+    Column("number", Integer, Identity(), primary_key=True),
+    _text("puid", required=False),
+    _text("name", required=False),
+    _text("version", required=False),
+    _text("mime", required=False),
+    Column("digest", LargeBinary(16), nullable=False, unique=True),
+)
+
 # A file row stands in all versions from `since` until before `until`: a new version costs what it changes.
 # `package` is the package's UUID in 16 bytes, `path_digest` the path's BLAKE2b in 16: rows stay small.
-# No foreign key: it would cost a look-up for each row of a bulk load.
+# `location` is null where it is vSINCE/content/PATH. No foreign key to packages: it would slow each row down.
 files = Table(
     "files",
     metadata,
@@ -137,17 +149,14 @@ files = Table(
     Column("until", Integer),
     Column("path_digest", LargeBinary(16), nullable=False),
     _text("path"),
-    _text("location"),
+    _text("location", required=False),
     Column("size", BigInteger, nullable=False),
     Column("sha512", LargeBinary(64), nullable=False),
     Column("crc32", BigInteger, nullable=False),
     _text("role"),
     _text("modified", required=False),
     _text("digests", required=False),
-    _text("puid", required=False),
-    _text("format_name", required=False),
-    _text("format_version", required=False),
-    _text("mime", required=False),
+    Column("format", Integer, ForeignKey("formats.number"), nullable=False),
     _text("basis", required=False),
     _text("warning", required=False),
     _text("properties", required=False),

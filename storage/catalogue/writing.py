@@ -4,8 +4,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Insert, Table, delete, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import delete, func, or_, select, update
 
 from packages.errors import Conflict, NotFound
 from packages.ledger import (
@@ -33,16 +32,6 @@ packages, tokens, copies = tables.packages, tables.tokens, tables.copies
 
 class RecordWriting(Reading, FileWriting):
     """Writes packages, people, copies, identifiers, events, outbox; see `port.WriteSession`."""
-
-    def _add(self, table: Table, *, instead: Iterable[str] = (), keep: Iterable[str] = ()) -> Insert:
-        """Return an INSERT that keeps a row with the same `keep` columns, or replaces one by `instead`."""
-        make = postgresql.insert if self._connection.dialect.name == "postgresql" else sqlite.insert
-        statement = make(table)
-        if keep := list(keep):
-            return statement.on_conflict_do_nothing(index_elements=keep)
-        key = list(instead)
-        others = {each.name: statement.excluded[each.name] for each in table.c if each.name not in key}
-        return statement.on_conflict_do_update(index_elements=key, set_=others)
 
     def set_archive_id(self, archive_id: str) -> None:
         known = self.archive_id()

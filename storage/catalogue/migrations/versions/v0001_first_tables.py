@@ -36,6 +36,7 @@ _TABLES = (
     "tokens",
     "packages",
     "versions",
+    "formats",
     "files",
     "jobs",
     "steps",
@@ -147,6 +148,18 @@ def _make_versions() -> None:
     )
 
 
+def _make_formats() -> None:
+    op.create_table(
+        "formats",
+        Column("number", Integer, Identity(), primary_key=True),
+        _text("puid", required=False),
+        _text("name", required=False),
+        _text("version", required=False),
+        _text("mime", required=False),
+        Column("digest", LargeBinary(16), nullable=False, unique=True),
+    )
+
+
 def _make_files() -> None:
     op.create_table(
         "files",
@@ -156,17 +169,14 @@ def _make_files() -> None:
         Column("until", Integer),
         Column("path_digest", LargeBinary(16), nullable=False),
         _text("path"),
-        _text("location"),
+        _text("location", required=False),
         Column("size", BigInteger, nullable=False),
         Column("sha512", LargeBinary(64), nullable=False),
         Column("crc32", BigInteger, nullable=False),
         _text("role"),
         _text("modified", required=False),
         _text("digests", required=False),
-        _text("puid", required=False),
-        _text("format_name", required=False),
-        _text("format_version", required=False),
-        _text("mime", required=False),
+        Column("format", Integer, ForeignKey("formats.number"), nullable=False),
         _text("basis", required=False),
         _text("warning", required=False),
         _text("properties", required=False),
@@ -317,6 +327,7 @@ def upgrade() -> None:
     _make_tokens()
     _make_packages()
     _make_versions()
+    _make_formats()
     _make_files()
     _make_jobs()
     _make_steps()
