@@ -45,11 +45,12 @@ def write_files_mets(
     for number, entry in enumerate(entries, 1):
         if number > PART_LIMIT:
             raise ValueError(f"a part holds at most {PART_LIMIT} files")
+        path = href(entry.path)
         waiting.append(
-            f'<techMD ID="t{number}"><mdWrap MDTYPE="PREMIS:OBJECT"><xmlData>{file_object(entry, urn)}'
-            "</xmlData></mdWrap></techMD>\n"
+            f'<techMD ID="t{number}"><mdWrap MDTYPE="PREMIS:OBJECT"><xmlData>'
+            f"{file_object(entry, urn, path)}</xmlData></mdWrap></techMD>\n"
         )
-        groups.setdefault(entry.role, []).append(_file(entry, number, up))
+        groups.setdefault(entry.role, []).append(_file(entry, number, up + path))
         if len(waiting) >= _BATCH:
             stream.write("".join(waiting).encode())
             waiting.clear()
@@ -101,7 +102,7 @@ def write_root_mets(
     named = {ROOT_NAME, *(each.path for each in (*parts, *records, *events))}
     others = [each for each in by_path if each.path not in named]
     title = str(record.get("title", ""))
-    stream.write(_head(urn, "AIP", created, title).encode())
+    stream.write(_head(urn, "AIP", created, f"{title} (version {version})").encode())
     stream.write(_dublin_core(record, [urn, *identifiers]).encode())
     stream.writelines(
         f'<dmdSec ID="record{number}">{_reference(each, "OTHER", "Holdfast record")}</dmdSec>\n'.encode()
@@ -131,17 +132,18 @@ def write_root_mets(
 def _head(urn: str, kind: str, created: str, label: str) -> str:
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
-        f'<mets xmlns="{NAMESPACE}" xmlns:xlink="{XLINK}" xmlns:xsi="{XSI}" OBJID="{escape(urn)}" TYPE="{kind}"'
+        f'<mets xmlns="{NAMESPACE}" xmlns:xlink="{XLINK}" xmlns:xsi="{XSI}"'
+        f' OBJID="{escape(urn)}" TYPE="{kind}"'
         f' LABEL="{escape(label)}">\n<metsHdr CREATEDATE="{escape(created)}"><agent ROLE="CREATOR"'
         f' TYPE="OTHER" OTHERTYPE="SOFTWARE"><name>{AGENT}</name></agent></metsHdr>\n'
     )
 
 
-def _file(entry: FileEntry, number: int, up: str) -> str:
+def _file(entry: FileEntry, number: int, link: str) -> str:
     mime = f' MIMETYPE="{escape(entry.mime)}"' if entry.mime else ""
     return (
         f'<file ID="f{number}" ADMID="t{number}"{mime} SIZE="{entry.size}" CHECKSUM="{entry.sha512}"'
-        f' CHECKSUMTYPE="SHA-512"><FLocat LOCTYPE="URL" xlink:href="{up}{href(entry.path)}"/></file>\n'
+        f' CHECKSUMTYPE="SHA-512"><FLocat LOCTYPE="URL" xlink:href="{link}"/></file>\n'
     )
 
 

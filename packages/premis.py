@@ -6,8 +6,9 @@ percent-encoded path inside the bag as its f-component (RFC 8141, 2.3.3): ``urn:
 That identifier loses nothing; `originalName` shows U+FFFD for characters which XML cannot hold.
 """
 
-from collections.abc import Iterable
-from typing import BinaryIO
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any, BinaryIO
 
 import schemas
 from packages.model import Agent, Event, FileEntry, Role
@@ -32,11 +33,16 @@ ALGORITHMS = {
 }
 OUTCOMES = {"success": ("success", "suc"), "warning": ("warning", "war"), "failure": ("fail", "fai")}
 _AGENT_ROLES = {"software": ("executing program", "exe"), "person": ("implementer", "imp")}
+_APPLICATION = (
+    "<creatingApplication><dateCreatedByApplication>{}</dateCreatedByApplication></creatingApplication>"
+)
 _DERIVATION = (
-    f'<relationship><relationshipType valueURI="{VOCABULARY}relationshipType/der">derivation</relationshipType>'
-    f'<relationshipSubType valueURI="{VOCABULARY}relationshipSubType/hss">has source</relationshipSubType>'
+    f'<relationship><relationshipType valueURI="{VOCABULARY}relationshipType/der">derivation'
+    f'</relationshipType><relationshipSubType valueURI="{VOCABULARY}relationshipSubType/hss">has source'
+    "</relationshipSubType>"
     "<relatedObjectIdentifier><relatedObjectIdentifierType>URI</relatedObjectIdentifierType>"
-    "<relatedObjectIdentifierValue>{source}</relatedObjectIdentifierValue></relatedObjectIdentifier></relationship>"
+    "<relatedObjectIdentifierValue>{}</relatedObjectIdentifierValue></relatedObjectIdentifier>"
+    "</relationship>"
 )
 
 
@@ -50,38 +56,37 @@ def events_name(version: int) -> str:
     return f"metadata/premis/events-v{version}.xml"
 
 
-def file_object(entry: FileEntry, urn: str) -> str:
-    """Return the PREMIS object (category *file*) of `entry` as XML; the prefix ``xsi`` must be bound around it.
+def file_object(entry: FileEntry, urn: str, path: str = "") -> str:
+    """Return the PREMIS object (category *file*) of `entry` as XML.
+
+    The prefix ``xsi`` must be bound around it; `path` is ``href(entry.path)``, where that is known already.
 
     Carries the identifier, every digest (those of the depositor with their originator), size, format with
     its PRONOM key, the time of last change, characterisation as an extension, the name as deposited, and
     the source that a derivative was made from (Data Dictionary 1.1 to 1.13).
     """
-    path = href(entry.path)
-    name = entry.path.removeprefix(ORIGINALS) if entry.role is Role.ORIGINAL else None
-    return "".join(
-        (
-            f'<object xmlns="{NAMESPACE}" xsi:type="file"><objectIdentifier><objectIdentifierType>URI'
-            f"</objectIdentifierType><objectIdentifierValue>{urn}#{path}</objectIdentifierValue></objectIdentifier>"
-            "<objectCharacteristics>",
-            _fixity("SHA-512", entry.sha512),
-            _fixity("CRC32", f"{entry.crc32:08x}"),
-            *(
-                _fixity(ALGORITHMS.get(algorithm, algorithm), digest, DEPOSITOR)
-                for algorithm, digest in sorted(entry.digests.items())
-            ),
-            f"<size>{entry.size}</size>",
-            _format(entry),
-            "<creatingApplication><dateCreatedByApplication>"
-            f"{escape(entry.modified)}</dateCreatedByApplication></creatingApplication>"
-            if entry.modified
-            else "",
-            _properties(entry) if entry.properties else "",
-            "</objectCharacteristics>",
-            f"<originalName>{escape(name)}</originalName>" if name is not None else "",
-            _DERIVATION.format(source=f"{urn}#{href(entry.derived_from)}") if entry.derived_from else "",
-            "</object>",
-        )
+    identifier = f"{urn}#{path or href(entry.path)}"
+    digests = "".join(
+        _fixity(ALGORITHMS.get(algorithm, algorithm), digest, DEPOSITOR)
+        for algorithm, digest in sorted(entry.digests.items())
+    )
+    form = _format(entry.format_name, entry.format_version, entry.puid, entry.basis, entry.warning)
+    application = _APPLICATION.format(escape(entry.modified)) if entry.modified else ""
+    properties = _properties(entry.properties) if entry.properties else ""
+    name = (
+        f"<originalName>{escape(entry.path.removeprefix(ORIGINALS))}</originalName>"
+        if entry.role is Role.ORIGINAL
+        else ""
+    )
+    source = _DERIVATION.format(f"{urn}#{href(entry.derived_from)}") if entry.derived_from else ""
+    return (
+        f'<object xmlns="{NAMESPACE}" xsi:type="file"><objectIdentifier><objectIdentifierType>URI'
+        f"</objectIdentifierType><objectIdentifierValue>{identifier}</objectIdentifierValue></objectIdentifier>"
+        "<objectCharacteristics><fixity><messageDigestAlgorithm>SHA-512</messageDigestAlgorithm>"
+        f"<messageDigest>{entry.sha512}</messageDigest></fixity>"
+        "<fixity><messageDigestAlgorithm>CRC32</messageDigestAlgorithm>"
+        f"<messageDigest>{entry.crc32:08x}</messageDigest></fixity>{digests}<size>{entry.size}</size>"
+        f"{form}{application}{properties}</objectCharacteristics>{name}{source}</object>"
     )
 
 
@@ -116,28 +121,38 @@ def _fixity(algorithm: str, digest: str, originator: str = "") -> str:
     )
 
 
-def _format(entry: FileEntry) -> str:
-    name = escape(entry.format_name or UNKNOWN_FORMAT)
-    version = f"<formatVersion>{escape(entry.format_version)}</formatVersion>" if entry.format_version else ""
+@lru_cache(1024)  # a package of many files has few formats
+def _format(
+    format_name: str | None,
+    format_version: str | None,
+    puid: str | None,
+    basis: str | None,
+    warning: str | None,
+) -> str:
+    name = escape(format_name or UNKNOWN_FORMAT)
+    version = f"<formatVersion>{escape(format_version)}</formatVersion>" if format_version else ""
     registry = (
         "<formatRegistry><formatRegistryName>PRONOM</formatRegistryName>"
-        f"<formatRegistryKey>{escape(entry.puid)}</formatRegistryKey>"
+        f"<formatRegistryKey>{escape(puid)}</formatRegistryKey>"
         "<formatRegistryRole>specification</formatRegistryRole></formatRegistry>"
-        if entry.puid
+        if puid
         else ""
     )
-    basis = f"<formatNote>basis: {escape(entry.basis)}</formatNote>" if entry.basis else ""
-    warning = f"<formatNote>warning: {escape(entry.warning)}</formatNote>" if entry.warning else ""
+    notes = "".join(
+        f"<formatNote>{label}: {escape(note)}</formatNote>"
+        for label, note in (("basis", basis), ("warning", warning))
+        if note
+    )
     return (
         f"<format><formatDesignation><formatName>{name}</formatName>{version}</formatDesignation>"
-        f"{registry}{basis}{warning}</format>"
+        f"{registry}{notes}</format>"
     )
 
 
-def _properties(entry: FileEntry) -> str:
+def _properties(properties: Mapping[str, Any]) -> str:
     listed = "".join(
         f'<property name="{escape(name)}">{json_text(value)}</property>'
-        for name, value in sorted(entry.properties.items())
+        for name, value in sorted(properties.items())
     )
     return (
         f'<objectCharacteristicsExtension><properties xmlns="{EXTENSION}">{listed}</properties>'
@@ -163,13 +178,15 @@ def _event(event: Event, urn: str) -> str:
     objects = [urn, *(f"{urn}#{href(path)}" for path in event.paths)]
     return "".join(
         (
-            "<event><eventIdentifier><eventIdentifierType>UUID</eventIdentifierType>"
-            f"<eventIdentifierValue>{escape(event.id)}</eventIdentifierValue></eventIdentifier>"
-            f"<eventType{uri}>{escape(event.type)}</eventType><eventDateTime>{escape(event.at)}</eventDateTime>"
-            f"<eventDetailInformation><eventDetail>{escape(event.detail)}</eventDetail>{step}"
-            "</eventDetailInformation>"
-            f'<eventOutcomeInformation><eventOutcome valueURI="{VOCABULARY}eventOutcome/{code}">{outcome}'
-            f"</eventOutcome>{note}</eventOutcomeInformation>",
+            (
+                "<event><eventIdentifier><eventIdentifierType>UUID</eventIdentifierType>"
+                f"<eventIdentifierValue>{escape(event.id)}</eventIdentifierValue></eventIdentifier>"
+                f"<eventType{uri}>{escape(event.type)}</eventType><eventDateTime>{escape(event.at)}</eventDateTime>"
+                f"<eventDetailInformation><eventDetail>{escape(event.detail)}</eventDetail>{step}"
+                "</eventDetailInformation>"
+                f'<eventOutcomeInformation><eventOutcome valueURI="{VOCABULARY}eventOutcome/{code}">{outcome}'
+                f"</eventOutcome>{note}</eventOutcomeInformation>"
+            ),
             *(_linked_agent(agent) for agent in event.agents),
             *(
                 "<linkingObjectIdentifier><linkingObjectIdentifierType>URI</linkingObjectIdentifierType>"

@@ -1,13 +1,15 @@
 """The record of a package: what the depositor says that it is (``metadata/record.json``).
 
 A record names its JSON Schema in ``$schema``; the schemas lie in ``schemas/`` and nothing is fetched from
-anywhere. Parsing is strict (RFC 8259 without duplicate names, NaN or lone surrogates) and returns every finding
-at once.
+anywhere. Parsing is strict (RFC 8259 without duplicate names, NaN or lone surrogates) and returns every
+finding at once.
 """
 
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from jsonschema import Draft202012Validator, FormatChecker
@@ -24,6 +26,9 @@ RECORD_LIMIT = 8 * 1024 * 1024  # bytes; the largest record known to us is 2 MiB
 DEPTH_LIMIT = 64
 FINDING_LIMIT = 500
 _WORDS = 300  # characters of a schema message that are shown
+# A string, or what an unfinished one leaves; possessive, so that no text makes it go back and try again.
+_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+_BRACKET = re.compile(r"[\[\]{}]")
 _RECOMMENDED = ("creators", "publisher", "publicationYear", "resourceType")
 
 
@@ -36,7 +41,7 @@ class _NotStrictError(ValueError):
         self.detail = detail
 
 
-def parse_record(data: bytes, path: str | None = None) -> tuple[dict[str, Any] | None, list[Finding]]:
+def parse_record(data: bytes, path: str = "record.json") -> tuple[dict[str, Any] | None, list[Finding]]:
     """Parse and check a record; return it in full form (see `full_record`), and every finding.
 
     The record is None if any finding is an error. `path` is what the findings name. Without ``$schema`` the
@@ -76,14 +81,16 @@ def schema_errors(record: object, schema: str) -> Iterator[tuple[str, str]]:
 
     An empty registry stands behind the schema: a remote ``$ref`` is never fetched. In order of the pointers.
     """
-    validator = Draft202012Validator(
-        schemas.load(schema), registry=Registry(), format_checker=FormatChecker(["date", "uri"])
-    )
-    errors = sorted(
-        validator.iter_errors(record), key=lambda error: [str(part) for part in error.absolute_path]
-    )
-    for error in errors:
+    errors = _validator(schema).iter_errors(record)
+    for error in sorted(errors, key=lambda each: [str(part) for part in each.absolute_path]):
         yield pointer_to(error.absolute_path), _problem(error)
+
+
+@cache
+def _validator(schema: str) -> Draft202012Validator:
+    return Draft202012Validator(
+        schemas.load(schema), registry=Registry(), format_checker=FormatChecker(["date"])
+    )
 
 
 def pointer_to(parts: Iterable[str | int]) -> str:
@@ -92,7 +99,7 @@ def pointer_to(parts: Iterable[str | int]) -> str:
 
 
 def dump_record(record: Mapping[str, Any]) -> bytes:
-    """Return a record as it is kept: UTF-8, two blanks of indentation, the order of its fields as they are."""
+    """Return a record as it is kept: UTF-8, indented by two blanks, its fields in their order."""
     return (json.dumps(record, ensure_ascii=False, allow_nan=False, indent=2) + "\n").encode()
 
 
@@ -172,7 +179,9 @@ def files_named(record: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def check_files_named(
-    record: Mapping[str, Any], present: Mapping[str, Any] | frozenset[str] | set[str], path: str | None = None
+    record: Mapping[str, Any],
+    present: Mapping[str, Any] | frozenset[str] | set[str],
+    path: str = "record.json",
 ) -> list[Finding]:
     """Find the files that the record names and `present` does not hold: an error each.
 
@@ -191,7 +200,9 @@ def _strict_json(data: bytes) -> Any:
         raise _NotStrictError("record.not-json", f"not UTF-8 at byte {error.start}") from None
     depth = _depth(text)
     if depth > DEPTH_LIMIT:
-        raise _NotStrictError("record.too-deep", f"nested {depth} levels deep, at most {DEPTH_LIMIT} are read")
+        raise _NotStrictError(
+            "record.too-deep", f"nested {depth} levels deep, at most {DEPTH_LIMIT} are read"
+        )
     try:
         return json.loads(
             text,
@@ -211,36 +222,12 @@ def _strict_json(data: bytes) -> Any:
 def _depth(text: str) -> int:
     """Return how deep brackets nest outside strings, without recursion; stops soon after the limit."""
     depth = deepest = 0
-    for piece in _outside_strings(text):
-        for character in piece:
-            if character in "[{":
-                depth += 1
-                deepest = max(deepest, depth)
-            elif character in "]}":
-                depth -= 1
+    for bracket in _BRACKET.finditer(_STRING.sub("", text)):
+        depth += 1 if bracket[0] in "[{" else -1
+        deepest = max(deepest, depth)
         if deepest > DEPTH_LIMIT:
             break
     return deepest
-
-
-def _outside_strings(text: str) -> Iterator[str]:
-    start = 0
-    while (quoted := text.find('"', start)) >= 0:
-        yield text[start:quoted]
-        end = quoted + 1
-        while (end := text.find('"', end)) >= 0 and _is_escaped(text, end):
-            end += 1
-        if end < 0:
-            return
-        start = end + 1
-    yield text[start:]
-
-
-def _is_escaped(text: str, position: int) -> bool:
-    start = position
-    while text[start - 1] == "\\":
-        start -= 1
-    return (position - start) % 2 == 1
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -319,7 +306,7 @@ def _person(value: Any) -> dict[str, Any]:
     return person
 
 
-def _at_most(found: list[Finding], path: str | None) -> list[Finding]:
+def _at_most(found: list[Finding], path: str) -> list[Finding]:
     if len(found) <= FINDING_LIMIT:
         return found
     return [*found[:FINDING_LIMIT], finding("record.more", path, count=len(found) - FINDING_LIMIT)]

@@ -47,7 +47,12 @@ def path_of(reference: str) -> str:
 
 
 def json_text(value: Any) -> str:
-    """Return `value` as JSON for element content; what XML cannot hold is a JSON escape, so nothing is lost."""
+    """Return `value` as JSON for element content.
+
+    What XML cannot hold becomes a JSON escape, so nothing is lost. Raises ValueError for NaN and infinities.
+    """
+    if type(value) is int:
+        return str(value)
     if isinstance(value, str) and _PLAIN.search(value) is None and "\\" not in value:
         return f"&quot;{value}&quot;"
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))

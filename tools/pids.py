@@ -10,8 +10,8 @@ from packages.pids import ark
 class ArkProvider:
     """Gives ARKs of our own NAAN; implements `tools.ports.PidProvider`.
 
-    An ARK needs no registry: whoever holds the NAAN resolves it, and our catalogue is the resolver. So nothing
-    leaves the machine, and `register` only refuses what could not resolve here.
+    An ARK needs no registry: whoever holds the NAAN resolves it, and our catalogue is the resolver. So
+    nothing leaves the machine, and `register` only refuses what could not resolve here.
     """
 
     def __init__(self, naan: str = ark.TEST_NAAN, shoulder: str = "hf1") -> None:
@@ -25,11 +25,11 @@ class ArkProvider:
         return self._naan == ark.TEST_NAAN
 
     def reserve(self, package_id: str) -> str:
-        """Return the package's ARK, the same one for ever; asks nobody. Raises Invalid for what is no UUID."""
+        """Return the package's ARK, the same one for ever; raises Invalid for what is no UUID."""
         return ark.mint(package_id, self._naan, self._shoulder)
 
     def register(self, pid: str, target: str, metadata: Mapping[str, Any]) -> None:
-        """Check that `pid` is a whole ARK of our NAAN with a target; may be called again. Raises Invalid."""
+        """Check that `pid` is an intact ARK of our NAAN with a target (else Invalid); may be called again."""
         del metadata  # an ARK carries none
         if not ark.is_intact(pid) or ark.parse(pid).naan != self._naan:
             raise Invalid(f"{pid} is not an ARK of {self._naan} with a right check character")

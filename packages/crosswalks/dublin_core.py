@@ -3,12 +3,26 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from packages.record import full_record
+from packages.record import full_record, title_of
 from packages.xml_text import escape
 
 OAI_DC = "http://www.openarchives.org/OAI/2.0/oai_dc/"
 DC = "http://purl.org/dc/elements/1.1/"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
+
+
+_LISTED = (  # (Dublin Core element, field of the record, its member that is said)
+    ("title", "titles", "title"),
+    ("creator", "creators", "name"),
+    ("contributor", "contributors", "name"),
+    ("subject", "subjects", "subject"),
+    ("description", "descriptions", "description"),
+    ("date", "dates", "date"),
+    ("identifier", "identifiers", "identifier"),
+    ("relation", "relatedIdentifiers", "relatedIdentifier"),
+    ("rights", "rights", "rights"),
+    ("rights", "rights", "rightsUri"),
+)
 
 
 def elements(record: Mapping[str, Any], identifiers: Sequence[str] = ()) -> Iterator[tuple[str, str]]:
@@ -17,48 +31,23 @@ def elements(record: Mapping[str, Any], identifiers: Sequence[str] = ()) -> Iter
     `identifiers` (PID, OAI id, URN) come before those that the record names itself.
     """
     full = full_record(record)
-    yield "title", full.get("title", "")
-    for each in full.get("titles", ()):
-        yield "title", each["title"]
-    for each in full.get("creators", ()):
-        yield "creator", each["name"]
-    for each in full.get("contributors", ()):
-        yield "contributor", each["name"]
-    for each in full.get("subjects", ()):
-        yield "subject", each["subject"]
-    for each in full.get("descriptions", ()):
-        yield "description", each["description"]
+    yield "title", title_of(full)
+    yield from (("identifier", value) for value in identifiers)
     if "publisher" in full:
         yield "publisher", full["publisher"]["name"]
     if "publicationYear" in full:
         yield "date", str(full["publicationYear"])
-    for each in full.get("dates", ()):
-        yield "date", each["date"]
     kind = full.get("resourceType", {})
-    for name in ("resourceTypeGeneral", "resourceType"):
-        if kind.get(name):
-            yield "type", kind[name]
-    for value in identifiers:
-        yield "identifier", value
-    for each in full.get("identifiers", ()):
-        yield "identifier", each["identifier"]
-    yield from _rest(full)
-
-
-def _rest(full: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for value in full.get("languages", ()):
-        yield "language", value
-    for each in full.get("relatedIdentifiers", ()):
-        yield "relation", each["relatedIdentifier"]
-    for each in full.get("rights", ()):
-        for name in ("rights", "rightsUri"):
-            if each.get(name):
-                yield "rights", each[name]
+    yield from (("type", kind[name]) for name in ("resourceTypeGeneral", "resourceType") if name in kind)
+    yield from (("language", value) for value in full.get("languages", ()))
+    for element, field, member in _LISTED:
+        yield from ((element, each[member]) for each in full.get(field, ()) if member in each)
 
 
 def dublin_core(record: Mapping[str, Any], identifiers: Sequence[str] = ()) -> bytes:
-    """Return the record as an ``oai_dc`` document (UTF-8), valid against oai_dc.xsd; characters that XML cannot
-    hold become U+FFFD.
+    """Return the record as an ``oai_dc`` document in UTF-8, valid against oai_dc.xsd.
+
+    Characters that XML cannot hold become U+FFFD.
     """
     listed = "".join(
         f"  <dc:{name}>{escape(value)}</dc:{name}>\n" for name, value in elements(record, identifiers)

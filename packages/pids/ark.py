@@ -27,7 +27,7 @@ _ARK = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Ark:
-    """An ARK in its parts; `qualifier` is what follows the name: ``/part``, ``.variant``, ``?info`` or nothing."""
+    """An ARK in its parts; `qualifier` is what follows the name: ``/part``, ``.variant``, ``?info``."""
 
     naan: str
     name: str
@@ -74,7 +74,7 @@ def check_character(base: str) -> str:
 
 
 def parse(text: str) -> Ark:
-    """Read an ARK in any of its spellings: ``ark:`` or ``ark:/``, in upper case, hyphenated, behind a resolver.
+    """Read an ARK in any spelling: ``ark:`` or ``ark:/``, hyphenated, behind a resolver's address.
 
     Hyphens mean nothing in an ARK and are dropped; the NAAN is lower-cased, the name is not. Raises Invalid.
     """

@@ -1,0 +1,214 @@
+"""METS: valid, lossless, deterministic, flat in memory."""
+
+import io
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lxml import etree
+
+from packages.errors import Corrupt
+from packages.mets import PART_LIMIT, part_name, write_files_mets, write_root_mets
+from packages.mets_reading import read_directories, read_files_mets
+from packages.model import FileEntry, Role
+from tests.support.descriptions import CREATED, PACKAGE, entries, entry, mets_with_premis, schema
+
+ODD_NAMES = [
+    "a b.txt",
+    "100%25 & <more> \"quotes\" 'n' `ticks`.txt",
+    "line\nfeed\rreturn\ttab.txt",
+    "%0A.txt",
+    "\x03control\x1f.txt",
+    "noncharacter\ufffe\uffff.txt",
+    "e\u0301 NFD, \u00e9 NFC",
+    "\u202eright-to-left \U0001f600 \u200b",
+    "CON",
+    "~/x",
+    "C:\\x",
+    "a#b?c=d&e;f+g*h|i",
+    " lead and trail. ",
+    "漢" * 73,
+]
+RECORD = {"title": "Mixed \x03 & <title>", "creators": ["Lovelace, Ada"], "publicationYear": 2026}
+
+
+def part(listed: list[FileEntry], number: int = 1) -> bytes:
+    stream = io.BytesIO()
+    write_files_mets(stream, PACKAGE, 1, number, listed, created=CREATED)
+    return stream.getvalue()
+
+
+def root(documents: list[FileEntry], directories: tuple[str, ...] = ()) -> bytes:
+    stream = io.BytesIO()
+    write_root_mets(
+        stream,
+        PACKAGE,
+        2,
+        created=CREATED,
+        record=RECORD,
+        identifiers=("ark:99999/hf1x",),
+        documents=documents,
+        directories=directories,
+    )
+    return stream.getvalue()
+
+
+def by_role(listed: list[FileEntry]) -> list[FileEntry]:
+    return sorted(listed, key=lambda each: each.role)
+
+
+@given(st.lists(entries(), max_size=4))
+@settings(max_examples=60, deadline=None)
+def test_what_is_written_reads_back_equal(listed: list[FileEntry]) -> None:
+    assert list(read_files_mets(io.BytesIO(part(listed)), lambda _: "")) == by_role(listed)
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_A5_A6_A11_names_survive_in_links(name: str) -> None:
+    written = part([entry(f"data/original/{name}")])
+    (back,) = read_files_mets(io.BytesIO(written), lambda path: f"v1/content/{path}")
+    assert back.path == f"data/original/{name}"
+    assert back.location == f"v1/content/data/original/{name}"
+    tree = etree.fromstring(written)
+    link = tree.find(".//{*}FLocat").attrib["{http://www.w3.org/1999/xlink}href"]
+    assert link.startswith("../../data/original/")
+    assert link.isascii()
+    assert not set(link) & set(' "<>\\^`{|}\n\t#?')
+
+
+def test_A5_line_ends_in_names_are_not_normalised_away() -> None:
+    tree = etree.fromstring(part([entry("data/original/a\r\nb\tc")]))
+    assert tree.findtext(".//{*}originalName") == "a\r\nb\tc"
+
+
+@pytest.mark.shared
+def test_G2_a_part_with_odd_names_is_valid(shared: Path) -> None:
+    full = entry(
+        "data/preservation/a.bmp.png",
+        role=Role.PRESERVATION,
+        derived_from="data/original/a.bmp",
+        modified="1969-12-31T23:59:59.5Z",
+        digests={"md5": "00" * 16, "blake2b": "11" * 64},
+        puid="fmt/11",
+        format_name="Portable \x0c Network Graphics",
+        format_version="1.0",
+        mime="image/png",
+        basis="byte match at 0, 16",
+        warning="odd \x00",
+        properties={"width": 3, "title": "a\x03\ufffe", "dpi": 72.5, "none": None, "pages": [1, 2]},
+    )
+    written = part([*(entry(f"data/original/{name}") for name in ODD_NAMES), full])
+    document = etree.fromstring(written)
+    mets_with_premis(shared).assertValid(document)
+    premis = schema(shared, "premis-v3-0.xsd")
+    objects = document.findall(".//{*}xmlData/{*}object")
+    assert len(objects) == len(ODD_NAMES) + 1
+    for each in objects:
+        premis.assertValid(etree.ElementTree(etree.fromstring(etree.tostring(each))))
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("count", [0, 1])
+def test_the_root_and_an_empty_part_are_valid(shared: Path, count: int) -> None:
+    mets = schema(shared, "mets-1.12.1.xsd")
+    mets.assertValid(etree.fromstring(part([])))
+    documents = [
+        entry("metadata/record.json", mime="application/json"),
+        entry(part_name(1, 1)),
+        entry("metadata/premis/events-v1.xml"),
+        entry("metadata/submission/bag info \x03.txt"),
+    ]
+    written = root(documents * count, ("kept \x03/empty %",))
+    mets.assertValid(etree.fromstring(written))
+
+
+def test_the_root_points_to_every_document_with_its_digest() -> None:
+    documents = [
+        entry("metadata/record.json", sha512="01" * 64),
+        entry("metadata/files/v1-0001.xml"),
+        entry("metadata/files/v2-0001.xml"),
+        entry("metadata/premis/events-v1.xml", sha512="02" * 64),
+        entry("metadata/submission/bag info.txt", sha512="03" * 64),
+        entry("bagit.txt", sha512="04" * 64),
+    ]
+    tree = etree.fromstring(root(documents))
+    href = "{http://www.w3.org/1999/xlink}href"
+    assert [each.attrib[href] for each in tree.iterfind(".//{*}mptr")] == [
+        "files/v1-0001.xml",
+        "files/v2-0001.xml",
+    ]
+    assert {each.attrib[href]: each.attrib["CHECKSUM"][:2] for each in tree.iterfind(".//{*}mdRef")} == {
+        "record.json": "01",
+        "premis/events-v1.xml": "02",
+        "submission/bag%20info.txt": "03",
+        "../bagit.txt": "04",
+    }
+    assert tree.findtext(".//{http://purl.org/dc/elements/1.1/}title") == "Mixed \ufffd & <title>"
+
+
+def test_A14_empty_directories_are_kept() -> None:
+    directories = ("empty", "deep/er", "odd \n%20\x03 name")
+    assert read_directories(io.BytesIO(root([], directories))) == directories
+
+
+def test_the_same_arguments_give_the_same_bytes() -> None:
+    listed = [entry("data/original/a", properties={"b": 1, "a": 2}, digests={"sha1": "0", "md5": "1"})]
+    turned = [entry("data/original/a", properties={"a": 2, "b": 1}, digests={"md5": "1", "sha1": "0"})]
+    assert part(listed) == part(turned)
+
+
+def test_a_part_has_a_limit() -> None:
+    with pytest.raises(ValueError, match="at most"):
+        write_files_mets(
+            io.BytesIO(), PACKAGE, 1, 1, (entry("a") for _ in range(PART_LIMIT + 1)), created=CREATED
+        )
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda written: written[: len(written) // 2],
+        lambda _: b"",
+        lambda written: written.replace(b"<size>3<", b"<size>three<"),
+        lambda written: written.replace(b"SHA-512</messageDigestAlgorithm>", b"MD2</messageDigestAlgorithm>"),
+        lambda written: written.replace(b'ADMID="t1"', b'ADMID="t9"'),
+        lambda written: written.replace(b'USE="original"', b'USE="other"'),
+    ],
+)
+def test_a_damaged_part_is_corrupt(damage: object) -> None:
+    with pytest.raises(Corrupt):
+        list(read_files_mets(io.BytesIO(damage(part([entry("data/original/a")])))))  # type: ignore[operator]
+
+
+def test_G6_entities_are_not_expanded() -> None:
+    bomb = b'<!DOCTYPE m [<!ENTITY a "aaaaaaaa"><!ENTITY b "&a;&a;"><!ENTITY x SYSTEM "file:///etc/passwd">]>'
+    written = part([entry("data/original/name")]).replace(b"?>\n", b"?>\n" + bomb, 1)
+    written = written.replace(b"<size>3</size>", b"<size>&x;</size>")
+    with pytest.raises(Corrupt):
+        list(read_files_mets(io.BytesIO(written)))
+
+
+WRITE_MANY = """
+import resource
+from packages.mets import PART_LIMIT, write_files_mets
+from tests.support.descriptions import CREATED, PACKAGE, entry
+with open("/dev/null", "wb") as stream:
+    for part in (1, 2):
+        listed = (entry(f"data/original/folder {i % 9}/{i}.txt", size=i) for i in range(PART_LIMIT))
+        write_files_mets(stream, PACKAGE, 1, part, listed, created=CREATED)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def test_G4_100000_files_within_300_MB() -> None:
+    project = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", WRITE_MANY], check=True, capture_output=True, text=True, cwd=project
+    )
+    unit = 1 if sys.platform == "darwin" else 1024
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > 0
+    assert int(done.stdout) * unit < 300e6

@@ -1,0 +1,54 @@
+"""Receipts read back as they were written."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from packages.errors import Corrupt
+from packages.receipt import RECEIPT_NAME, Receipt, dump_receipt, parse_receipt
+
+words = st.text(st.characters(exclude_categories=("Cs",)))
+counts = st.integers(0, 2**62)
+receipts = st.builds(
+    Receipt,
+    id=words,
+    version=counts,
+    title=words,
+    owner=words,
+    manifest=words,
+    files=counts,
+    bytes=counts,
+    received=words,
+    issued=words,
+    agent=words,
+    pid=st.none() | words,
+    oai_id=st.none() | words,
+    test_identifier=st.booleans(),
+    source_name=st.none() | words,
+    predecessor=st.none() | words,
+)
+
+
+@given(receipts)
+def test_what_is_written_reads_back_equal(receipt: Receipt) -> None:
+    assert parse_receipt(dump_receipt(receipt)) == receipt
+    assert dump_receipt(receipt) == dump_receipt(parse_receipt(dump_receipt(receipt)))
+
+
+@given(st.binary())
+def test_anything_else_is_corrupt(data: bytes) -> None:
+    with pytest.raises(Corrupt):
+        parse_receipt(data)
+
+
+def test_a_receipt_is_for_people_too() -> None:
+    receipt = Receipt("id", 1, "Títle \udce9", "ada", "sha512:00", 2, 3, "t1", "t2", "Holdfast 0.1")
+    said = json.loads(dump_receipt(receipt))
+    assert said["title"] == "Títle ?"
+    assert said["$schema"].endswith("receipt-1.0.json")
+    assert RECEIPT_NAME == "metadata/receipt.json"
+    for data in (b"[]", b"null", b"{}", b'{"id": 1}'):
+        with pytest.raises(Corrupt):
+            parse_receipt(data)
