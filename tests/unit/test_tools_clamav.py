@@ -1,0 +1,108 @@
+"""Virus scans: what is said when clamd is absent, silent, stale or strange."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from packages.errors import Invalid, Unavailable
+from tools.clamav import ClamdScanner, Limits, NotConfigured, findings_for
+
+FRESH = datetime.now(UTC).strftime("%a %b %d %H:%M:%S %Y")
+OLD = (datetime.now(UTC) - timedelta(days=9)).strftime("%a %b %d %H:%M:%S %Y")
+
+
+@contextmanager
+def answering(folder: Path, version: str, verdict: bytes | None) -> Iterator[str]:
+    """Play a clamd that answers VERSION, and each stream with `verdict` (None: not at all)."""
+    path = folder / "clamd"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen()
+
+        def play(connection: socket.socket) -> None:
+            with connection:
+                seen = b""
+                while piece := connection.recv(65536):
+                    seen += piece
+                    if b"zVERSION\0" in seen:
+                        connection.sendall(b"1: " + version.encode() + b"\0")
+                        seen = b""
+                    if seen.endswith(b"\0\0\0\0") and verdict is not None:
+                        connection.sendall(verdict)
+                        if verdict == b"":
+                            return
+                        seen = b""
+
+        def accept() -> None:
+            for _ in range(2):
+                connection, _ = server.accept()
+                threading.Thread(target=play, args=(connection,), daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"unix://{path}"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "outcome"),
+    [
+        (b"1: stream: OK\0", "clean"),
+        (b"1: stream: Win.Test FOUND\0", "infected"),
+        (b"1: stream: Heuristics.Limits.Exceeded.MaxFileSize FOUND\0", "too_large"),
+        (b"1: INSTREAM size limit exceeded. ERROR\0", "too_large"),
+        (b"1: stream: Can't allocate memory ERROR\0", "unreachable"),
+        (b"1: stream: \0", "unreachable"),
+        (b"", "unreachable"),
+        (None, "unreachable"),
+    ],
+)
+def test_E3_only_a_plain_ok_is_clean(tmp_path: Path, verdict: bytes | None, outcome: str) -> None:
+    (tmp_path / "a").write_bytes(b"x")
+    with answering(tmp_path, f"ClamAV 1.4.6/27000/{FRESH}", verdict) as url:
+        report = ClamdScanner(url, Limits(silence=0.5)).scan([("a", tmp_path / "a")])
+    assert report.outcome == outcome
+    assert report.scanner.startswith("ClamAV 1.4.6")
+
+
+@pytest.mark.parametrize("version", [f"ClamAV 1.4.6/27000/{OLD}", "ClamAV 1.4.6", "ClamAV 1.4.6/1/soon"])
+def test_E3_stale_signatures_never_pass(tmp_path: Path, version: str) -> None:
+    (tmp_path / "a").write_bytes(b"x")
+    with answering(tmp_path, version, b"1: stream: OK\0") as url:
+        assert ClamdScanner(url, Limits(silence=0.5)).scan([("a", tmp_path / "a")]).outcome == "stale"
+
+
+def test_E3_a_scan_keeps_to_its_deadline(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"x")
+    with answering(tmp_path, f"ClamAV 1.4.6/27000/{FRESH}", b"1: stream: OK\0") as url:
+        report = ClamdScanner(url, Limits(silence=0.5, total=-1)).scan([("a", tmp_path / "a")])
+    assert report.outcome == "unreachable"
+
+
+def test_E3_no_server_is_unreachable(tmp_path: Path) -> None:
+    report = ClamdScanner(f"unix://{tmp_path}/none").scan([])
+    assert (report.outcome, report.infected) == ("unreachable", {})
+
+
+def test_a_file_that_cannot_be_read_is_unavailable(tmp_path: Path) -> None:
+    scan = [("a", tmp_path / "gone")]
+    fresh = f"ClamAV 1.4.6/27000/{FRESH}"
+    with answering(tmp_path, fresh, b"1: stream: OK\0") as url, pytest.raises(Unavailable, match="gone"):
+        ClamdScanner(url, Limits(silence=0.5)).scan(scan)
+
+
+def test_no_scanner_is_never_clean(tmp_path: Path) -> None:
+    report = NotConfigured().scan([("a", tmp_path / "a")])
+    assert report.outcome == "not_configured"
+    assert [each.code for each in findings_for(report)] == ["scan.not-configured"]
+
+
+@pytest.mark.parametrize(
+    "url", ["", "http://host:1", "tcp://host", "tcp://host:x", "unix:relative", "/var/run/x"]
+)
+def test_a_wrong_address_is_told(url: str) -> None:
+    with pytest.raises(Invalid, match="address of clamd"):
+        ClamdScanner(url)

@@ -1,0 +1,99 @@
+"""What a caller sees of characterisation: which family reads what, and the answers in order."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Self
+
+from tools.ports import Characterisation, Identification
+from tools.process import Crew, Lost, Work
+
+WORK = Work(
+    module="tools.characterise.worker",
+    seconds=30,
+    memory=1 << 30,
+    batch=100,
+    environment={},
+)
+
+_ODF = "application/vnd.oasis.opendocument."
+_OOXML = "application/vnd.openxmlformats-officedocument."
+_OLE = {
+    "application/msword",
+    "application/vnd.ms-excel",
+    "application/vnd.ms-powerpoint",
+    "application/vnd.visio",
+}
+_TEXT = {"application/json", "application/xml", "application/xhtml+xml", "application/rtf"}
+_NOT_RASTER = {"image/svg+xml", "image/vnd.dwg", "image/vnd.dxf", "image/x-wmf", "image/wmf", "image/emf"}
+_FAMILIES: tuple[tuple[str, tuple[str, ...], set[str]], ...] = (
+    ("image", ("image/",), set()),
+    ("pdf", (), {"application/pdf"}),
+    ("media", ("audio/", "video/"), {"application/mxf", "application/ogg"}),
+    ("office", (_ODF, _OOXML), set()),
+    ("ole", (), _OLE),
+    ("text", ("text/",), _TEXT),
+)
+NOTHING = Characterisation("none", {}, None)
+
+
+def family_of(mime: str | None) -> str | None:
+    """Return the family that reads `mime`: image, pdf, media, office, ole or text; None for all others."""
+    mime = mime or ""
+    if mime in _NOT_RASTER:
+        return None
+    for family, beginnings, types in _FAMILIES:
+        if mime in types or mime.startswith(beginnings):
+            return family
+    return "text" if mime.endswith(("+xml", "+json")) else None
+
+
+class Characteriser:
+    """Reads the technical metadata of files, on `size` child processes; close it, or use it in a `with`.
+
+    Safe to use from several threads. Never raises for a file: what could not be read is the `error` of its
+    Characterisation.
+    """
+
+    def __init__(self, work: Work = WORK, *, size: int = 2) -> None:
+        self._crew = Crew(work, size=size)
+
+    def characterise(self, path: Path, identification: Identification) -> Characterisation:
+        """Return what the reader of the identified format finds in one file."""
+        (found,) = self.characterise_many([(path, identification.mime)])
+        return found
+
+    def characterise_many(self, files: Iterable[tuple[Path, str | None]]) -> Iterator[Characterisation]:
+        """Yield one Characterisation for each (file, MIME type), in order, in bounded memory."""
+        families: deque[str | None] = deque()
+
+        def jobs() -> Iterator[list[str]]:
+            for path, mime in files:
+                family = family_of(mime)
+                families.append(family)
+                if family is not None:
+                    yield [family, str(path)]
+
+        answers = self._crew.map(jobs())
+        for answer in answers:
+            while (family := families.popleft()) is None:
+                yield NOTHING
+            yield _read(family, answer)
+        yield from (NOTHING for _ in families)
+
+    def close(self) -> None:
+        """End the child processes; a later call starts others."""
+        self._crew.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _read(family: str, answer: Any) -> Characterisation:
+    if isinstance(answer, Lost):
+        return Characterisation(family, {}, answer.reason)
+    tool, properties, error = answer
+    return Characterisation(tool, properties, error)

@@ -1,0 +1,239 @@
+"""Virus scans by clamd: every byte is sent over its socket (INSTREAM), so clamd needs no access to our disks.
+
+The protocol is spoken here and not through a library: one session for all files and chunks of 1 MiB make
+10,000 small files and one large one quick, and every wait has a limit. (clamd(8), section COMMANDS.)
+"""
+
+import socket
+import struct
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from io import FileIO
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from packages.errors import Invalid, Unavailable
+from packages.findings import Finding, finding
+from tools.ports import ScanReport
+
+MIB = 1 << 20
+# What clamd "finds" when it gave up before the end of a file (AlertExceedsMax): not looked at, not infected.
+GAVE_UP = "Heuristics.Limits.Exceeded"
+
+
+class NotConfigured:
+    """The `tools.ports.VirusScanner` of an archive that has none: it says so and never *clean*."""
+
+    def scan(self, files: Iterable[tuple[str, Path]]) -> ScanReport:  # noqa: ARG002  # nothing is looked at
+        """Report *not_configured* without looking at `files`."""
+        return ScanReport("not_configured", "none", {}, (), "No virus scanner is configured.")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a scan may take.
+
+    `largest` is the size in bytes up to which files are sent: not more than clamd's own StreamMaxLength,
+    MaxFileSize and MaxScanSize, above which it would say OK without having looked (inside an archive it
+    still does so for a member above MaxFileSize, whatever AlertExceedsMax says: set that generously).
+    `silence` is how many seconds clamd may take for one answer, `total` for all. Signatures older than
+    `max_age_days`, or of unknown age, are stale; None accepts any age.
+    """
+
+    largest: int = 100 * MIB
+    silence: float = 120
+    total: float = 6 * 3600
+    max_age_days: int | None = 7
+
+
+class _Trouble(Exception):  # noqa: N818  # never leaves this module
+    """Clamd cannot be used as it should: becomes the outcome *unreachable*."""
+
+
+class _TooLong(Exception):  # noqa: N818  # never leaves this module
+    """Clamd refused the length of a stream and has ended the session."""
+
+
+@dataclass(slots=True)
+class _Tally:
+    infected: dict[str, str] = field(default_factory=dict)
+    unscanned: list[str] = field(default_factory=list)
+    looked_at: int = 0
+
+
+class ClamdScanner:
+    """A `tools.ports.VirusScanner` on a clamd at `url`: ``unix:///path/of/socket`` or ``tcp://host:port``.
+
+    Raises Invalid for any other address. Each scan opens its own session; safe from several threads.
+    """
+
+    def __init__(self, url: str, limits: Limits | None = None) -> None:
+        self._family, self._address = _address(url)
+        self._limits = limits or Limits()
+
+    def scan(self, files: Iterable[tuple[str, Path]]) -> ScanReport:
+        """Scan each of `files`; raises Unavailable only when a file itself cannot be read."""
+        scanner = "clamd"
+        tally = _Tally()
+        try:
+            scanner = self._ask_version()
+            if stale := _staleness(scanner, self._limits.max_age_days):
+                return ScanReport("stale", scanner, {}, (), stale)
+            self._scan_all(iter(files), tally)
+        except (_Trouble, _TooLong, OSError) as trouble:
+            # what was found before is told all the same; the outcome stays the system's fault
+            reason = f"clamd cannot be used: {trouble}."
+            return ScanReport("unreachable", scanner, tally.infected, tuple(tally.unscanned), reason)
+        return _report(scanner, tally)
+
+    def _scan_all(self, files: Iterator[tuple[str, Path]], tally: _Tally) -> None:
+        deadline = time.monotonic() + self._limits.total
+        pending = next(files, None)
+        while pending is not None:
+            with self._session() as session:
+                while pending is not None:
+                    if time.monotonic() > deadline:
+                        raise _Trouble(f"the scan took longer than {self._limits.total:.0f} s")
+                    name, path = pending
+                    pending = next(files, None)
+                    try:
+                        self._scan_one(session, name, path, tally)
+                    except _TooLong:  # clamd hangs up after that: go on in another session
+                        tally.unscanned.append(name)
+                        break
+
+    def _scan_one(self, session: "_Session", name: str, path: Path, tally: _Tally) -> None:
+        verdict = session.stream(path, self._limits.largest)
+        if verdict is None or verdict.startswith(GAVE_UP):
+            tally.unscanned.append(name)
+        elif verdict:
+            tally.infected[name] = verdict
+        else:
+            tally.looked_at += 1
+
+    def _ask_version(self) -> str:
+        with self._session() as session:
+            return session.ask("VERSION")
+
+    @contextmanager
+    def _session(self) -> Iterator["_Session"]:
+        with socket.socket(self._family, socket.SOCK_STREAM) as connection:
+            connection.settimeout(self._limits.silence)
+            connection.connect(self._address)
+            connection.sendall(b"zIDSESSION\0")
+            yield _Session(connection)
+
+
+class _Session:
+    """One session with clamd: commands one after the other on one connection."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._rest = b""
+        self._buffer = bytearray(MIB)
+
+    def ask(self, command: str) -> str:
+        self._connection.sendall(f"z{command}\0".encode())
+        return self._reply()
+
+    def stream(self, path: Path, largest: int) -> str | None:
+        """Return "" where the file is clean, a signature where not, None when it is longer than `largest`."""
+        try:
+            source = FileIO(path)
+        except OSError as error:
+            raise Unavailable(f"The file {path} cannot be read: {error.strerror}.") from error
+        with source:
+            if source.seek(0, 2) > largest:
+                return None
+            source.seek(0)
+            with suppress(BrokenPipeError, ConnectionResetError):  # it answered before the end: read why
+                self._send(source)
+        return _verdict(self._reply())
+
+    def _send(self, source: FileIO) -> None:
+        self._connection.sendall(b"zINSTREAM\0")
+        view = memoryview(self._buffer)
+        while count := source.readinto(view):
+            self._connection.sendall(struct.pack(">I", count))
+            self._connection.sendall(view[:count])
+        self._connection.sendall(b"\0\0\0\0")
+
+    def _reply(self) -> str:
+        pieces = self._rest
+        while b"\0" not in pieces:
+            try:
+                piece = self._connection.recv(65536)
+            except ConnectionResetError as error:
+                raise _Trouble("it ended the session") from error
+            if not piece:
+                raise _Trouble("it ended the session")
+            pieces += piece
+        reply, _, self._rest = pieces.partition(b"\0")
+        return reply.decode("utf-8", "replace").partition(": ")[2]
+
+
+def _verdict(reply: str) -> str:
+    """Read ``stream: OK`` or ``stream: NAME FOUND``; anything else is no verdict."""
+    said = reply.removeprefix("stream: ")
+    if said == "OK":
+        return ""
+    if said.endswith(" FOUND"):
+        return said.removesuffix(" FOUND")
+    if "size limit exceeded" in said:
+        raise _TooLong(said)
+    raise _Trouble(f"it answered {said!r}")
+
+
+def _report(scanner: str, tally: _Tally) -> ScanReport:
+    unscanned = tuple(tally.unscanned)
+    if tally.infected:
+        outcome, message = "infected", f"{len(tally.infected)} infected files."
+    elif unscanned:
+        outcome, message = "too_large", f"{len(unscanned)} files are larger than the scanner's limit."
+    else:
+        outcome, message = "clean", f"{tally.looked_at} files are clean."
+    return ScanReport(outcome, scanner, tally.infected, unscanned, message)
+
+
+def _staleness(version: str, max_age_days: int | None) -> str:
+    """Judge ``ClamAV 1.4.6/27812/Sat Nov 21 08:22:11 2026``: why its signatures will not do, or ""."""
+    if max_age_days is None:
+        return ""
+    try:
+        built = datetime.strptime(version.split("/", 2)[2].strip(), "%a %b %d %H:%M:%S %Y").replace(
+            tzinfo=UTC
+        )
+    except (IndexError, ValueError):
+        return f"The age of the signatures is unknown: {version}."
+    age = datetime.now(UTC) - built
+    if age > timedelta(days=max_age_days):
+        return f"The signatures are {age.days} days old; {max_age_days} are allowed."
+    return ""
+
+
+def _address(url: str) -> tuple[socket.AddressFamily, str | tuple[str, int]]:
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    if parts.scheme == "unix" and parts.path.startswith("/"):
+        return socket.AF_UNIX, parts.path
+    if parts.scheme == "tcp" and parts.hostname and port:
+        family = socket.AF_INET6 if ":" in parts.hostname else socket.AF_INET
+        return family, (parts.hostname, port)
+    raise Invalid(
+        f"{url!r} is not an address of clamd.", hint="Use unix:///path/of/socket or tcp://host:port."
+    )
+
+
+def findings_for(report: ScanReport) -> list[Finding]:
+    """Say what a scan means for the submission: infected files reject it, all else is a warning."""
+    found = [finding("scan.infected", path, signature=name) for path, name in report.infected.items()]
+    found += [finding("scan.too-large", path) for path in report.unscanned]
+    if report.outcome == "not_configured":
+        found.append(finding("scan.not-configured"))
+    return found
