@@ -10,7 +10,6 @@ A workspace is ``<root>/<job id>/``::
 A sheet or fact appears whole or not at all. Nothing here is durable before `Workspace.sync`.
 """
 
-import hashlib
 import mmap
 import os
 import re
@@ -18,6 +17,7 @@ import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
+from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -26,6 +26,7 @@ import orjson
 
 from packages.errors import Internal, NotFound, Unavailable
 from packages.model import FileEntry, Role
+from packages.submission import HASHES
 from storage.durability import SyncPoint, sync_filesystem, unavailable
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -247,11 +248,10 @@ class StagedSubmission:
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
-        with workspace.sheet_path("received").open("rb") as stream:
-            self._map = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+        self._rows = _mapped(workspace.sheet_path("received"))
         self._at: dict[str, int] = {}
         offset = 0
-        for line in iter(self._map.readline, b""):
+        for line in iter(self._rows.readline, b""):
             self._at[orjson.loads(line)["path"]] = offset
             offset += len(line)
         self._last: FileEntry | None = None
@@ -268,51 +268,57 @@ class StagedSubmission:
         return len(self._at)
 
     def entry(self, path: str) -> FileEntry:
-        """Return the row of `path`. Raises KeyError for a path that was not received."""
+        """Return the row of `path`. Raises NotFound for a path that was not received."""
         if self._last is None or self._last.path != path:
-            self._map.seek(self._at[path])
-            self._last = decode_entry(self._map.readline())
+            try:
+                self._rows.seek(self._at[path])
+            except KeyError:
+                raise NotFound(f"{path} was not received") from None
+            self._last = decode_entry(self._rows.readline())
         return self._last
 
     def size(self, path: str) -> int:
-        """Return the size of `path` in bytes. Raises KeyError."""
+        """Return the size of `path` in bytes."""
         return self.entry(path).size
 
     def digest(self, path: str, algorithm: str) -> str:
-        """Return the digest of `path` as lower-case hex.
-
-        Raises KeyError for an unknown path, ValueError for an algorithm that hashlib does not know,
-        Unavailable when the staged bytes cannot be read.
-        """
+        """Return the digest of `path` as lower-case hex; `algorithm` is a key of ``HASHES``."""
         entry = self.entry(path)
         if algorithm == "sha512":
             return entry.sha512
         known = entry.digests.get(algorithm) or self._computed.get((path, algorithm))
         if known is None:
-            known = self._computed[path, algorithm] = self._compute(entry, algorithm)
+            known = self._computed[path, algorithm] = self._compute(path, algorithm)
         return known
 
-    def _compute(self, entry: FileEntry, algorithm: str) -> str:
-        digest = hashlib.new(algorithm, usedforsecurity=False)
+    def _compute(self, path: str, algorithm: str) -> str:
+        digest = HASHES[algorithm]()
         try:
-            with self._workspace.locate(entry).open("rb") as stream:
+            with self.open(path) as stream:
                 while chunk := stream.read(_CHUNK):
                     digest.update(chunk)
         except OSError as error:
-            raise unavailable(error, f"Cannot read {entry.path!r} in staging") from error
-        return digest.hexdigest()
+            raise unavailable(error, f"Cannot read {path} in staging") from error
+        return str(digest.hexdigest())
 
     def read(self, path: str, limit: int) -> bytes:
-        """Return the first `limit` bytes of `path`. Raises KeyError, Unavailable."""
-        try:
-            with self._workspace.locate(self.entry(path)).open("rb") as stream:
+        """Return the first `limit` bytes of `path`."""
+        with self.open(path) as stream:
+            try:
                 return stream.read(limit)
+            except OSError as error:
+                raise unavailable(error, f"Cannot read {path} in staging") from error
+
+    def open(self, path: str) -> BinaryIO:
+        """Open `path` for reading; the caller closes it."""
+        try:
+            return self._workspace.locate(self.entry(path)).open("rb")
         except OSError as error:
-            raise unavailable(error, f"Cannot read {path!r} in staging") from error
+            raise unavailable(error, f"Cannot read {path} in staging") from error
 
     def close(self) -> None:
         """Let go of the sheet; may be called twice."""
-        self._map.close()
+        self._rows.close()
 
 
 def free_bytes(folder: Path) -> int:
@@ -325,6 +331,14 @@ def free_bytes(folder: Path) -> int:
     except OSError as error:
         raise unavailable(error, f"Cannot ask for the free space of {folder}") from error
     return room.f_bavail * room.f_frsize
+
+
+def _mapped(place: Path) -> mmap.mmap | BytesIO:
+    """Return the file's bytes without holding them; an empty file cannot be mapped."""
+    with place.open("rb") as stream:
+        if not place.stat().st_size:
+            return BytesIO()
+        return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 def _rows(place: Path) -> Iterator[FileEntry]:

@@ -1,0 +1,81 @@
+"""Reception: whatever was submitted, told by its content, comes into a workspace in one pass."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from packages.errors import NotFound
+from packages.findings import finding
+from storage.durability import unavailable
+from storage.sources.archive import receive_archive
+from storage.sources.folder import receive_folder
+from storage.sources.intake import Algorithms, Intake, Received
+from storage.sources.limits import Limits
+from storage.staging import Workspace
+
+
+def receive(
+    source: Path,
+    workspace: Workspace,
+    limits: Limits,
+    *,
+    algorithms: Algorithms,
+    progress: Callable[[int], None] | None = None,
+) -> Received:
+    """Bring every file of `source` (a folder or an archive) into ``incoming/``, digested on the way.
+
+    `algorithms` is given the names and tells which digests beside SHA-512 the content will ask for;
+    `progress` hears of bytes done, a MiB and more at a time. Writes the sheet ``received`` and the fact
+    ``directories`` (the empty folders). The source is not altered. Nothing is durable until
+    ``workspace.sync``.
+
+    May be called again after a crash: it begins anew. Raises Invalid with all findings when the content
+    cannot be accepted, Unavailable when it cannot be read, changes meanwhile or does not fit, NotFound when
+    it is not there.
+    """
+    return _bring(source, workspace, Intake(workspace, limits, progress=progress), algorithms, copy=True)
+
+
+def measure(
+    source: Path,
+    workspace: Workspace,
+    limits: Limits,
+    *,
+    algorithms: Algorithms,
+    progress: Callable[[int], None] | None = None,
+) -> Received:
+    """Do what `receive` does, for a look only: the files of a folder are digested where they are.
+
+    Their rows give absolute locations. Archives are unpacked into the workspace all the same.
+    """
+    return _bring(source, workspace, Intake(workspace, limits, progress=progress), algorithms, copy=False)
+
+
+def _bring(
+    source: Path, workspace: Workspace, intake: Intake, algorithms: Algorithms, *, copy: bool
+) -> Received:
+    if not source.exists():
+        raise NotFound(f"There is no {source}", hint="Check the path.")
+    _clear(workspace)
+    with intake:
+        if source.is_dir():
+            kind = "folder"
+            empty = receive_folder(source, intake, algorithms, copy=copy)
+        else:
+            kind, empty = receive_archive(source, intake, algorithms)
+        if not intake.files and not intake.findings.rejecting:
+            intake.findings.add(finding("source.no-files"))
+        intake.findings.settle()
+    workspace.write_json("directories", empty)
+    return Received(kind, intake.files, intake.bytes, tuple(empty), intake.findings.all())
+
+
+def _clear(workspace: Workspace) -> None:
+    """Remove what an earlier attempt left; a workspace where nothing happened yet costs nothing."""
+    workspace.remove_sheet("received")
+    try:
+        if any(workspace.incoming.iterdir()):
+            shutil.rmtree(workspace.incoming)
+            workspace.incoming.mkdir()
+    except OSError as error:
+        raise unavailable(error, f"Cannot clear {workspace.incoming}") from error
