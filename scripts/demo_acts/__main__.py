@@ -55,7 +55,7 @@ def main() -> int:
 def _curtain(stage: Stage, done: int, seconds: float, *, once: bool) -> int:
     """Say how it went and what is left; keep the archive where there is something to look at."""
     if done < len(ACTS):
-        print(f"\nAct {done + 1} proved nothing. Its archive is kept in {stage.folder}", file=sys.stderr)
+        print(f"\nThe demo ends in act {done + 1}. Its archive is kept in {stage.folder}", file=sys.stderr)
         return 1
     print(f"\nAll {done} acts proved what they say, in {seconds:.0f} s.")
     if once:

@@ -21,8 +21,8 @@ def play(stage: Stage) -> None:
     package = stage.run("ingest", bag, expect=1).document
     errors = [each for each in package["findings"] if each["severity"] == "error"]
     for each in errors:
-        stage.tell(f"{each['path'] or 'the bag'}: {shorten(each['message'], 90)}")
-        stage.tell(f"    → {shorten(each['hint'], 100)}")
+        stage.tell(shorten(each["message"], 104))
+        stage.tell(f"  → {shorten(each['hint'], 100)}")
         stage.check(that=bool(each["hint"]), otherwise=f"the finding {each['code']} says no remedy")
     named = {each["path"] for each in errors}
     missed = [f"{path} ({fault})" for path, fault in PLANTED.items() if path not in named]

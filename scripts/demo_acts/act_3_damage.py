@@ -11,11 +11,13 @@ DAMAGED = 5  # the exit code for an archival copy that is not what it was
 
 def play(stage: Stage) -> None:
     """Flip a byte on disk, behind the archive's back, and follow what it notices."""
-    file = next(
+    kept = [
         path
         for _, path in files_below(stage.home / "stores" / "copy")
         if path.name == VICTIM.name and "original" in path.parts and is_equal(path, VICTIM)
-    )
+    ]
+    stage.check(that=len(kept) == 1, otherwise=f"{VICTIM.name} lies {len(kept)} times in the copy, not once")
+    file = kept[0]
     place = flip_a_byte(file)
     stage.tell(f"flipped bit 0 of byte {place} of {VICTIM.name} in the store “copy”")
     answer = stage.run("audit", expect=DAMAGED)

@@ -36,8 +36,8 @@ def play(stage: Stage) -> None:
         that=restored == original.read_bytes(), otherwise="the restored file differs from the original"
     )
     stage.proved(
-        f"{len(before['list'])} packages answer as before; {original.name} restored with the root's README "
-        f"and Python's standard library, {len(restored):,} bytes equal"
+        f"{len(before['list'])} packages answer as before; {original.name} came back by the "
+        f"storage root's README alone, all {len(restored):,} bytes equal"
     )
 
 
