@@ -1,83 +1,103 @@
-"""Copying one file into a store: in the kernel where both ends are local, in big buffers elsewhere."""
+"""Copying one file into a store: never by reference.
 
-import errno
+A copy that shares its blocks with the original, as ``copy_file_range`` makes on some file systems, is none:
+both would rot together. Large files go past the page cache.
+"""
+
 import hashlib
 import os
 from typing import BinaryIO
 
 from packages.errors import Conflict
+from storage.archival import direct
 from storage.archival.medium import Pace
 
 _SMALL = 64 << 10
-_CHUNK = 16 << 20
 _BUFFER = 1 << 20
-_NOT_IN_KERNEL = frozenset({errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EBADF})
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def copy_new(source: int | BinaryIO, path: str, pace: Pace) -> None:
-    """Copy an open file (descriptor or stream) to the new, read-only file `path`.
+def copy_file(source: str, path: str, pace: Pace) -> None:
+    """Copy a local file to the new, read-only file `path`.
 
-    When `path` is there already with the same bytes nothing is done; Conflict when they differ.
+    When `path` is there already with the same bytes nothing is done; Conflict when they differ. Links are not
+    followed.
     """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    fd = os.open(source, _READ)
     try:
-        target = os.open(path, flags, 0o444)
-    except FileExistsError:
-        if _digest(source) != _digest_of(path):
-            raise Conflict(f"{path} is occupied by other bytes.") from None
-        return
-    try:
-        if isinstance(source, int):
-            _copy_descriptor(source, target, pace)
-        else:
-            while data := source.read(_BUFFER):
+        data = os.read(fd, _SMALL)
+        if len(data) == _SMALL and os.fstat(fd).st_size >= direct.LARGE:
+            _copy_large(source, path, pace)
+            return
+        try:
+            target = _create(path)
+        except FileExistsError:
+            _compare(_digest_of(source), path)
+            return
+        try:
+            _write(target, data)
+            pace.spend(len(data))
+            while len(data) >= _SMALL:
+                data = os.read(fd, _BUFFER)
                 _write(target, data)
                 pace.spend(len(data))
+        finally:
+            os.close(target)
+    finally:
+        os.close(fd)
+
+
+def copy_stream(source: BinaryIO, path: str, pace: Pace) -> None:
+    """Copy a stream as `copy_file` copies a file."""
+    try:
+        target = _create(path)
+    except FileExistsError:
+        hashed = hashlib.sha512()
+        while data := source.read(_BUFFER):
+            hashed.update(data)
+        _compare(hashed.digest(), path)
+        return
+    try:
+        while data := source.read(_BUFFER):
+            _write(target, data)
+            pace.spend(len(data))
     finally:
         os.close(target)
 
 
-def _copy_descriptor(source: int, target: int, pace: Pace) -> None:
-    data = os.read(source, _SMALL)
-    _write(target, data)
-    pace.spend(len(data))
-    if len(data) < _SMALL:
+def _copy_large(source: str, path: str, pace: Pace) -> None:
+    try:
+        target = direct.create(path, 0o444)
+    except FileExistsError:
+        _compare(_digest_of(source), path)
         return
-    in_kernel = True
-    while True:
-        if in_kernel:
-            try:
-                count = os.copy_file_range(source, target, _CHUNK)
-            except OSError as error:
-                if error.errno not in _NOT_IN_KERNEL:
-                    raise
-                in_kernel = False
-                continue
-        else:
-            data = os.read(source, _BUFFER)
-            _write(target, data)
-            count = len(data)
-        if not count:
-            return
-        pace.spend(count)
+    try:
+        for chunk in direct.chunks(source):
+            direct.write(target, chunk)
+            pace.spend(len(chunk))
+    finally:
+        os.close(target)
+
+
+def _create(path: str) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o444)
 
 
 def _write(target: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(target, view) :]
+    written = os.write(target, data)
+    while written < len(data):
+        written += os.write(target, data[written:])
 
 
-def _digest(source: int | BinaryIO) -> bytes:
-    hashed = hashlib.sha512()
-    while data := os.read(source, _BUFFER) if isinstance(source, int) else source.read(_BUFFER):
-        hashed.update(data)
-    return hashed.digest()
+def _compare(digest: bytes, path: str) -> None:
+    if _digest_of(path) != digest:
+        raise Conflict(f"{path} is occupied by other bytes.")
 
 
 def _digest_of(path: str) -> bytes:
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        return _digest(fd)
-    finally:
-        os.close(fd)
+    hashed = hashlib.sha512()
+    fd = os.open(path, _READ)
+    with os.fdopen(fd, "rb") as stream:
+        while data := stream.read(_BUFFER):
+            hashed.update(data)
+    return hashed.digest()

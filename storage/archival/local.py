@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from packages.errors import Conflict, HoldfastError, NotFound, Unavailable
 from storage.archival import readback
-from storage.archival.copying import copy_new
+from storage.archival.copying import copy_file, copy_stream
 from storage.archival.medium import INTENT, STAGING, Files, Item, Pace, Reading
 from storage.durability import SyncPoint, fsync_folder, unavailable
 from storage.ports import Capabilities
@@ -112,7 +112,7 @@ class LocalMedium:
                     os.makedirs(parent, exist_ok=True)  # noqa: PTH103  # as above
                     made = parent
                 with source() as stream:
-                    copy_new(stream, path, pace)
+                    copy_stream(stream, path, pace)
 
     def copy_from(self, source: Path, files: Iterable[tuple[str, str]], pace: Pace) -> None:
         """Copy (path below `source`, key) pairs of another folder: `write` without Python's streams."""
@@ -124,11 +124,7 @@ class LocalMedium:
                 if parent != made:
                     os.makedirs(parent, exist_ok=True)  # noqa: PTH103  # as in write
                     made = parent
-                fd = os.open(f"{source}/{name}", _READ)
-                try:
-                    copy_new(fd, path, pace)
-                finally:
-                    os.close(fd)
+                copy_file(f"{source}/{name}", path, pace)
 
     def move(self, key: str, to: str) -> None:
         """Rename one file; an empty folder in its way is removed."""

@@ -8,19 +8,17 @@ import errno
 import hashlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 
+from storage.archival import direct
 from storage.archival.medium import Pace, Reading
 from storage.durability import drop_cache
-
-Update = Callable[[memoryview], None]
 
 _BATCH = 64
 _SMALL = 64 << 10
 _BUFFER = 1 << 20
-_AHEAD = 16 << 20
 _WORKERS = 2  # hashlib lets other threads run, so both cores digest
 
 
@@ -54,7 +52,7 @@ def _read_batch(root: str, keys: list[str], pace: Pace) -> list[Reading]:
         while opened:
             key, fd = opened.pop()
             try:
-                reading = _read(key, fd, pace)
+                reading = _read(f"{root}/{key}", key, fd, pace)
             finally:
                 os.close(fd)
             found.append(reading)
@@ -66,33 +64,30 @@ def _read_batch(root: str, keys: list[str], pace: Pace) -> list[Reading]:
     return found
 
 
-def _read(key: str, fd: int, pace: Pace) -> Reading:
+def _read(path: str, key: str, fd: int, pace: Pace) -> Reading:
+    """Digest one open file; a large one is opened again, past the page cache."""
     try:
         data = os.read(fd, _SMALL)
-        hashed = hashlib.sha512(data)
-        size = len(data)
-        if size == _SMALL:
-            pace.spend(size)
-            size += _read_rest(fd, hashed.update, size, pace)
+        if len(data) < _SMALL:
+            return Reading(key, hashlib.sha512(data).hexdigest(), len(data))
+        hashed, size = hashlib.sha512(), 0
+        large = os.fstat(fd).st_size >= direct.LARGE
+        pieces = direct.chunks(path) if large else _pieces(fd, data)
+        for piece in pieces:
+            hashed.update(piece)
+            size += len(piece)
+            pace.spend(len(piece))
     except OSError as error:
         return _failed(key, error)
     return Reading(key, hashed.hexdigest(), size)
 
 
-def _read_rest(fd: int, update: Update, start: int, pace: Pace) -> int:
-    """Digest from `start` to the end, the disk kept busy ahead of the reader; return the number of bytes."""
-    buffer = memoryview(bytearray(_BUFFER))
-    at = asked = start
-    while True:
-        if at + _AHEAD // 2 >= asked:
-            _ask_for(fd, asked, _AHEAD)
-            asked += _AHEAD
-        count = os.readv(fd, [buffer])
-        if not count:
-            return at - start
-        update(buffer[:count])
-        at += count
-        pace.spend(count)
+def _pieces(fd: int, first: bytes) -> Iterator[memoryview]:
+    """Yield a file of middling size, the disk kept busy ahead of the reader."""
+    _ask_for(fd, len(first), direct.LARGE)
+    yield memoryview(first)
+    while data := os.read(fd, _BUFFER):
+        yield memoryview(data)
 
 
 def _ask_for(fd: int, start: int, count: int) -> None:
