@@ -71,7 +71,7 @@ def algorithms_declared(names: Iterable[str]) -> set[str]:
     return found
 
 
-def check_lists(submission: Submission) -> tuple[dict[str, dict[str, str]], tuple[Finding, ...]]:
+def check_lists(submission: Submission) -> tuple[dict[str, dict[str, str]], list[Finding]]:
     """Check every file that a list in a plain submission names.
 
     Returns the digests that were declared and found right, by path and algorithm, and the findings: digests
@@ -98,7 +98,7 @@ def check_lists(submission: Submission) -> tuple[dict[str, dict[str, str]], tupl
             findings.add("checksums.nothing-read", path)
     if declared or findings.count("checksums.mismatch"):
         _unlisted(submission, mentioned, findings)
-    return declared, findings.all()
+    return declared, list(findings.all())
 
 
 def _entries(submission: Submission, path: str, findings: Findings) -> Iterator[_Entry]:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 JUDGE_LIMIT = 20_000
 """Payload files above which bagit-python is not asked: it resolves each path and keeps many lists."""
@@ -101,7 +102,7 @@ def _linked(bag: Path, placed: Iterable[tuple[str, str]], scratch: Path) -> Iter
     with tempfile.TemporaryDirectory(prefix="second-judge-", dir=scratch) as folder:
         made: set[str] = set()
         for name, location in placed:
-            parent = os.path.dirname(name)  # noqa: PTH120  # strings: this runs for every file
+            parent = name.rpartition("/")[0]
             if parent not in made:
                 os.makedirs(f"{folder}/{parent}", exist_ok=True)  # noqa: PTH103  # same reason
                 made.add(parent)
@@ -118,7 +119,7 @@ def _ask(folder: Path, *, full: bool) -> Opinion:
     logger.disabled = True
     name = f"bagit-python {version('bagit')}"
     try:
-        bagit.Bag(str(folder)).validate(completeness_only=not full)
+        _swift(bagit.Bag)(str(folder)).validate(completeness_only=not full)
     except bagit.BagError as error:
         details = tuple(str(each) for each in getattr(error, "details", ()))[:_MAX_DETAILS]
         return Opinion("disagrees", getattr(error, "message", "") or str(error), details, name)
@@ -126,6 +127,28 @@ def _ask(folder: Path, *, full: bool) -> Opinion:
         return _left_out(f"bagit-python failed: {type(error).__name__}: {error}")
     checked = "complete and every digest right" if full else "complete"
     return Opinion("agrees", f"The bag is {checked}.", (), name)
+
+
+def _swift(judge_class: type[Any]) -> type[Any]:
+    """Return bagit-python's class, asking once for each folder whether it leads out of the bag, not for each file.
+
+    Half of its time goes into following every path from the root of the disk; our files are no links.
+    """
+
+    class Swift(judge_class):  # type: ignore[misc]  # bagit ships no types
+        """bagit-python's bag with a memory for folders."""
+
+        def __init__(self, path: str) -> None:
+            self._seen: dict[str, bool] = {}
+            super().__init__(path)
+
+        def _path_is_dangerous(self, path: str) -> bool:
+            folder = path.rpartition("/")[0] or path
+            if folder not in self._seen:
+                self._seen[folder] = super()._path_is_dangerous(folder)
+            return self._seen[folder]
+
+    return Swift
 
 
 def _left_out(reason: str) -> Opinion:

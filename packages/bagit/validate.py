@@ -25,6 +25,8 @@ from packages.bagit.tags import (
 )
 from packages.submission import Submission
 
+__all__ = ["WEAK", "BagReport", "validate_bag"]
+
 WEAK = frozenset({"md5", "sha1"})
 _STRENGTH = (
     *("md5", "sha1", "sha224", "sha256", "blake2s", "sha3_256"),

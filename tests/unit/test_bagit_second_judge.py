@@ -98,6 +98,19 @@ def test_A7_names_that_no_disk_can_bear_are_left_out(tmp_path: Path) -> None:
     assert "names" in opinion.reason
 
 
+def test_its_own_guard_against_paths_that_lead_out_still_works(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    write_bytes(outside / "x", b"x")
+    bag = tmp_path / "bag"
+    names = write_bag(bag, PLAIN)
+    (bag / "data/link").symlink_to(outside)
+    for path in ("data/link/x", "../outside/x", str(outside / "x")):
+        write_manifest(bag / "manifest-sha512.txt", [(path, hashlib.sha512(b"x").hexdigest())])
+        opinion = judge(bag, names)
+        assert opinion.outcome == "disagrees"
+        assert "unsafe" in opinion.reason
+
+
 def test_above_the_limit_it_is_not_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = write_bag(tmp_path, PLAIN)
     monkeypatch.setattr(second_judge, "JUDGE_LIMIT", 1)

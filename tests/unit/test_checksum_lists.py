@@ -67,7 +67,7 @@ def test_C9_styles_of_lists(tmp_path: Path, algorithm: str, style: str) -> None:
     submission = folder(tmp_path, {**data, f"{algorithm.upper()}SUMS": text.encode()})
     declared, findings = check_lists(submission)
     assert declared == {name: {algorithm: hexed(algorithm, value)} for name, value in data.items()}
-    assert findings == ()
+    assert findings == []
     (tmp_path / "a.txt").write_bytes(b"other")
     declared, findings = check_lists(FolderSubmission(tmp_path))
     assert [(each.code, each.path) for each in findings] == [("checksums.mismatch", "a.txt")]
@@ -86,14 +86,14 @@ def test_C9_what_is_not_listed_is_one_warning(tmp_path: Path) -> None:
 
 
 def test_without_lists_there_is_nothing_to_say(tmp_path: Path) -> None:
-    assert check_lists(folder(tmp_path, {"a.txt": b""})) == ({}, ())
+    assert check_lists(folder(tmp_path, {"a.txt": b""})) == ({}, [])
 
 
 def test_a_digest_beside_one_file(tmp_path: Path) -> None:
     files = {"sub/scan.tif": b"s", "sub/scan.tif.sha256": hexed("sha256", b"s").upper().encode() + b"\n"}
     declared, findings = check_lists(folder(tmp_path, files))
     assert declared == {"sub/scan.tif": {"sha256": hexed("sha256", b"s")}}
-    assert findings == ()
+    assert findings == []
 
 
 def test_names_in_lists_below_and_from_the_top(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_names_in_lists_below_and_from_the_top(tmp_path: Path) -> None:
     }
     declared, findings = check_lists(folder(tmp_path, files))
     assert set(declared) == {"sub/a", "sub/b"}
-    assert findings == ()
+    assert findings == []
 
 
 def test_A5_escaped_lines_of_gnu(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_A5_escaped_lines_of_gnu(tmp_path: Path) -> None:
     text = f"\\{hexed('sha256', b'x')}  a\\nb\\\\c\n"
     declared, findings = check_lists(folder(tmp_path, {name: b"x", "SHA256SUMS": text.encode()}))
     assert set(declared) == {name}
-    assert findings == ()
+    assert findings == []
 
 
 def test_missing_files_and_paths_outside(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_a_list_without_algorithm_goes_by_width(tmp_path: Path) -> None:
     text = f"{hexed('md5', b'1')}  a\n{hexed('sha256', b'2')}  b\n"
     declared, findings = check_lists(folder(tmp_path, {"a": b"1", "b": b"2", "checksums.txt": text.encode()}))
     assert declared == {"a": {"md5": hexed("md5", b"1")}, "b": {"sha256": hexed("sha256", b"2")}}
-    assert findings == ()
+    assert findings == []
 
 
 def test_algorithms_of_a_million_names_cost_little() -> None:
