@@ -5,7 +5,7 @@
 rewrites a few KB. Every document depends on its arguments alone: a repeated step writes the same bytes.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
@@ -97,28 +97,12 @@ def write_root_mets(
     urn = package_urn(package_id)
     by_path = sorted(documents, key=lambda entry: entry.path)
     parts = [each for each in by_path if each.path.startswith("metadata/files/")]
-    records = [each for each in by_path if each.path == "metadata/record.json"]
-    events = [each for each in by_path if each.path.startswith("metadata/premis/")]
-    named = {ROOT_NAME, *(each.path for each in (*parts, *records, *events))}
-    others = [each for each in by_path if each.path not in named]
     title = str(record.get("title", ""))
     stream.write(_head(urn, "AIP", created, f"{title} (version {version})").encode())
     stream.write(_dublin_core(record, [urn, *identifiers]).encode())
-    stream.writelines(
-        f'<dmdSec ID="record{number}">{_reference(each, "OTHER", "Holdfast record")}</dmdSec>\n'.encode()
-        for number, each in enumerate(records, 1)
-    )
-    stream.write(b'<amdSec ID="administration">\n')
-    stream.writelines(
-        f'<sourceMD ID="source{number}">{_reference(each, "OTHER", "submission")}</sourceMD>\n'.encode()
-        for number, each in enumerate(others, 1)
-    )
-    stream.writelines(
-        f'<digiprovMD ID="events{number}">{_reference(each, "PREMIS:EVENT")}</digiprovMD>\n'.encode()
-        for number, each in enumerate(events, 1)
-    )
+    stream.writelines(piece.encode() for piece in _references(by_path))
     label = escape(title)
-    stream.write(f'</amdSec>\n<structMap TYPE="LOGICAL"><div LABEL="{label}" DMDID="dc">\n'.encode())
+    stream.write(f'<structMap TYPE="LOGICAL"><div LABEL="{label}" DMDID="dc">\n'.encode())
     stream.writelines(
         f'<div LABEL="files"><mptr LOCTYPE="URL" xlink:href="{_relative(each.path)}"/></div>\n'.encode()
         for each in parts
@@ -127,6 +111,24 @@ def write_root_mets(
         address = href(f"data/original/{directory.strip('/')}/")
         stream.write(f'<div TYPE="empty directory" CONTENTIDS="{urn}#{address}"/>\n'.encode())
     stream.write(b"</div></structMap>\n</mets>\n")
+
+
+def _references(documents: Sequence[FileEntry]) -> Iterator[str]:
+    """Yield the sections that refer to `documents`: descriptive, source, provenance, in METS's order."""
+    records = [each for each in documents if each.path == "metadata/record.json"]
+    events = [each for each in documents if each.path.startswith("metadata/premis/")]
+    apart = {ROOT_NAME, *(each.path for each in (*records, *events))}
+    others = (
+        each for each in documents if each.path not in apart and not each.path.startswith("metadata/files/")
+    )
+    for number, each in enumerate(records, 1):
+        yield f'<dmdSec ID="record{number}">{_reference(each, "OTHER", "Holdfast record")}</dmdSec>\n'
+    yield '<amdSec ID="administration">\n'
+    for number, each in enumerate(others, 1):
+        yield f'<sourceMD ID="source{number}">{_reference(each, "OTHER", "submission")}</sourceMD>\n'
+    for number, each in enumerate(events, 1):
+        yield f'<digiprovMD ID="events{number}">{_reference(each, "PREMIS:EVENT")}</digiprovMD>\n'
+    yield "</amdSec>\n"
 
 
 def _head(urn: str, kind: str, created: str, label: str) -> str:

@@ -117,7 +117,7 @@ def _fixity(algorithm: str, digest: str, originator: str = "") -> str:
     by = f"<messageDigestOriginator>{originator}</messageDigestOriginator>" if originator else ""
     return (
         f"<fixity><messageDigestAlgorithm>{escape(algorithm)}</messageDigestAlgorithm>"
-        f"<messageDigest>{digest}</messageDigest>{by}</fixity>"
+        f"<messageDigest>{escape(digest)}</messageDigest>{by}</fixity>"
     )
 
 

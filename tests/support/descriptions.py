@@ -86,6 +86,7 @@ def mets_with_premis(shared: Path) -> etree.XMLSchema:
     driver = (
         '<schema xmlns="http://www.w3.org/2001/XMLSchema">'
         f'<import namespace="http://www.loc.gov/METS/" schemaLocation="{folder}mets-1.12.1.xsd"/>'
-        f'<import namespace="http://www.loc.gov/premis/v3" schemaLocation="{folder}premis-v3-0.xsd"/></schema>'
+        f'<import namespace="http://www.loc.gov/premis/v3" schemaLocation="{folder}premis-v3-0.xsd"/>'
+        "</schema>"
     )
     return etree.XMLSchema(etree.fromstring(driver, etree.XMLParser(no_network=True)))

@@ -1,11 +1,14 @@
 """Receipts read back as they were written."""
 
 import json
+from dataclasses import fields
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
+import schemas
 from packages.errors import Corrupt
 from packages.receipt import RECEIPT_NAME, Receipt, dump_receipt, parse_receipt
 
@@ -44,10 +47,14 @@ def test_anything_else_is_corrupt(data: bytes) -> None:
 
 
 def test_a_receipt_is_for_people_too() -> None:
-    receipt = Receipt("id", 1, "Títle \udce9", "ada", "sha512:00", 2, 3, "t1", "t2", "Holdfast 0.1")
+    package = "0d4ee2ff-6f3c-4e0a-9b43-5d9d5f3d6c11"
+    manifest = "sha512:" + "0" * 128
+    receipt = Receipt(package, 1, "Títle \udce9", "ada", manifest, 2, 3, "t1", "t2", "Holdfast 0.1")
+    schema = schemas.load("receipt-1.0.json")
+    Draft202012Validator(schema).validate(json.loads(dump_receipt(receipt)))
+    assert set(schema["properties"]) == {"$schema", *(each.name for each in fields(Receipt))}
     said = json.loads(dump_receipt(receipt))
     assert said["title"] == "Títle ?"
-    assert said["$schema"].endswith("receipt-1.0.json")
     assert RECEIPT_NAME == "metadata/receipt.json"
     for data in (b"[]", b"null", b"{}", b'{"id": 1}'):
         with pytest.raises(Corrupt):
