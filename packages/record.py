@@ -41,10 +41,10 @@ class _NotStrictError(ValueError):
         self.detail = detail
 
 
-def parse_record(data: bytes, path: str = "record.json") -> tuple[dict[str, Any] | None, list[Finding]]:
+def parse_record(data: bytes, path: str | None = None) -> tuple[dict[str, Any] | None, list[Finding]]:
     """Parse and check a record; return it in full form (see `full_record`), and every finding.
 
-    The record is None if any finding is an error. `path` is what the findings name. Without ``$schema`` the
+    The record is None if any finding is an error. `path` is the one that the findings bear. Without ``$schema`` the
     present schema is taken and named, with a warning. Never raises for what `data` holds.
     """
     try:
@@ -181,7 +181,7 @@ def files_named(record: Mapping[str, Any]) -> tuple[str, ...]:
 def check_files_named(
     record: Mapping[str, Any],
     present: Mapping[str, Any] | frozenset[str] | set[str],
-    path: str = "record.json",
+    path: str | None = None,
 ) -> list[Finding]:
     """Find the files that the record names and `present` does not hold: an error each.
 
@@ -306,7 +306,7 @@ def _person(value: Any) -> dict[str, Any]:
     return person
 
 
-def _at_most(found: list[Finding], path: str) -> list[Finding]:
+def _at_most(found: list[Finding], path: str | None) -> list[Finding]:
     if len(found) <= FINDING_LIMIT:
         return found
     return [*found[:FINDING_LIMIT], finding("record.more", path, count=len(found) - FINDING_LIMIT)]
