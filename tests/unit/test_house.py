@@ -91,6 +91,17 @@ def test_assert_is_used_in_tests_only() -> None:
     assert found == []
 
 
+def test_packages_cannot_reach_the_network() -> None:
+    """import-linter cannot forbid one module of the standard library's `urllib`, of which `parse` is fine."""
+    reaching = re.compile(
+        r"^\s*(?:from urllib import .*request|(?:from|import) urllib\.request)", re.MULTILINE
+    )
+    found = [
+        name for name, text in sources().items() if name.startswith("packages/") and reaching.search(text)
+    ]
+    assert found == []
+
+
 def test_modules_and_functions_are_short() -> None:
     long = [name for name, text in texts().items() if name.endswith(".py") and text.count("\n") > 400]
     long += [
