@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -117,7 +118,7 @@ def _ask(folder: Path, *, full: bool) -> Opinion:
     logger = logging.getLogger("bagit")
     logger.propagate = False
     logger.disabled = True
-    name = f"bagit-python {version('bagit')}"
+    name = _name()
     try:
         _swift(bagit.Bag)(str(folder)).validate(completeness_only=not full)
     except bagit.BagError as error:
@@ -130,7 +131,7 @@ def _ask(folder: Path, *, full: bool) -> Opinion:
 
 
 def _swift(judge_class: type[Any]) -> type[Any]:
-    """Return bagit-python's class, asking once for each folder whether it leads out of the bag, not for each file.
+    """Return bagit-python's class, made to ask once for each folder whether it leads out.
 
     Half of its time goes into following every path from the root of the disk; our files are no links.
     """
@@ -151,7 +152,10 @@ def _swift(judge_class: type[Any]) -> type[Any]:
     return Swift
 
 
+@cache
+def _name() -> str:
+    return f"bagit-python {version('bagit')}"
+
+
 def _left_out(reason: str) -> Opinion:
-    return Opinion(
-        "left_out", f"Not judged by bagit-python: {reason}.", (), f"bagit-python {version('bagit')}"
-    )
+    return Opinion("left_out", f"Not judged by bagit-python: {reason}.", (), _name())

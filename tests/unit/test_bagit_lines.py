@@ -168,6 +168,8 @@ def test_folded_lines_repeated_labels_and_blanks_before_colons() -> None:
         (b"BagIt-Version: 0.97\r\nTag-File-Character-Encoding: UTF-8", []),
         (b"BagIt-Version : 0.97\nTag-File-Character-Encoding:UTF-8\n", []),
         (b"BagIt-Version : 1.0\nTag-File-Character-Encoding: UTF-8\n", ["bag.declaration-blanks"]),
+        (b"BagIt-Version:1.0\nTag-File-Character-Encoding:UTF-8\n", ["bag.declaration-blanks"]),
+        (b"BagIt-Version:  1.0\nTag-File-Character-Encoding: UTF-8\n", ["bag.declaration-blanks"]),
         (b"BagIt-Version: 2.0\nTag-File-Character-Encoding: UTF-8\n", ["bag.version-unknown"]),
         (b"BagIt-Version: .97\nTag-File-Character-Encoding: UTF-8\n", ["bag.version-unknown"]),
         (b"BagIt-Version: 1.0\n", ["bag.encoding-missing"]),

@@ -137,6 +137,24 @@ def test_C4_a_complete_bag_with_fetch_is_only_warned_of(tmp_path: Path) -> None:
     assert codes(report) == ["bag.fetch-not-needed"]
 
 
+def test_fetch_writes_names_as_manifests_do(tmp_path: Path) -> None:
+    payload = {"data/a\nb": b"x", "data/100%": b"y"}
+    text = lines(payload, "sha512").replace("%", "%25").replace("a\nb", "a%0Ab")
+    fetch = b"http://127.0.0.1:9/a - data/a%0Ab\nhttp://127.0.0.1:9/b - data/100%25\n"
+    extra = {"manifest-sha512.txt": text.encode(), "fetch.txt": fetch}
+    assert codes(check(make_bag(tmp_path, payload=payload, info="", extra=extra))) == ["bag.fetch-not-needed"]
+
+
+def test_only_what_is_in_data_is_payload(tmp_path: Path) -> None:
+    tags = {"database.txt": b"tag", "data.txt": b"tag"}
+    report = check(make_bag(tmp_path, extra=tags))
+    assert report.findings == ()
+    assert report.payload_files == 2
+    manifest = lines({**PAYLOAD, **tags}, "sha512").encode()
+    report = check(make_bag(tmp_path, extra={"manifest-sha512.txt": manifest}))
+    assert codes(report) == ["bag.path-outside"] * 2
+
+
 def upper(text: str) -> str:
     return "".join(f"{line.split()[0].upper()}  {line.split()[1]}\n" for line in text.splitlines())
 
@@ -262,6 +280,9 @@ def test_debris_may_be_gone_but_nothing_else_with_it(tmp_path: Path) -> None:
     report = check(make_bag(tmp_path, info="Payload-Oxum: 15.3\n", extra=extra))
     assert report.is_valid
     assert codes(report) == ["bag.debris-missing"]
+    (tmp_path / "bag-info.txt").write_text("Payload-Oxum: 8.3\n")
+    assert "bag.oxum-mismatch" in codes(check(tmp_path))
+    (tmp_path / "bag-info.txt").write_text("Payload-Oxum: 15.3\n")
     (tmp_path / "data/a.txt").unlink()
     assert "bag.oxum-mismatch" in codes(check(tmp_path))
 
