@@ -7,12 +7,12 @@ rewrites a few KB. Every document depends on its arguments alone: a repeated ste
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import Any, BinaryIO
+from typing import Any
 
 from packages.crosswalks.dublin_core import elements
 from packages.model import FileEntry, Role
 from packages.premis import XSI, file_object, package_urn
-from packages.xml_text import escape, href
+from packages.xml_text import Sink, escape, href, write_pieces
 
 NAMESPACE = "http://www.loc.gov/METS/"
 XLINK = "http://www.w3.org/1999/xlink"
@@ -20,7 +20,6 @@ DC = "http://purl.org/dc/elements/1.1/"
 ROOT_NAME = "metadata/mets.xml"
 PART_LIMIT = 50_000
 AGENT = "Holdfast"
-_BATCH = 500
 
 
 def part_name(version: int, part: int) -> str:
@@ -29,7 +28,7 @@ def part_name(version: int, part: int) -> str:
 
 
 def write_files_mets(
-    stream: BinaryIO, package_id: str, version: int, part: int, entries: Iterable[FileEntry], *, created: str
+    stream: Sink, package_id: str, version: int, part: int, entries: Iterable[FileEntry], *, created: str
 ) -> None:
     """Write one part: a PREMIS object, a place and a digest for each of `entries`, grouped by role.
 
@@ -37,47 +36,41 @@ def write_files_mets(
     METS wants the file section after all metadata sections, and it is kept in memory until then (about 25 MB
     for a full part). More raise ValueError. Links are relative to the part's own place in the bag.
     """
-    urn = package_urn(package_id)
+    label = f"{package_id} v{version} files {part}"
+    write_pieces(stream, _part(package_urn(package_id), part_name(version, part), label, created, entries))
+
+
+def _part(urn: str, name: str, label: str, created: str, entries: Iterable[FileEntry]) -> Iterator[str]:
     groups: dict[Role, list[str]] = {}
-    up = "../" * part_name(version, part).count("/")
-    stream.write(_head(urn, "AIP part", created, f"{package_id} v{version} files {part}").encode())
-    waiting: list[str] = ['<amdSec ID="files">\n']
+    up = "../" * name.count("/")
+    yield _head(urn, "AIP part", created, label)
+    yield '<amdSec ID="files">\n'
     for number, entry in enumerate(entries, 1):
         if number > PART_LIMIT:
             raise ValueError(f"a part holds at most {PART_LIMIT} files")
         path = href(entry.path)
-        waiting.append(
+        yield (
             f'<techMD ID="t{number}"><mdWrap MDTYPE="PREMIS:OBJECT"><xmlData>'
             f"{file_object(entry, urn, path)}</xmlData></mdWrap></techMD>\n"
         )
         groups.setdefault(entry.role, []).append(_file(entry, number, up + path))
-        if len(waiting) >= _BATCH:
-            stream.write("".join(waiting).encode())
-            waiting.clear()
-    waiting.append("</amdSec>\n" if groups else '<techMD ID="none"/></amdSec>\n')
-    stream.write("".join(waiting).encode())
-    _write_file_section(stream, groups)
-    stream.write(b"</mets>\n")
-
-
-def _write_file_section(stream: BinaryIO, groups: Mapping[Role, Sequence[str]]) -> None:
+    yield "</amdSec>\n"
     roles = sorted(groups)
     if groups:
-        stream.write(b"<fileSec>\n")
+        yield "<fileSec>\n"
         for role in roles:
-            stream.write(f'<fileGrp ID="{role}" USE="{role}">\n'.encode())
-            stream.writelines(
-                "".join(groups[role][start : start + _BATCH]).encode()
-                for start in range(0, len(groups[role]), _BATCH)
-            )
-            stream.write(b"</fileGrp>\n")
-        stream.write(b"</fileSec>\n")
-    divisions = "".join(f'<div LABEL="{role}"><fptr FILEID="{role}"/></div>\n' for role in roles)
-    stream.write(f'<structMap TYPE="PHYSICAL"><div LABEL="files">\n{divisions}</div></structMap>\n'.encode())
+            yield f'<fileGrp ID="{role}" USE="{role}">\n'
+            yield from groups[role]
+            yield "</fileGrp>\n"
+        yield "</fileSec>\n"
+    yield '<structMap TYPE="PHYSICAL"><div LABEL="files">\n'
+    for role in roles:
+        yield f'<div LABEL="{role}"><fptr FILEID="{role}"/></div>\n'
+    yield "</div></structMap>\n</mets>\n"
 
 
 def write_root_mets(
-    stream: BinaryIO,
+    stream: Sink,
     package_id: str,
     version: int,
     *,
@@ -94,23 +87,33 @@ def write_root_mets(
     PREMIS, the record as descriptive metadata, anything else as source metadata. `directories` are the
     empty directories of the submission, kept as divisions whose CONTENTIDS lose nothing.
     """
-    urn = package_urn(package_id)
+    named = [package_urn(package_id), *identifiers]
     by_path = sorted(documents, key=lambda entry: entry.path)
-    parts = [each for each in by_path if each.path.startswith("metadata/files/")]
+    write_pieces(stream, _root(named, version, created, record, by_path, directories))
+
+
+def _root(
+    identifiers: Sequence[str],
+    version: int,
+    created: str,
+    record: Mapping[str, Any],
+    documents: Sequence[FileEntry],
+    directories: Iterable[str],
+) -> Iterator[str]:
+    urn = identifiers[0]
     title = str(record.get("title", ""))
-    stream.write(_head(urn, "AIP", created, f"{title} (version {version})").encode())
-    stream.write(_dublin_core(record, [urn, *identifiers]).encode())
-    stream.writelines(piece.encode() for piece in _references(by_path))
-    label = escape(title)
-    stream.write(f'<structMap TYPE="LOGICAL"><div LABEL="{label}" DMDID="dc">\n'.encode())
-    stream.writelines(
-        f'<div LABEL="files"><mptr LOCTYPE="URL" xlink:href="{_relative(each.path)}"/></div>\n'.encode()
-        for each in parts
-    )
+    yield _head(urn, "AIP", created, f"{title} (version {version})")
+    yield _dublin_core(record, identifiers)
+    yield from _references(documents)
+    yield f'<structMap TYPE="LOGICAL"><div LABEL="{escape(title)}" DMDID="dc">\n'
+    for each in documents:
+        if each.path.startswith("metadata/files/"):
+            link = _relative(each.path)
+            yield f'<div LABEL="files"><mptr LOCTYPE="URL" xlink:href="{link}"/></div>\n'
     for directory in directories:
         address = href(f"data/original/{directory.strip('/')}/")
-        stream.write(f'<div TYPE="empty directory" CONTENTIDS="{urn}#{address}"/>\n'.encode())
-    stream.write(b"</div></structMap>\n</mets>\n")
+        yield f'<div TYPE="empty directory" CONTENTIDS="{urn}#{address}"/>\n'
+    yield "</div></structMap>\n</mets>\n"
 
 
 def _references(documents: Sequence[FileEntry]) -> Iterator[str]:

@@ -6,13 +6,13 @@ percent-encoded path inside the bag as its f-component (RFC 8141, 2.3.3): ``urn:
 That identifier loses nothing; `originalName` shows U+FFFD for characters which XML cannot hold.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any, BinaryIO
+from typing import Any
 
 import schemas
 from packages.model import Agent, Event, FileEntry, Role
-from packages.xml_text import escape, href, json_text
+from packages.xml_text import Sink, escape, href, json_text, write_pieces
 
 NAMESPACE = "http://www.loc.gov/premis/v3"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
@@ -90,27 +90,28 @@ def file_object(entry: FileEntry, urn: str, path: str = "") -> str:
     )
 
 
-def write_events(stream: BinaryIO, package_id: str, events: Iterable[Event]) -> None:
+def write_events(stream: Sink, package_id: str, events: Iterable[Event]) -> None:
     """Write ``metadata/premis/events-vN.xml``: the package, its events in the order given, their agents.
 
     The same events give the same bytes. Valid against PREMIS 3.0; memory grows with the agents only.
     """
-    urn = package_urn(package_id)
+    write_pieces(stream, _document(package_urn(package_id), events))
+
+
+def _document(urn: str, events: Iterable[Event]) -> Iterator[str]:
     agents: dict[Agent, None] = {}
-    stream.write(
-        (
-            '<?xml version="1.0" encoding="UTF-8"?>\n'
-            f'<premis xmlns="{NAMESPACE}" xmlns:xsi="{XSI}" version="3.0">\n'
-            '<object xsi:type="intellectualEntity"><objectIdentifier><objectIdentifierType>URI'
-            f"</objectIdentifierType><objectIdentifierValue>{escape(urn)}</objectIdentifierValue>"
-            "</objectIdentifier></object>\n"
-        ).encode()
+    yield '<?xml version="1.0" encoding="UTF-8"?>\n'
+    yield f'<premis xmlns="{NAMESPACE}" xmlns:xsi="{XSI}" version="3.0">\n'
+    yield (
+        '<object xsi:type="intellectualEntity"><objectIdentifier><objectIdentifierType>URI'
+        f"</objectIdentifierType><objectIdentifierValue>{escape(urn)}</objectIdentifierValue>"
+        "</objectIdentifier></object>\n"
     )
     for event in events:
         agents.update(dict.fromkeys(event.agents))
-        stream.write(_event(event, urn).encode())
-    stream.writelines(_agent(agent).encode() for agent in agents)
-    stream.write(b"</premis>\n")
+        yield _event(event, urn)
+    yield from map(_agent, agents)
+    yield "</premis>\n"
 
 
 def _fixity(algorithm: str, digest: str, originator: str = "") -> str:

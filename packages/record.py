@@ -44,8 +44,8 @@ class _NotStrictError(ValueError):
 def parse_record(data: bytes, path: str | None = None) -> tuple[dict[str, Any] | None, list[Finding]]:
     """Parse and check a record; return it in full form (see `full_record`), and every finding.
 
-    The record is None if any finding is an error. `path` is the one that the findings bear. Without ``$schema`` the
-    present schema is taken and named, with a warning. Never raises for what `data` holds.
+    The record is None if any finding is an error. `path` is what the findings bear. Without
+    ``$schema`` the present schema is taken and named, with a warning. Never raises for what `data` holds.
     """
     try:
         record = _strict_json(data)

@@ -6,7 +6,8 @@ much; so every value goes through one of the functions here, and a property test
 
 import json
 import re
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Protocol
 from urllib.parse import quote, unquote
 
 _PLAIN = re.compile(r"[^\x20-\x7e]|[&<>\"]")
@@ -15,6 +16,32 @@ _URI_PLAIN = re.compile(r"[A-Za-z0-9._~/-]*\Z")
 _ESCAPES = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"}
 )
+
+
+_PIECE = 256 * 1024  # characters; large enough for an unbuffered file, small beside everything else
+
+
+class Sink(Protocol):
+    """Where bytes are written to: an open binary file, or what digests on the way into one."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take all of `data`."""
+        ...
+
+
+def write_pieces(sink: Sink, pieces: Iterable[str]) -> None:
+    """Write `pieces` to `sink` in UTF-8, joined to large pieces of about 256 KiB."""
+    waiting: list[str] = []
+    size = 0
+    for piece in pieces:
+        waiting.append(piece)
+        size += len(piece)
+        if size >= _PIECE:
+            sink.write("".join(waiting).encode())
+            waiting.clear()
+            size = 0
+    if waiting:
+        sink.write("".join(waiting).encode())
 
 
 def legal(text: str) -> str:

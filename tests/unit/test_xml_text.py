@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from packages.xml_text import escape, href, json_text, legal, path_of
+from packages.xml_text import escape, href, json_text, legal, path_of, write_pieces
 
 anything = st.text(st.characters(codec=None)) | st.text(
     "&<>\"'\t\n\r\x00\x03\x7f\x85\u2028\ud800\ufffe]\\", max_size=9
@@ -46,3 +46,27 @@ def test_json_comes_back_from_elements(value: object) -> None:
 def test_nan_is_no_json() -> None:
     with pytest.raises(ValueError, match="JSON"):
         json_text(float("nan"))
+
+
+class OnlyWrites:
+    """As little as a sink must be: what digests on the way into a file is no more."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+
+    def write(self, data: bytes, /) -> None:
+        self.pieces.append(data)
+
+
+@given(st.lists(writable))
+def test_pieces_are_joined(pieces: list[str]) -> None:
+    sink = OnlyWrites()
+    write_pieces(sink, pieces)
+    assert b"".join(sink.pieces).decode() == "".join(pieces)
+
+
+def test_many_small_pieces_become_few_large_ones() -> None:
+    sink = OnlyWrites()
+    write_pieces(sink, ("0123456789" for _ in range(100_000)))
+    assert sum(map(len, sink.pieces)) == 1_000_000
+    assert len(sink.pieces) < 10
