@@ -38,7 +38,7 @@ class OneOf:
 
 
 @dataclass(frozen=True, slots=True)
-class AtMost:
+class NotAfter:
     """The fact is present and not after `value`, compared as text (ISO dates)."""
 
     fact: Fact
@@ -59,7 +59,7 @@ class AnyOf:
     parts: tuple["Rule", ...]
 
 
-Rule: TypeAlias = OneOf | AtMost | AllOf | AnyOf
+Rule: TypeAlias = OneOf | NotAfter | AllOf | AnyOf
 
 EVERYTHING: Rule = AllOf(())
 NOTHING: Rule = AnyOf(())
@@ -120,7 +120,7 @@ def matches(rule: Rule, facts: Mapping[Fact, str | None]) -> bool:
     match rule:
         case OneOf(fact, values):
             return facts.get(fact) in values
-        case AtMost(fact, value):
+        case NotAfter(fact, value):
             found = facts.get(fact)
             return found is not None and found <= value
         case AllOf(parts):
@@ -161,7 +161,7 @@ def _open(fact: Fact, until: Fact, today: str) -> Rule:
     return AnyOf(
         (
             OneOf(fact, (Openness.OPEN.value,)),
-            AllOf((OneOf(fact, (Openness.EMBARGOED.value,)), AtMost(until, today))),
+            AllOf((OneOf(fact, (Openness.EMBARGOED.value,)), NotAfter(until, today))),
         )
     )
 

@@ -1,8 +1,8 @@
 """How text becomes terms: one analysis for documents and queries, so that every search backend agrees.
 
-A term is a run of letters and digits with case and accents folded (``Æther``, ``ÄTHER`` and ``ather`` differ
-only where their letters do). Scripts written without blanks (Han, kana, Thai, …) give one term a character;
-a typed word of several terms is searched as a phrase, so they still stand together.
+A term is a run of letters and digits with case and accents folded: ``Ærø``, ``ÆRØ`` and ``aero`` are one.
+Scripts written without blanks (Han, kana, Thai, …) give one term a character; a typed word of several terms
+is searched as a phrase, so they still stand together.
 
 Stemming is the weakest that people miss when it is absent: English plurals (after Harman's S-stemmer), for
 every ASCII word whatever its language. Real stemmers need to know the language of each text, which deposited
@@ -77,7 +77,7 @@ def prefix_terms(text: str) -> tuple[list[str], frozenset[str]]:
     """Return the terms of a text whose last word may go on, and whole terms that are as good as the last.
 
     The last term is not stemmed: words in the index that start with it do so unstemmed, too, except where
-    their ending fell to the stemmer (``librarie*`` is to find *libraries*, indexed as ``library``): those
+    their ending fell to the stemmer (``librari*`` is to find *libraries*, indexed as ``library``): those
     stems are the second part of the answer.
     """
     found = list(tokens(text))

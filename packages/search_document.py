@@ -155,7 +155,7 @@ def search_document(
     trim = _Trim()
     names, formats = _files(files, trim)
     facts = access_facts(package.owner, package.access, package.state)
-    titles = trim.texts(_texts(record, "titles", "title"), MAX_TEXT)
+    titles = trim.texts([*_texts(record, "title", "title"), *_texts(record, "titles", "title")], MAX_TEXT)
     title = trim.texts([package.title], MAX_TEXT) or titles[:1] or [package.id]
     document: SearchDocument = {
         "id": package.id,

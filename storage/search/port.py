@@ -6,6 +6,8 @@ from enum import StrEnum
 from typing import Protocol
 
 from packages.access import Rule
+from packages.errors import Invalid
+from packages.findings import finding
 from packages.query import Query
 from packages.search_document import SearchDocument
 
@@ -21,6 +23,15 @@ class Sort(StrEnum):
     OLDEST = "oldest"
     TITLE = "title"  # A to Z, case and accents folded
     YEAR = "year"  # publication year, last first; without a year at the end
+
+    @classmethod
+    def named(cls, name: str) -> "Sort":
+        """Return the order called `name`; raises Invalid, naming those there are, for any other."""
+        try:
+            return cls(name)
+        except ValueError:
+            found = finding("query.sort", None, name=name, names=", ".join(cls))
+            raise Invalid(found.message, hint=found.hint, findings=(found,)) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from sqlalchemy import (
 )
 
 from packages import analysis
-from packages.access import AllOf, AnyOf, AtMost, OneOf, Rule
+from packages.access import AllOf, AnyOf, NotAfter, OneOf, Rule
 from packages.query import And, Between, Everything, Node, Not, Or, Words, mapping, positive_words
 from storage.search.sqlite_tables import TEXT_COLUMNS, Generation
 
@@ -29,7 +29,7 @@ def rule_condition(rule: Rule, tables: Generation) -> ColumnElement[bool]:
     match rule:
         case OneOf(fact, values):
             return columns[fact].in_(values) if values else false()
-        case AtMost(fact, value):
+        case NotAfter(fact, value):
             # An absent date compares as unknown in SQL, which WHERE takes for false: as the rule wants it.
             return columns[fact] <= value
         case AllOf(parts):

@@ -100,6 +100,13 @@ def test_L6_a_size_is_refused_not_cut(index, size):
     assert caught.value.findings[0].code == "query.size"
 
 
+def test_an_unknown_order_is_refused_with_those_there_are():
+    assert Sort.named("year") is Sort.YEAR
+    with pytest.raises(Invalid) as caught:
+        Sort.named("size")
+    assert "relevance, newest" in caught.value.hint
+
+
 def test_a_page_token_is_of_its_query_and_order(index):
     index.put(document(f"p{n}", title="tree", year=2000 + n) for n in range(4))
     token = index.search(parse("tree"), EVERYTHING, size=1, sort=Sort.YEAR).next

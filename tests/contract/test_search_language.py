@@ -67,7 +67,7 @@ def test_found_by(index, text):
     [
         "creator:zurich", '"lines coast"', '"ada brown"', '"muller bo"', "format:fmt/1", "format:fmt/111",
         "language:e", "year:2005", "[2005 TO *]", "-coast", "title:brown", "id:2222", "type:tide",
-        "created:2027", "created:[* TO 2025-12]", "archiv", '"mail seconda"', "coast nothing",
+        "created:2027", "created:[* TO 2025-12]", '"mail seconda"', "coast nothing",
         "state:withdrawn", "tokyo",
     ],
 )  # fmt: skip

@@ -11,7 +11,7 @@ from packages.access import (
     NOTHING,
     AllOf,
     AnyOf,
-    AtMost,
+    NotAfter,
     OneOf,
     access_facts,
     files_rule,
@@ -99,7 +99,7 @@ def test_empty_rules_and_absent_facts():
     assert matches(EVERYTHING, {})
     assert not matches(NOTHING, {})
     assert not matches(OneOf("owner", ()), {"owner": "ada"})
-    assert not matches(AtMost("files_until", "9"), {"files_until": None})
+    assert not matches(NotAfter("files_until", "9"), {"files_until": None})
     assert matches(AnyOf((NOTHING, AllOf((OneOf("owner", ("ada",)),)))), {"owner": "ada"})
 
 

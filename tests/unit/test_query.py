@@ -85,7 +85,7 @@ def test_parses(text, root):
         ("title:", "query.syntax", 1),
         ("title:&", "query.syntax", 1),
         ("title:[a TO b]", "query.syntax", 1),
-        ("a autor:b", "query.unknown-field", 3),
+        ("a titles:b", "query.unknown-field", 3),
         ("c*t", "query.syntax", 1),
         ("year:abc", "query.range", 1),
         ("year:20*", "query.range", 1),
@@ -111,8 +111,8 @@ def test_refuses_with_position_and_hint(text, code, position):
 
 def test_unknown_field_gets_a_suggestion():
     with pytest.raises(Invalid) as caught:
-        parse("autor:smith")
-    assert "author:" in caught.value.hint
+        parse("titles:smith")
+    assert "title:" in caught.value.hint
 
 
 pieces = st.lists(
