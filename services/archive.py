@@ -1,0 +1,185 @@
+"""The composition root: opens an archive's catalogue, stores, index, staging and tools from its settings.
+
+Everything else in `services` gets an `Archive` and asks it; no other module constructs a backend.
+"""
+
+import os
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from packages.errors import NotFound, Refused
+from services.settings import Settings, load_settings
+from storage.access_copies import AccessCopies
+from storage.archival import open_store
+from storage.catalogue import open_catalogue
+from storage.catalogue.port import Catalogue
+from storage.ports import ArchivalStore
+from storage.search import open_search_index
+from storage.search.port import SearchIndex
+from storage.sources import Limits
+from storage.staging import Staging
+from tools.clamav import scanner_for
+from tools.pids import ArkProvider
+from tools.ports import FormatIdentifier, PidProvider, VirusScanner
+from tools.pronom import PronomIdentifier
+
+MARKER = "holdfast.toml"
+TEMPLATE = """\
+# Settings of this archive. `holdfast config` shows every one of them with its value and where it came from;
+# docs/settings.md explains them. The environment (HOLDFAST_...) goes before this file.
+"""
+
+
+@dataclass
+class Archive:
+    """One open archive. Parts are opened when they are first used, so that a small command starts quickly.
+
+    May be shared between threads. `close` may be called twice.
+    """
+
+    settings: Settings
+
+    @property
+    def home(self) -> Path:
+        """Return the archive's home."""
+        return self.settings.home
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """Return the catalogue, migrated to this release."""
+        catalogue = open_catalogue(self.settings.catalogue_url)
+        catalogue.migrate()
+        return catalogue
+
+    @cached_property
+    def archive_id(self) -> str:
+        """Return the archive's own UUID, which every store bears as its marker."""
+        with self.catalogue.read() as view:
+            known = view.archive_id()
+        if known is None:
+            raise NotFound(f"{self.home} is no archive yet", hint="run `holdfast init`")
+        return known
+
+    @cached_property
+    def stores(self) -> Mapping[str, ArchivalStore]:
+        """Return the archival stores by name, primary first, each checked to be this archive's."""
+        return {name: open_store(name, url) for name, url in self.settings.store_urls.items()}
+
+    @property
+    def primary(self) -> ArchivalStore:
+        """Return the primary store."""
+        return next(iter(self.stores.values()))
+
+    @cached_property
+    def index(self) -> SearchIndex:
+        """Return the search index."""
+        return open_search_index(self.settings.search_url, self.home)
+
+    @cached_property
+    def staging(self) -> Staging:
+        """Return the staging area."""
+        return Staging(self.settings.staging_root)
+
+    @cached_property
+    def access(self) -> AccessCopies:
+        """Return the place of access copies."""
+        return AccessCopies(self.home / "access")
+
+    @cached_property
+    def identifier(self) -> FormatIdentifier:
+        """Return the format identifier."""
+        return PronomIdentifier()
+
+    @cached_property
+    def scanner(self) -> VirusScanner:
+        """Return the virus scanner, or one that says that none is configured."""
+        return scanner_for(
+            self.settings.clamd, max_bytes=self.settings.clamd_max_bytes, max_age=self.settings.clamd_max_age
+        )
+
+    @cached_property
+    def pids(self) -> PidProvider:
+        """Return who gives persistent identifiers."""
+        return ArkProvider(self.settings.ark_naan, self.settings.ark_shoulder)
+
+    @property
+    def limits(self) -> Limits:
+        """Return how much a submission may be."""
+        said = self.settings
+        return Limits(
+            members=said.max_members,
+            bytes=said.max_bytes,
+            ratio=said.max_ratio,
+            depth=said.max_depth,
+            path_bytes=said.max_path_bytes,
+            reserve=said.reserve_bytes,
+        )
+
+    def close(self) -> None:
+        """Give everything back."""
+        for part in ("catalogue", "index", "identifier"):
+            opened = self.__dict__.pop(part, None)
+            if opened is not None and hasattr(opened, "close"):
+                opened.close()
+
+
+def init_archive(home: Path) -> tuple[Archive, bool]:
+    """Make an archive in `home`, or complete one; return it and whether it is new.
+
+    Doing it twice changes nothing. Raises Refused for a folder with other things in it, and for a store
+    that bears another archive's marker.
+    """
+    home = home.absolute()
+    is_new = not (home / MARKER).exists()
+    if is_new and home.exists() and any(home.iterdir()):
+        raise Refused(f"{home} is not empty and not an archive", hint="choose an empty or a new folder")
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _require_owner(home)
+    archive = Archive(load_settings(home))
+    archive.staging.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with archive.catalogue.read() as view:
+        archive_id = view.archive_id()
+    if archive_id is None:
+        archive_id = _known_by_a_store(archive) or str(uuid.uuid4())
+        with archive.catalogue.write() as unit:
+            unit.set_archive_id(archive_id)
+    for store in archive.stores.values():
+        store.prepare(archive_id)
+    archive.index.count()
+    if is_new:
+        (home / MARKER).write_text(TEMPLATE, encoding="utf-8")
+    return archive, is_new
+
+
+def open_archive(home: Path) -> Archive:
+    """Open the archive in `home`.
+
+    Raises NotFound where there is none, Refused where it belongs to another user.
+    """
+    home = home.absolute()
+    if not (home / MARKER).exists():
+        raise NotFound(f"there is no archive in {home}", hint="run `holdfast init`, or name one with --home")
+    _require_owner(home)
+    return Archive(load_settings(home))
+
+
+def is_archive(home: Path) -> bool:
+    """Tell whether `home` holds an archive."""
+    return (home / MARKER).exists()
+
+
+def _require_owner(home: Path) -> None:
+    """Raise Refused unless the home is the caller's own: they are taken for its administrator."""
+    if home.stat().st_uid != os.geteuid():
+        raise Refused(f"{home} belongs to another user", hint="act as that user, or use a home of your own")
+
+
+def _known_by_a_store(archive: Archive) -> str | None:
+    """Return the id that a store bears already, so that a lost catalogue does not make it foreign."""
+    for store in archive.stores.values():
+        if (found := store.archive_id()) is not None:
+            return found
+    return None

@@ -1,0 +1,275 @@
+"""The engine: walks a job through its steps, one transaction a step, under a lease.
+
+The ledger is the state of record. A step begins and ends in transactions of its own; the end of one and the
+beginning of the next are the same transaction, so that a kill at any instant leaves either *this step runs*
+or *the next one does*. Steps are idempotent, so whoever claims the job next repeats the one that was running.
+"""
+
+import logging
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from packages.errors import Conflict, HoldfastError, Invalid, Kind
+from packages.findings import finding
+from packages.ledger import Job, JobKind, JobState, Lease, Package, PackageState, StepOutcome
+from packages.model import now
+from services.archive import Archive
+from services.clock import later
+from services.duplicates import SameContent
+from services.ingest import SEQUENCES
+from services.outbox import drain
+from services.policies import RETRY_BY_KIND
+from services.steps.context import Step, StepContext, StepResult
+from storage.catalogue.port import WriteSession
+
+log = logging.getLogger("holdfast.engine")
+
+ENDED: dict[StepOutcome, JobState] = {
+    StepOutcome.REJECTED: JobState.REJECTED,
+    StepOutcome.WAITING: JobState.WAITING,
+    StepOutcome.FAILED: JobState.FAILED,
+}
+
+
+class Observer(Protocol):
+    """Is told what the engine does; must be quick and never raise."""
+
+    def step_started(self, package: Package, step: str) -> None:
+        """Take note that a step begins."""
+
+    def step_ended(
+        self, package: Package, step: str, outcome: StepOutcome, result: str, message: str
+    ) -> None:
+        """Take note that a step has ended and is recorded."""
+
+    def progress(self, package: Package, step: str, done: int) -> None:
+        """`done` more bytes are through the step; may come from several threads."""
+
+
+class Silence:
+    """An observer whom nothing interests."""
+
+    def step_started(self, package: Package, step: str) -> None:
+        """Do nothing."""
+
+    def step_ended(
+        self, package: Package, step: str, outcome: StepOutcome, result: str, message: str
+    ) -> None:
+        """Do nothing."""
+
+    def progress(self, package: Package, step: str, done: int) -> None:
+        """Do nothing."""
+
+
+def worker_name() -> str:
+    """Return who holds a lease: host, process and the process's start, so that a dead holder can be told."""
+    return f"{socket.gethostname()}/{os.getpid()}/{_started(os.getpid())}"
+
+
+def is_dead(owner: str) -> bool:
+    """Tell whether a lease's holder was a process of this machine that is gone; if in doubt, not."""
+    host, _, rest = owner.partition("/")
+    pid, _, started = rest.partition("/")
+    return host == socket.gethostname() and pid.isdigit() and _started(int(pid)) != started
+
+
+def run_job(
+    archive: Archive, job_id: str, observer: Observer | None = None, *, until: str | None = None
+) -> Job:
+    """Walk the job until it is done, rejected, failed or waiting, and return it as it stands then.
+
+    With `until` the walk ends after that step, and the job is queued for whoever goes on. Nothing happens
+    to a job that somebody else holds or that is not due. KeyboardInterrupt leaves the job queued, to go
+    on later. Side work of the outbox is done after the commit; its failure does not fail the job.
+    """
+    with archive.catalogue.write() as unit:
+        lease = unit.claim(job_id, worker_name(), now(), archive.settings.lease_seconds)
+    if lease is not None:
+        _Walk(archive, lease, observer or Silence(), until).walk()
+    with archive.catalogue.read() as view:
+        job = view.job(job_id)
+    if not job.is_open:
+        archive.staging.workspace(job_id).discard()
+    return job
+
+
+def run_due(archive: Archive, observer: Observer | None = None) -> list[Job]:
+    """Run every job that is due, oldest first, and return them as they stand then."""
+    done: dict[str, Job] = {}
+    while True:
+        with archive.catalogue.read() as view:
+            due = [job for job in view.jobs_due(now()) if job.id not in done]
+        if not due:
+            return list(done.values())
+        for job in due:
+            done[job.id] = run_job(archive, job.id, observer)
+
+
+@dataclass(slots=True)
+class _Walk:
+    """One claim of one job: from the step where it stands to where it stops."""
+
+    archive: Archive
+    lease: Lease
+    observer: Observer
+    until: str | None
+
+    def walk(self) -> None:
+        """Run step after step; a lost lease ends the walk without a trace, as somebody else goes on."""
+        with self.archive.catalogue.write() as unit:
+            job = unit.job(self.lease.job_id)
+            steps = SEQUENCES[job.kind]
+            first = next((i for i, (name, _) in enumerate(steps) if name == job.step), 0)
+            unit.start_step(self.lease, steps[first][0], first)
+            unit.set_job(self.lease, step=steps[first][0])
+        try:
+            with self._heartbeat():
+                at: int | None = first
+                while at is not None:
+                    at = self._one(steps, at)
+        except Conflict:
+            log.warning("job %s was taken over or changed by a person; leaving it", self.lease.job_id)
+
+    def _one(self, steps: tuple[tuple[str, Step], ...], at: int) -> int | None:
+        """Run one step and record it; return the position of the next one, or None where the walk ends."""
+        name, step = steps[at]
+        with self.archive.catalogue.read() as view:
+            job = view.job(self.lease.job_id)
+            package = view.package(job.package_id)
+        workspace = self.archive.staging.workspace(job.id)
+        self.observer.step_started(package, name)
+        context = StepContext(
+            self.archive,
+            job,
+            package,
+            workspace,
+            name,
+            lambda done: self.observer.progress(package, name, done),
+        )
+        result = self._attempt(step, context)
+        last = at + 1 == len(steps)
+        try:
+            with self.archive.catalogue.write() as unit:
+                following = self._record(unit, context, result)
+                if following and name == self.until:
+                    unit.set_job(
+                        self.lease, state=JobState.QUEUED, step=steps[at + 1][0], attempts=0, reason=""
+                    )
+                elif following and not last:
+                    unit.start_step(self.lease, steps[at + 1][0], at + 1)
+                    unit.set_job(self.lease, step=steps[at + 1][0], attempts=1, reason="")
+                elif following:
+                    unit.set_job(self.lease, state=JobState.DONE, reason="")
+        except SameContent as same:
+            self._cancel_as_same(context, result, same.existing)
+            return None
+        except Conflict as error:
+            self._fail_unless_lost(context, error)
+            return None
+        self.observer.step_ended(package, name, result.outcome, result.result, result.message)
+        if last and following:
+            drain(self.archive)
+        return at + 1 if following and not last and name != self.until else None
+
+    def _attempt(self, step: Step, context: StepContext) -> StepResult:
+        """Run the step and translate what it raised into an outcome; the kind decides about a retry."""
+        try:
+            return step(context)
+        except Invalid as error:
+            return StepResult(StepOutcome.REJECTED, "invalid", error.message, error.findings)
+        except HoldfastError as error:
+            message = f"{error.message} ({error.hint})" if error.hint else error.message
+            return StepResult(StepOutcome.FAILED, error.kind.value, message, error.findings, kind=error.kind)
+        except KeyboardInterrupt:
+            with self.archive.catalogue.write() as unit:
+                unit.set_job(
+                    self.lease, state=JobState.QUEUED, reason="interrupted; goes on when it is run again"
+                )
+            raise
+        except OSError as error:
+            return StepResult(StepOutcome.FAILED, "unavailable", f"{error.strerror or error}")
+        except Exception as error:
+            log.exception("step %s of job %s", context.step, context.job.id)
+            told = f"a defect of Holdfast: {type(error).__name__}: {error}"
+            return StepResult(StepOutcome.FAILED, "internal", told, kind=Kind.INTERNAL)
+
+    def _record(self, unit: WriteSession, context: StepContext, result: StepResult) -> bool:
+        """Write the end of the step; tell whether the walk goes on."""
+        unit.end_step(
+            self.lease,
+            context.step,
+            result.outcome,
+            result.result,
+            result.message,
+            events=result.events,
+            findings=result.findings,
+        )
+        if result.apply is not None:
+            result.apply(unit)
+        if result.outcome in {StepOutcome.DONE, StepOutcome.SKIPPED}:
+            return True
+        not_before = None
+        if result.outcome is StepOutcome.FAILED:
+            wait = RETRY_BY_KIND[result.kind].wait(context.job.attempts)
+            not_before = None if wait is None else later(wait)
+        unit.set_job(self.lease, state=ENDED[result.outcome], reason=result.message, not_before=not_before)
+        if result.outcome is StepOutcome.REJECTED and context.job.kind is JobKind.INGEST:
+            unit.update_package(context.package.id, state=PackageState.REJECTED)
+        return False
+
+    def _fail_unless_lost(self, context: StepContext, error: Conflict) -> None:
+        """Record that the ledger refused a step's result; a lost lease raises Conflict once more."""
+        failed = StepResult(StepOutcome.FAILED, "conflict", error.message, kind=Kind.CONFLICT)
+        with self.archive.catalogue.write() as unit:
+            unit.guard(self.lease)
+            self._record(unit, context, failed)
+        self.observer.step_ended(context.package, context.step, failed.outcome, failed.result, failed.message)
+
+    def _cancel_as_same(self, context: StepContext, result: StepResult, existing: str) -> None:
+        """End the job because its owner's archive holds the same content already."""
+        told = f"the same content is in the archive as {existing}"
+        with self.archive.catalogue.write() as unit:
+            found = [*result.findings, finding("submission.same-content", existing=existing)]
+            unit.end_step(self.lease, context.step, StepOutcome.DONE, "same_content", told, findings=found)
+            unit.set_job(self.lease, state=JobState.CANCELLED, reason=told)
+            unit.update_package(context.package.id, state=PackageState.CANCELLED)
+        self.observer.step_ended(context.package, context.step, StepOutcome.DONE, "same_content", told)
+
+    @contextmanager
+    def _heartbeat(self) -> Iterator[None]:
+        """Renew the lease from another thread until the block ends."""
+        stop = threading.Event()
+        every = self.archive.settings.lease_seconds / 3
+
+        def beat() -> None:
+            while not stop.wait(every):
+                try:
+                    with self.archive.catalogue.write() as unit:
+                        unit.renew(self.lease, now(), self.archive.settings.lease_seconds)
+                except Conflict:
+                    return
+                except HoldfastError as error:
+                    log.warning("lease of job %s not renewed: %s", self.lease.job_id, error.message)
+
+        thread = threading.Thread(target=beat, name="lease", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+
+def _started(pid: int) -> str:
+    """Return when a process of this machine started, in clock ticks; ``gone`` when there is none."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return "gone"
+    return stat.rpartition(")")[2].split()[19]

@@ -1,0 +1,143 @@
+"""Examine a submission: everything that can be said about it without keeping or changing anything.
+
+`holdfast check` and the ingest's *validate* step both call `examine`, so that a check and an ingest agree.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+from typing import Any
+
+import schemas
+from packages.bagit.profile import check_profile
+from packages.bagit.validate import BagReport, validate_bag
+from packages.checksum_lists import check_lists
+from packages.findings import Finding, finding
+from packages.names import name_findings, only_system_files
+from packages.record import CURRENT, check_files_named, files_named, minimal_record, parse_record, title_of
+from packages.submission import Shape, Submission, interpret
+from services.policies import FINDINGS_PER_CODE
+
+CONTAINERS = frozenset({".zip", ".7z", ".tar", ".gz", ".bz2", ".xz", ".zst", ".tgz", ".tbz2", ".txz"})
+
+RECORD_BYTES = 16 * 2**20  # parse_record refuses what is too large; this bounds what is read for it
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What examining came to; `checked` counts the depositor's digests that were compared."""
+
+    shape: Shape
+    findings: tuple[Finding, ...]
+    bag: BagReport | None
+    record: dict[str, Any] | None
+    checked: int
+
+
+def examine(
+    submission: Submission, *, record: bytes | None, title: str | None, name: str, publisher: str
+) -> Examined:
+    """Check names, bag or checksum lists, and the record, and return all findings at once.
+
+    `record` was given beside the submission and goes before one inside. `name` is the submission's file
+    name, used as the title when nothing else says one. Without a record a minimal one is made, with a
+    warning.
+    """
+    shape = interpret(submission)
+    findings = [*shape.findings, *name_findings(submission.paths())]
+    bag = None
+    if shape.kind == "bag":
+        bag = validate_bag(submission, shape.root)
+        declared = bag.declared
+        findings += [*bag.findings, *_profile(submission, shape, bag)]
+    else:
+        declared, more = check_lists(submission)
+        findings += more
+    content = [path for path in submission.paths() if path.startswith(content_prefix(shape))]
+    if only_system_files(content) and not any(each.code == "submission.no-files" for each in findings):
+        findings.append(finding("submission.no-files"))
+    elif not any(submission.size(path) for path in content):
+        findings.append(finding("submission.empty-files-only"))
+    described, more = _record(submission, shape, bag, record, title, name, publisher)
+    checked = sum(len(each) for each in declared.values())
+    return Examined(shape, tuple(shortened([*findings, *more])), bag, described, checked)
+
+
+def content_prefix(shape: Shape) -> str:
+    """Return what the paths of the depositor's content begin with, as received."""
+    return f"{shape.root}data/" if shape.kind == "bag" else ""
+
+
+def shortened(findings: Sequence[Finding]) -> Iterable[Finding]:
+    """Yield at most `FINDINGS_PER_CODE` findings of each code, then a line that counts the rest of each."""
+    seen: dict[str, int] = {}
+    for each in findings:
+        seen[each.code] = seen.get(each.code, 0) + 1
+        if seen[each.code] <= FINDINGS_PER_CODE:
+            yield each
+    for code, count in seen.items():
+        if count > FINDINGS_PER_CODE:
+            yield finding("findings.more", of=code, count=count - FINDINGS_PER_CODE)
+
+
+def _record(
+    submission: Submission,
+    shape: Shape,
+    bag: BagReport | None,
+    given: bytes | None,
+    title: str | None,
+    name: str,
+    publisher: str,
+) -> tuple[dict[str, Any] | None, list[Finding]]:
+    place = None
+    if given is None:
+        place, given = _record_inside(submission, shape)
+    if given is None:
+        record = minimal_record(
+            title or _stem(name), () if title or not bag else bag.info, datetime.now(UTC).year
+        )
+        if publisher:
+            record.setdefault("publisher", {"name": publisher})
+        return record, [finding("record.made", title=title_of(record))]
+    parsed, findings = parse_record(given, place)
+    if parsed is None:
+        return None, findings
+    if title:
+        parsed["title"] = title
+    prefix = content_prefix(shape)
+    named = [prefix + path for path in files_named(parsed)]
+    if any(path not in submission for path in named):
+        present = {path.removeprefix(prefix) for path in submission.paths()}
+        findings += check_files_named(parsed, present, place)
+    return parsed, findings
+
+
+def _profile(submission: Submission, shape: Shape, bag: BagReport) -> Iterable[Finding]:
+    """Check a bag that says it follows our profile; another profile is named as not checked."""
+    profile = schemas.load("bagit-profile.json")
+    for label, value in bag.info:
+        if label.lower() == "bagit-profile-identifier":
+            if value == profile["BagIt-Profile-Info"]["BagIt-Profile-Identifier"]:
+                yield from check_profile(profile, bag, submission, shape.root)
+            else:
+                yield finding("profile.not-checked", f"{shape.root}bag-info.txt", profile=value)
+
+
+def _record_inside(submission: Submission, shape: Shape) -> tuple[str | None, bytes | None]:
+    """Find the submission's record: ``metadata/record.json``, or a ``record.json`` of our schema."""
+    tag, loose = f"{shape.root}metadata/record.json", f"{shape.root}record.json"
+    if tag in submission:
+        return tag, submission.read(tag, RECORD_BYTES)
+    if shape.kind == "plain" and loose in submission:
+        data = submission.read(loose, RECORD_BYTES)
+        if CURRENT.encode() in data:
+            return loose, data
+    return None, None
+
+
+def _stem(name: str) -> str:
+    """Return a file name without the endings of containers, for use as a title."""
+    while PurePosixPath(name).suffix.lower() in CONTAINERS:
+        name = PurePosixPath(name).stem
+    return name

@@ -1,0 +1,235 @@
+"""Export: give a package back as a folder or a ZIP, verified on the way out, whole or not at all."""
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from packages.access import may_read_aip, may_read_files, today
+from packages.bagit.second_judge import judge
+from packages.errors import Conflict, Corrupt, HoldfastError, NotFound, Refused, Unavailable
+from packages.ledger import KEPT_STATES, Package
+from packages.model import Actor
+from packages.premis import package_urn
+from services.archive import Archive
+from services.dissemination import Member, Sources, aip_members, dip_members, empty_directories
+from services.views import readable
+
+Progress = Callable[[int], None]
+EARLIEST_ZIP, LATEST_ZIP = 315_532_800, 4_354_819_198  # a ZIP knows 1980 to 2107 only
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was given: where it lies, how much it is, what the second judge said, and copies found damaged."""
+
+    package_id: str
+    path: Path
+    kind: str
+    version: int
+    files: int
+    bytes: int
+    second_judge: str
+    damaged: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the export as JSON."""
+        return {
+            "id": self.package_id,
+            "path": str(self.path),
+            "kind": self.kind,
+            "version": self.version,
+            "files": self.files,
+            "bytes": self.bytes,
+            "second_judge": self.second_judge,
+            "damaged": list(self.damaged),
+        }
+
+
+def export(
+    archive: Archive,
+    actor: Actor,
+    reference: str,
+    to: Path,
+    *,
+    kind: str = "dip",
+    version: int | None = None,
+    zipped: bool = False,
+    progress: Progress = lambda _done: None,
+) -> Exported:
+    """Write the package's AIP or DIP (`kind`) to `to`, which must not exist or be an empty folder.
+
+    Every byte is compared with its SHA-512 on the way out; a damaged copy is replaced by the next
+    store's. Raises NotFound for what the actor may not know of, Refused for what they may not have,
+    Corrupt when no store has a file.
+    """
+    package, number = _wanted(archive, actor, reference, kind, version)
+    to = to.absolute()
+    if to.exists() and not (to.is_dir() and not zipped and not any(to.iterdir())):
+        raise Conflict(f"{to} is there already", hint="name a place that does not exist yet")
+    if not to.parent.is_dir():
+        raise NotFound(f"there is no folder {to.parent}", hint="make it first")
+    sources = Sources(archive, package_urn(package.id))
+    members = aip_members if kind == "aip" else dip_members
+    directories = empty_directories(archive, package, number, sources)
+    partial = to.with_name(f".{to.name}.{secrets.token_hex(4)}.part")
+    try:
+        listed = lambda: members(archive, package, number, sources)  # noqa: E731  # read again where a copy was bad
+        if zipped:
+            files, size = _write_zip(partial, listed, directories, progress, attempts=len(archive.stores))
+            opinion = "a ZIP is not unpacked again for the second judge"
+        else:
+            files, size, names = _write_folder(partial, listed(), directories, progress, len(archive.stores))
+            opinion = judge(partial, names, full=True).reason
+        if to.is_dir():
+            to.rmdir()
+        partial.rename(to)
+    except OSError as error:
+        raise Unavailable(
+            f"{to} could not be written: {error.strerror}", hint="make room, or choose another place"
+        ) from error
+    finally:
+        _remove(partial)
+    damaged = tuple(f"{store}: {path}" for path, stores in sources.bad.items() for store in sorted(stores))
+    return Exported(package.id, to, kind, number, files, size, opinion, damaged)
+
+
+def receipt(archive: Archive, actor: Actor, reference: str) -> bytes:
+    """Return the depositor's receipt of the package, as it is kept in the AIP. Raises NotFound."""
+    with archive.catalogue.read() as view:
+        package = readable(view, actor, reference)
+        if package.owner != actor.id and not actor.is_archivist:
+            raise NotFound(f"there is no receipt of {reference}")
+        if package.version is None:
+            raise NotFound(f"{reference} is not archived, so there is no receipt yet")
+        entry = view.file(package.id, package.version, "metadata/receipt.json")
+    return b"".join(Sources(archive, package_urn(package.id)).chunks(entry))
+
+
+def _wanted(
+    archive: Archive, actor: Actor, reference: str, kind: str, version: int | None
+) -> tuple[Package, int]:
+    with archive.catalogue.read() as view:
+        package = readable(view, actor, reference)
+        known = [each.number for each in view.versions(package.id)]
+    if package.version is None or package.state not in KEPT_STATES:
+        raise NotFound(f"{package.id} is {package.state}: there is nothing to export")
+    if kind == "aip" and not may_read_aip(actor):
+        raise Refused("AIPs are read by archivists only", hint="ask for the DIP")
+    if kind == "dip" and not may_read_files(
+        actor, package.owner, package.access, today(), state=package.state
+    ):
+        raise Refused(f"the files of {package.id} are not open to you")
+    number = package.version if version is None else version
+    if number not in known:
+        raise NotFound(f"{package.id} has no version {number}", hint=f"it has {', '.join(map(str, known))}")
+    return package, number
+
+
+def _write_folder(
+    target: Path, members: Iterable[Member], directories: Iterable[str], progress: Progress, attempts: int
+) -> tuple[int, int, list[tuple[str, str]]]:
+    target.mkdir()
+    files = size = 0
+    names = []
+    made: set[str] = set()
+    for member in members:
+        place = _inside(target, member.path)
+        parent = os.path.dirname(place)  # noqa: PTH120  # strings: this runs for every file
+        if parent not in made:
+            os.makedirs(parent, exist_ok=True)  # noqa: PTH103  # same reason
+            made.add(parent)
+        _write_member(place, member, progress, attempts)
+        names.append((member.path, member.path))
+        files, size = files + 1, size + member.size
+    for directory in directories:
+        os.makedirs(_inside(target, directory), exist_ok=True)  # noqa: PTH103  # same reason
+    return files, size, names
+
+
+def _write_member(place: str, member: Member, progress: Progress, attempts: int) -> None:
+    for attempt in range(attempts):
+        try:
+            with open(place, "wb") as stream:  # noqa: PTH123  # same reason
+                for chunk in member.chunks():
+                    stream.write(chunk)
+                    progress(len(chunk))
+            break
+        except Corrupt:
+            if attempt + 1 == attempts:
+                raise
+    if member.modified:
+        seconds = _seconds(member.modified)
+        if seconds is not None:
+            os.utime(place, (seconds, seconds))
+
+
+def _write_zip(
+    target: Path,
+    members: Callable[[], Iterator[Member]],
+    directories: Iterable[str],
+    progress: Progress,
+    attempts: int,
+) -> tuple[int, int]:
+    """Write a ZIP64 of stored members; begins again where a copy turned out to be bad in the middle."""
+    for attempt in range(attempts):
+        try:
+            return _zip_once(target, members(), directories, progress)
+        except Corrupt:
+            if attempt + 1 == attempts:
+                raise
+    raise HoldfastError("an archive has at least one store")
+
+
+def _zip_once(
+    target: Path, members: Iterator[Member], directories: Iterable[str], progress: Progress
+) -> tuple[int, int]:
+    import zipfile  # noqa: PLC0415  # only exports need it
+
+    files = size = 0
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED, allowZip64=True) as bundle:
+        for member in members:
+            info = zipfile.ZipInfo(member.path, _zip_time(member.modified))
+            info.file_size = member.size
+            info.external_attr = 0o644 << 16
+            with bundle.open(info, "w", force_zip64=member.size >= 2**31) as stream:
+                for chunk in member.chunks():
+                    stream.write(chunk)
+                    progress(len(chunk))
+            files, size = files + 1, size + member.size
+        for directory in directories:
+            bundle.mkdir(directory)
+    return files, size
+
+
+def _inside(target: Path, path: str) -> str:
+    """Return where a member goes. Raises Unavailable for a name that no Linux file system takes."""
+    if any(len(segment.encode()) > 255 for segment in path.split("/")):
+        raise Refused(
+            f"{path[:80]}… has a name longer than 255 bytes, which no folder here can hold", hint="use --zip"
+        )
+    return f"{target}/{path}"
+
+
+def _seconds(moment: str) -> float | None:
+    try:
+        return datetime.fromisoformat(moment).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _zip_time(moment: str | None) -> tuple[int, int, int, int, int, int]:
+    seconds = _seconds(moment) if moment else None
+    when = datetime.fromtimestamp(min(max(seconds or EARLIEST_ZIP, EARLIEST_ZIP), LATEST_ZIP), UTC)
+    return when.year, when.month, when.day, when.hour, when.minute, when.second
+
+
+def _remove(partial: Path) -> None:
+    if partial.is_dir():
+        shutil.rmtree(partial, ignore_errors=True)
+    else:
+        partial.unlink(missing_ok=True)

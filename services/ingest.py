@@ -1,0 +1,44 @@
+"""Ingest: the steps of a submission on its way in, as data. One engine walks them (`services.engine`)."""
+
+from packages.ledger import JobKind
+from services.steps.approve import approve
+from services.steps.build_aip import build_aip
+from services.steps.build_dip import build_dip
+from services.steps.build_sip import build_sip
+from services.steps.characterise import characterise
+from services.steps.context import Step
+from services.steps.identify import identify
+from services.steps.mint import mint
+from services.steps.normalise import normalise
+from services.steps.publish import publish
+from services.steps.receive import receive
+from services.steps.revise import revise
+from services.steps.scan import scan
+from services.steps.store import store
+from services.steps.validate import validate
+
+INGEST: tuple[tuple[str, Step], ...] = (
+    ("receive", receive),
+    ("validate", validate),
+    ("scan", scan),
+    ("identify", identify),
+    ("build_sip", build_sip),
+    ("characterise", characterise),
+    ("normalise", normalise),
+    ("approve", approve),
+    ("mint", mint),
+    ("build_aip", build_aip),
+    ("store", store),
+    ("build_dip", build_dip),
+    ("publish", publish),
+)
+"""DESIGN §4, with the archivist's decision before anything is minted or stored."""
+
+UPDATE: tuple[tuple[str, Step], ...] = (
+    ("revise", revise),
+    ("store", store),
+    ("publish", publish),
+)
+"""A new version of an archived package with a changed record."""
+
+SEQUENCES: dict[JobKind, tuple[tuple[str, Step], ...]] = {JobKind.INGEST: INGEST, JobKind.UPDATE: UPDATE}

@@ -1,0 +1,79 @@
+"""The outbox: side work that leaves after the commit, and whose failure never fails a package."""
+
+import logging
+from collections.abc import Sequence
+
+from packages.errors import HoldfastError, NotFound
+from packages.ledger import OutboxItem, PackageState
+from packages.model import now
+from packages.search_document import SearchDocument, revision_of, search_document
+from services.archive import Archive
+from services.clock import later
+from services.policies import OUTBOX_ATTEMPTS
+from storage.catalogue.port import ReadSession
+
+log = logging.getLogger("holdfast.outbox")
+
+INDEX = "index"
+BATCH = 100
+FINDABLE = frozenset(
+    {PackageState.ARCHIVED, PackageState.PUBLISHED, PackageState.WITHDRAWN, PackageState.PARTLY_DELETED}
+)
+"""States in which a package is in the index; who then finds it is the access rule's business."""
+
+
+def drain(archive: Archive) -> int:
+    """Do what waits in the outbox and is due, and return how many items were done.
+
+    May run in several processes at once: the index keeps the newest revision whoever comes last.
+    """
+    done = 0
+    while True:
+        with archive.catalogue.read() as view:
+            items = view.outbox(INDEX, now=now(), limit=BATCH)
+        if not items:
+            return done
+        if not _index(archive, items):
+            return done
+        done += len(items)
+
+
+def document_of(view: ReadSession, package_id: str) -> SearchDocument | None:
+    """Return the package's search document, or None when it is not to be found (any more)."""
+    try:
+        package = view.package(package_id)
+    except NotFound:
+        return None
+    if package.state not in FINDABLE or package.version is None:
+        return None
+    return search_document(package, package.record, view.iter_files(package_id, package.version))
+
+
+def _index(archive: Archive, items: Sequence[OutboxItem]) -> bool:
+    """Bring the index up to date for the packages of `items`; False when the index could not be reached."""
+    ids = [item.id for item in items]
+    try:
+        with archive.catalogue.read() as view:
+            named = dict.fromkeys(item.package_id for item in items)
+            documents = [(each, document_of(view, each)) for each in named]
+            gone = {each: _revision(view, each) for each, document in documents if document is None}
+        report = archive.index.put(document for _, document in documents if document is not None)
+        archive.index.remove(gone)
+    except HoldfastError as error:
+        log.warning("the search index was not reached: %s", error.message)
+        wait = OUTBOX_ATTEMPTS.wait(max(item.attempts for item in items) + 1) or OUTBOX_ATTEMPTS.longest
+        with archive.catalogue.write() as unit:
+            unit.outbox_failed(ids, error.message, later(wait))
+        return False
+    for package_id, reason in report.rejected:
+        log.error("the search index refused %s: %s", package_id, reason)
+    with archive.catalogue.write() as unit:
+        unit.outbox_done(ids)
+    return True
+
+
+def _revision(view: ReadSession, package_id: str) -> str:
+    try:
+        return revision_of(view.package(package_id))
+    except NotFound:
+        return f"99999999 {now()}"

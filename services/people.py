@@ -1,0 +1,94 @@
+"""Who acts: the operating system's user on the command line, and what each role may do."""
+
+import getpass
+import hashlib
+import os
+import secrets
+from collections.abc import Sequence
+
+from packages.errors import NotFound, Refused
+from packages.ledger import Package, Person, Token
+from packages.model import Actor, now
+from services.archive import Archive
+
+ROLES = ("depositor", "archivist", "admin")
+TOKEN_PREFIX = "hft_"  # noqa: S105  # tells secret scanners what they have found; no secret itself
+
+
+def local_actor(archive: Archive) -> Actor:
+    """Return the operating system's user as administrator of the home that belongs to them."""
+    name = _os_user()
+    with archive.catalogue.read() as view:
+        known = view.person_of_os_user(name)
+    if known is None:
+        known = Person(f"os:{name}", name, frozenset({"admin"}), now(), os_user=name)
+        with archive.catalogue.write() as unit:
+            unit.add_person(known)
+    return known.as_actor()
+
+
+def require_depositor(actor: Actor) -> None:
+    """Raise Refused unless the actor may deposit."""
+    if not actor.roles & set(ROLES):
+        raise Refused(f"{actor.name} may not deposit", hint="ask an administrator for the role of depositor")
+
+
+def require_archivist(actor: Actor, what: str) -> None:
+    """Raise Refused unless the actor may do `what`, an archivist's work."""
+    if not actor.is_archivist:
+        raise Refused(f"{actor.name} may not {what}", hint="ask an archivist")
+
+
+def require_steward(actor: Actor, package: Package) -> None:
+    """Raise NotFound unless the actor owns the package or is an archivist; others are told nothing."""
+    if not actor.is_archivist and package.owner != actor.id:
+        raise NotFound(f"there is no package {package.id}")
+
+
+def create_token(
+    archive: Archive, actor: Actor, *, name: str, role: str, expires: str | None
+) -> tuple[Token, str]:
+    """Make an API token and return it with its secret, which is shown once and kept only as a hash.
+
+    The token stands for a person of its own, called `name`, with the one `role`. Raises Refused for an
+    unknown role or an actor who is no administrator.
+    """
+    if "admin" not in actor.roles:
+        raise Refused(f"{actor.name} may not make tokens", hint="ask an administrator")
+    if role not in ROLES:
+        raise Refused(f"{role} is not a role", hint=f"one of {', '.join(ROLES)}")
+    secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
+    digest = hash_secret(secret)
+    person = Person(f"token:{digest[:16]}", name, frozenset({role}), now())
+    token = Token(digest[:16], person.id, name, role, digest, now(), expires)
+    with archive.catalogue.write() as unit:
+        unit.add_person(person)
+        unit.add_token(token)
+    return token, secret
+
+
+def list_tokens(archive: Archive, actor: Actor) -> Sequence[Token]:
+    """Return all tokens, revoked and expired ones too."""
+    require_archivist(actor, "see tokens")
+    with archive.catalogue.read() as view:
+        return view.tokens()
+
+
+def revoke_token(archive: Archive, actor: Actor, token: str) -> None:
+    """Revoke a token by id or unique name; again is a no-op."""
+    if "admin" not in actor.roles:
+        raise Refused(f"{actor.name} may not revoke tokens", hint="ask an administrator")
+    with archive.catalogue.write() as unit:
+        unit.revoke_token(token, now())
+
+
+def hash_secret(secret: str) -> str:
+    """Return what is kept of a token's secret: 256 random bits need no slow hash."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _os_user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid{os.geteuid()}"

@@ -1,0 +1,45 @@
+"""Retry and deadline policies, named after kinds of work: the only place that decides on either.
+
+Retries live in the ledger: a failed job becomes due again after `delay` seconds, until `attempts` are used
+up; then a person decides (``holdfast retry``).
+"""
+
+from dataclasses import dataclass
+
+from packages.errors import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often a step is tried again by itself, and after how many seconds; `factor` stretches each wait."""
+
+    attempts: int
+    delay: float
+    factor: float = 2.0
+    longest: float = 3600.0
+
+    def wait(self, attempt: int) -> float | None:
+        """Return the seconds to wait after failed attempt number `attempt` (from 1), or None to give up."""
+        if attempt >= self.attempts:
+            return None
+        return min(self.delay * self.factor ** (attempt - 1), self.longest)
+
+
+LOCAL_WORK = RetryPolicy(attempts=5, delay=10)  # disks: full or slow, a person has to make room
+OUTSIDE_SERVICE = RetryPolicy(
+    attempts=12, delay=15
+)  # scanners, registries, remote stores come back by themselves
+NEVER = RetryPolicy(attempts=1, delay=0)  # a defect or a damage: repeating it blindly helps nobody
+
+RETRY_BY_KIND: dict[Kind, RetryPolicy] = {
+    Kind.UNAVAILABLE: OUTSIDE_SERVICE,
+    Kind.CONFLICT: LOCAL_WORK,
+    Kind.NOT_FOUND: NEVER,
+    Kind.CORRUPT: NEVER,
+    Kind.REFUSED: NEVER,
+    Kind.INTERNAL: NEVER,
+    Kind.INVALID: NEVER,
+}
+
+OUTBOX_ATTEMPTS = RetryPolicy(attempts=1_000_000, delay=5)  # index work waits for the index, however long
+FINDINGS_PER_CODE = 1_000  # so that a million unknown formats do not become a million rows

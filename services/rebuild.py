@@ -1,0 +1,282 @@
+"""Rebuild: make the catalogue and the search index again from archival storage alone."""
+
+import io
+import mimetypes
+import uuid
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from packages.errors import Corrupt, HoldfastError, NotFound
+from packages.findings import Finding, Severity
+from packages.ledger import (
+    CopyRecord,
+    CopyState,
+    Job,
+    JobKind,
+    JobState,
+    Package,
+    PackageState,
+    PidState,
+    StepOutcome,
+    StepRecord,
+    VersionRecord,
+)
+from packages.mets_reading import read_files_mets
+from packages.model import Actor, Event, FileEntry, Role
+from packages.ocfl.inventory import Inventory
+from packages.premis import events_name, package_urn
+from packages.premis_reading import read_events
+from packages.receipt import RECEIPT_NAME, Receipt, parse_receipt
+from packages.record import access_of, title_of
+from services.archive import Archive
+from services.logbook import read_logs
+from services.outbox import INDEX, document_of
+from services.people import require_archivist
+from services.steps.context import Progress
+from storage.catalogue.port import WriteSession
+from storage.ports import ArchivalStore
+
+URN = "urn:uuid:"
+PARTS = "metadata/files/"
+
+
+@dataclass(slots=True)
+class Rebuilt:
+    """What was restored, and what could not be: (package or object id, reason)."""
+
+    packages: int = 0
+    files: int = 0
+    indexed: int = 0
+    failed: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """One object as a store holds it: everything that a rebuild reads of it."""
+
+    package_id: str
+    store: ArchivalStore
+    inventory: Inventory
+    receipt: Receipt
+    record: Mapping[str, Any]
+    logs: Sequence[Mapping[str, Any]]
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the logs say in the end: later entries go before earlier ones."""
+        merged: dict[str, Any] = {}
+        for entry in self.logs:
+            merged |= entry["facts"]
+        return merged
+
+
+def rebuild_catalogue(archive: Archive, actor: Actor, progress: Progress = lambda _done: None) -> Rebuilt:
+    """Restore packages, versions, files, events, copies and identifiers from the stores (DESIGN §2, A and B).
+
+    One transaction: the catalogue is what it was, or the new one. What only the database knows (people,
+    tokens, queue, rejections) stays as it is. Copies count as *unchecked* until they are read again. An
+    object that cannot be read in one store is taken from the next; one that no store has whole is named,
+    and the rest goes on.
+    """
+    require_archivist(actor, "rebuild the catalogue")
+    done = Rebuilt()
+    holders = _holders(archive)
+    with archive.catalogue.write() as unit:
+        unit.clear_for_rebuild()
+        for object_id, stores in sorted(holders.items()):
+            package_id = object_id.removeprefix(URN)
+            if unit.open_job(package_id) is not None:
+                continue  # its job knows better, and goes on
+            try:
+                held = _read(object_id, stores)
+                done.files += _restore(unit, held, [each.name for each in stores])
+                done.packages += 1
+            except HoldfastError as error:
+                done.failed.append((package_id, error.message))
+            progress(1)
+    return done
+
+
+def rebuild_index(archive: Archive, actor: Actor, progress: Progress = lambda _done: None) -> Rebuilt:
+    """Make a new search index from the catalogue beside the old one, and change over at the end."""
+    require_archivist(actor, "rebuild the index")
+    done = Rebuilt()
+
+    def documents() -> Iterator[Any]:
+        with archive.catalogue.read() as view:
+            for package in view.iter_packages():
+                document = document_of(view, package.id)
+                progress(1)
+                if document is not None:
+                    yield document
+
+    report = archive.index.rebuild(documents())
+    done.indexed = report.stored
+    done.failed = list(report.rejected)
+    return done
+
+
+def _holders(archive: Archive) -> dict[str, list[ArchivalStore]]:
+    holders: dict[str, list[ArchivalStore]] = {}
+    for store in archive.stores.values():
+        for object_id in store.objects():
+            if object_id.startswith(URN):
+                holders.setdefault(object_id, []).append(store)
+    return holders
+
+
+def _read(object_id: str, stores: Sequence[ArchivalStore]) -> _Held:
+    trouble: HoldfastError = NotFound(f"{object_id} is in no store")
+    for store in stores:
+        try:
+            inventory = store.inventory(object_id)
+            paths = {path: content for path, _, content in inventory.files()}
+            return _Held(
+                object_id.removeprefix(URN),
+                store,
+                inventory,
+                parse_receipt(_bytes(store, object_id, paths[RECEIPT_NAME])),
+                orjson.loads(_bytes(store, object_id, paths["metadata/record.json"])),
+                list(read_logs(store, object_id)),
+            )
+        except KeyError as error:
+            trouble = Corrupt(f"{object_id} in {store.name} has no {error.args[0]}: it is not an AIP of ours")
+        except HoldfastError as error:
+            trouble = error
+    raise trouble
+
+
+def _restore(unit: WriteSession, held: _Held, stores: Sequence[str]) -> int:
+    """Write everything about one package, and return how many files its newest version has."""
+    facts, receipt = held.facts(), held.receipt
+    state = PackageState(facts.get("state", PackageState.ARCHIVED))
+    created = receipt.received
+    package = Package(
+        id=held.package_id,
+        owner=receipt.owner,
+        title=title_of(held.record),
+        created=created,
+        updated=held.logs[-1]["at"] if held.logs else created,
+        state=state,
+        access=access_of(held.record),
+        fingerprint=facts.get("fingerprint"),
+        pid=receipt.pid,
+        oai_id=receipt.oai_id,
+        oai_datestamp=facts.get("oai_datestamp"),
+        predecessor=receipt.predecessor,
+        source_name=receipt.source_name or "",
+        record=held.record,
+    )
+    unit.put_package(package)
+    count = _restore_versions(unit, held)
+    unit.add_events(held.package_id, _events(held))
+    for store in stores:
+        unit.set_copy(CopyRecord(held.package_id, store, held.inventory.head, CopyState.UNCHECKED))
+    if receipt.pid is not None:
+        unit.reserve_pid(receipt.pid, held.package_id)
+        unit.set_pid_state(
+            receipt.pid, PidState(facts.get("pid_state", PidState.RESERVED)), facts.get("pid_target")
+        )
+    _restore_job(unit, held, facts)
+    unit.update_package(held.package_id, updated=package.updated)
+    unit.enqueue(INDEX, held.package_id)
+    return count
+
+
+def _restore_versions(unit: WriteSession, held: _Held) -> int:
+    """Load each version's files: the first whole, each later one by what it changed."""
+    described: dict[str, FileEntry] = {}
+    before: dict[str, str] = {}
+    count = 0
+    for number, version in sorted(held.inventory.versions.items()):
+        paths = {path: (digest, content) for path, digest, content in held.inventory.files(number)}
+        for path in sorted(paths):
+            if path.startswith(PARTS) and before.get(path) != paths[path][0]:
+                described |= _described(held, paths, path)
+        changed = (
+            described.get(path) or _document(held, path, digest, content)
+            for path, (digest, content) in paths.items()
+            if before.get(path) != digest
+        )
+        if number == 1:
+            count = unit.load_files(held.package_id, number, changed)
+        else:
+            count = unit.carry_files(held.package_id, number, changed, before.keys() - paths.keys())
+        before = {path: digest for path, (digest, _) in paths.items()}
+        originals = [
+            each.size for each in described.values() if each.role is Role.ORIGINAL and each.path in paths
+        ]
+        unit.publish_version(
+            VersionRecord(
+                held.package_id,
+                number,
+                version.created,
+                version.message,
+                version.user_name,
+                held.inventory.digest() if number == held.inventory.head else _earlier_digest(held, number),
+                len(originals),
+                sum(originals),
+            )
+        )
+    return count
+
+
+def _described(held: _Held, paths: Mapping[str, tuple[str, str]], part: str) -> dict[str, FileEntry]:
+    with held.store.open(package_urn(held.package_id), paths[part][1]) as stream:
+        entries = read_files_mets(stream, lambda path: paths[path][1] if path in paths else "")
+        return {each.path: each for each in entries if each.path in paths}
+
+
+def _document(held: _Held, path: str, digest: str, content: str) -> FileEntry:
+    """Return the entry of one of our own tag files, which METS does not describe."""
+    data = _bytes(held.store, package_urn(held.package_id), content)
+    mime = mimetypes.guess_type(path)[0] or "text/plain"
+    return FileEntry(path, content, len(data), digest, zlib.crc32(data), Role.METADATA, mime=mime)
+
+
+def _earlier_digest(held: _Held, number: int) -> str:
+    line = _bytes(held.store, package_urn(held.package_id), f"v{number}/inventory.json.sha512")
+    return line.split()[0].decode()
+
+
+def _events(held: _Held) -> Iterator[Event]:
+    """Yield the events of every version's PREMIS and of the logs; an event that is in both comes once."""
+    for number in sorted(held.inventory.versions):
+        place = held.inventory.locate(events_name(number), number)
+        if place is not None:
+            yield from read_events(io.BytesIO(_bytes(held.store, package_urn(held.package_id), place[0])))
+    for entry in held.logs:
+        yield from entry["events"]
+
+
+def _restore_job(unit: WriteSession, held: _Held, facts: Mapping[str, Any]) -> None:
+    """Restore the job that made the package as it ended; one that was never published goes on with that."""
+    published = "oai_datestamp" in facts
+    at = held.logs[-1]["at"] if held.logs else held.receipt.issued
+    job = Job(
+        id=facts.get("job", str(uuid.uuid5(uuid.UUID(held.package_id), "rebuild"))),
+        package_id=held.package_id,
+        kind=JobKind(facts.get("kind", JobKind.INGEST)),
+        created=held.receipt.received,
+        updated=at,
+        target_version=held.inventory.head,
+        state=JobState.DONE if published else JobState.QUEUED,
+        step="publish",
+        options={"by": {"id": held.receipt.owner, "name": held.receipt.owner}},
+    )
+    steps = [
+        StepRecord(**{**each, "job_id": job.id, "outcome": StepOutcome(each["outcome"])})
+        for each in facts.get("steps", ())
+    ]
+    findings = [
+        Finding(**{**each, "severity": Severity(each["severity"])}) for each in facts.get("findings", ())
+    ]
+    unit.put_job(job, steps, findings)
+
+
+def _bytes(store: ArchivalStore, object_id: str, content: str) -> bytes:
+    with store.open(object_id, content) as stream:
+        return stream.read()

@@ -1,0 +1,186 @@
+"""Reconcile: finish or clean up what a dead worker left, and find what storage and catalogue disagree on.
+
+Never deletes archival content: what is in a store and in no catalogue is named, not removed.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from packages.errors import HoldfastError
+from packages.ledger import KEPT_STATES, CopyState, Job, JobState, PackageFilter
+from packages.model import Actor, now
+from packages.premis import package_urn
+from services.archive import Archive
+from services.engine import Observer, is_dead, run_due
+from services.outbox import drain
+from services.people import require_archivist
+
+URN = "urn:uuid:"
+ABANDONED_AFTER = 3600.0
+"""Seconds after which an attempt in a store whose writer cannot be asked counts as dead."""
+
+
+@dataclass(slots=True)
+class Reconciled:
+    """What was found and done, a line each; `jobs` are those that were run, as they stand now."""
+
+    actions: list[str] = field(default_factory=list)
+    disagreements: list[str] = field(default_factory=list)
+    jobs: list[Job] = field(default_factory=list)
+    dry_run: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {
+            "dry_run": self.dry_run,
+            "actions": self.actions,
+            "disagreements": self.disagreements,
+            "jobs": [
+                {"package": job.package_id, "state": job.state, "reason": job.reason} for job in self.jobs
+            ],
+        }
+
+
+def reconcile(
+    archive: Archive, actor: Actor, *, dry_run: bool = False, observer: Observer | None = None
+) -> Reconciled:
+    """Bring everything back into agreement; with `dry_run` only say what would be done.
+
+    Stores first (so that a half-made object is completed or cleared), then leases of dead workers, the
+    jobs that are due, staging, pending copies, the outbox, and last a comparison of every store with the
+    catalogue.
+    """
+    require_archivist(actor, "reconcile")
+    done = Reconciled(dry_run=dry_run)
+    for name, store in archive.stores.items():
+        try:
+            if not dry_run:
+                done.actions += [f"{name}: {line}" for line in store.recover(older_than=ABANDONED_AFTER)]
+        except HoldfastError as error:
+            done.disagreements.append(f"{name}: {error.message}")
+    _free_leases(archive, done)
+    _run(archive, done, observer)
+    _clear_staging(archive, done)
+    _bring_up_copies(archive, done)
+    with archive.catalogue.read() as view:
+        waiting = sum(view.counts().outbox.values())
+    if waiting:
+        done.actions.append(f"{waiting} entries of the outbox {'would be' if dry_run else 'were'} worked off")
+        if not dry_run:
+            drain(archive)
+    done.disagreements += _disagreements(archive)
+    return done
+
+
+def free_dead_leases(archive: Archive) -> list[Job]:
+    """Queue the jobs whose worker was a process of this machine that is gone, and return them.
+
+    No lease has to run out for that: the kernel knows that the process is dead.
+    """
+    with archive.catalogue.read() as view:
+        dead = [job for job in view.jobs([JobState.RUNNING]) if job.lease_owner and is_dead(job.lease_owner)]
+    for job in dead:
+        with archive.catalogue.write() as unit:
+            held = unit.job(job.id)
+            if held.state is JobState.RUNNING and held.lease_owner == job.lease_owner:
+                unit.set_job(job.id, state=JobState.QUEUED, reason=f"its worker died in the step {job.step}")
+    return dead
+
+
+def _free_leases(archive: Archive, done: Reconciled) -> None:
+    if done.dry_run:
+        with archive.catalogue.read() as view:
+            running = view.jobs([JobState.RUNNING])
+        dead = [job for job in running if job.lease_owner and is_dead(job.lease_owner)]
+    else:
+        dead = free_dead_leases(archive)
+    done.actions += [
+        f"{job.package_id}: its worker died in the step {job.step}; it goes on from there" for job in dead
+    ]
+
+
+def _run(archive: Archive, done: Reconciled, observer: Observer | None) -> None:
+    if done.dry_run:
+        with archive.catalogue.read() as view:
+            done.actions += [
+                f"{job.package_id}: the step {job.step} would be run" for job in view.jobs_due(now())
+            ]
+        return
+    done.jobs = run_due(archive, observer)
+    done.actions += [f"{job.package_id}: ran, now {job.state}" for job in done.jobs]
+
+
+def _clear_staging(archive: Archive, done: Reconciled) -> None:
+    for job_id in list(archive.staging.existing()):
+        try:
+            with archive.catalogue.read() as view:
+                is_open = view.job(job_id).is_open
+        except HoldfastError:
+            is_open = False
+        if not is_open:
+            done.actions.append(
+                f"staging {job_id}: its job has ended; {'to be ' if done.dry_run else ''}removed"
+            )
+            if not done.dry_run:
+                archive.staging.workspace(job_id).discard()
+    if not done.dry_run:
+        archive.staging.sweep()
+
+
+def _bring_up_copies(archive: Archive, done: Reconciled) -> None:
+    """Make the copies that a store which was down has missed."""
+    for package_id, store in _pending(archive):
+        target = archive.stores.get(store)
+        if target is None:
+            continue
+        done.actions.append(
+            f"{package_id}: the copy in {store} {'would be' if done.dry_run else 'was'} brought up"
+        )
+        if done.dry_run:
+            continue
+        try:
+            target.replicate(archive.primary, package_urn(package_id))
+            report = target.verify(package_urn(package_id))
+            with archive.catalogue.write() as unit:
+                unit.set_copy_state(package_id, store, CopyState(report.verdict), now(), "")
+        except HoldfastError as error:
+            done.disagreements.append(f"{package_id}: the copy in {store}: {error.message}")
+
+
+def _pending(archive: Archive) -> Iterator[tuple[str, str]]:
+    after = None
+    while True:
+        with archive.catalogue.read() as view:
+            page = view.copies(after=after)
+            settled = (
+                {each.package_id for each in page if view.open_job(each.package_id) is None}
+                if page
+                else set()
+            )
+        for each in page:
+            if each.state is CopyState.PENDING and each.package_id in settled:
+                yield each.package_id, each.store
+        if not page:
+            return
+        after = (page[-1].package_id, page[-1].store)
+
+
+def _disagreements(archive: Archive) -> Iterator[str]:
+    """Compare the objects of each store with the packages of the catalogue, by id."""
+    with archive.catalogue.read() as view:
+        kept = {each.id for each in view.iter_packages(PackageFilter()) if each.state in KEPT_STATES}
+        at_work = {job.package_id for job in view.jobs(_OPEN, limit=1_000_000)}
+    for name, store in archive.stores.items():
+        try:
+            held = {each.removeprefix(URN) for each in store.objects()}
+        except HoldfastError as error:
+            yield f"{name}: {error.message}"
+            continue
+        for package_id in sorted(kept - held - at_work):
+            yield f"{package_id} is in the catalogue, but not in the store {name}: run `holdfast repair {package_id}`"
+        for package_id in sorted(held - kept - at_work):
+            yield f"{package_id} is in the store {name}, but not in the catalogue: run `holdfast rebuild --catalogue`"
+
+
+_OPEN = (JobState.QUEUED, JobState.RUNNING, JobState.WAITING, JobState.FAILED)

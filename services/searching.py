@@ -1,0 +1,50 @@
+"""Search: what the actor may find, and no trace of the rest."""
+
+from typing import Any
+
+from packages.access import metadata_rule, today
+from packages.model import Actor
+from packages.query import parse
+from services.archive import Archive
+from storage.search.port import Hits, Sort
+
+
+def search(
+    archive: Archive,
+    actor: Actor,
+    text: str,
+    *,
+    sort: str = "relevance",
+    size: int = 10,
+    after: str | None = None,
+) -> Hits:
+    """Return one page of what `text` finds. Raises Invalid for a query that cannot be read, with a hint."""
+    rule = metadata_rule(actor, today())
+    return archive.index.search(parse(text), rule, sort=Sort(sort), size=size, after=after)
+
+
+def hits_json(hits: Hits) -> dict[str, Any]:
+    """Return hits as JSON; matches in highlights are marked with ``**``."""
+    return {
+        "total": hits.total,
+        "hits": [
+            {
+                "id": hit.id,
+                "title": hit.title,
+                "pid": hit.document["pid"],
+                "year": hit.document["year"],
+                "state": hit.document["state"],
+                "score": hit.score,
+                "highlights": {
+                    field: [fragment.marked("**", "**") for fragment in fragments]
+                    for field, fragments in hit.highlights.items()
+                },
+            }
+            for hit in hits.hits
+        ],
+        "facets": {
+            name: [{"value": each.value, "label": each.label, "count": each.count} for each in values]
+            for name, values in hits.facets.items()
+        },
+        "next": hits.next,
+    }

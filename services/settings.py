@@ -1,0 +1,229 @@
+"""Every setting of Holdfast: its name, default, unit and reason, in one place.
+
+Values come from the environment (``HOLDFAST_…``) or from ``holdfast.toml`` in the home; the environment wins.
+Unknown names are an error with a suggestion, because a misspelt setting is a setting that does not work.
+"""
+
+import difflib
+import os
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from packages.errors import Refused
+
+PREFIX = "HOLDFAST_"
+NOT_SETTINGS = frozenset({"HOLDFAST_HOME"})  # says where the settings are; is none itself
+NAAN = re.compile(r"[0-9bcdfghjkmnpqrstvwxz]{5,}")
+DAY = 86_400
+
+
+class StoreFacts(BaseModel):
+    """What is said about one store in ``[store.NAME]`` of ``holdfast.toml``; shown, never guessed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    required: bool = Field(default=True, description="a package is archived only when this copy is verified")
+    purpose: str = Field(default="", description="primary, replica or cold")
+    place: str = Field(default="", description="where the medium stands")
+    medium: str = Field(default="", description="disk, tape, object store")
+    operator: str = Field(default="", description="who runs it")
+
+
+class Settings(BaseModel):
+    """The settings of one archive, checked and frozen; sizes in bytes, times in seconds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    SECRETS: ClassVar[frozenset[str]] = frozenset({"database_url", "search_url"})
+
+    home: Path
+    database_url: str = Field(
+        default="", description="SQLAlchemy URL of the catalogue; SQLite in the home by default"
+    )
+    stores: str = Field(default="", description="archival stores as name=url, the first is primary")
+    store: dict[str, StoreFacts] = Field(
+        default_factory=dict, description="facts of each store (holdfast.toml only)"
+    )
+    search_url: str = Field(default="sqlite://", description="search index; sqlite:// is FTS5 in the home")
+    staging_url: str = Field(
+        default="", description="where submissions are worked on; same disk as the primary store"
+    )
+    base_url: str = Field(default="http://127.0.0.1:8000", description="start of links that are shown")
+    oai_namespace: str = Field(default="archive.localhost", description="domain in oai:NAMESPACE:ID")
+    pid_provider: Literal["ark"] = Field(default="ark", description="who gives persistent identifiers")
+    ark_naan: str = Field(default="99999", description="name assigning authority number; 99999 is for tests")
+    ark_shoulder: str = Field(default="hf1", description="start of each ARK name under the NAAN")
+    approval: Literal["never", "on_warning", "always"] = Field(
+        default="never", description="when a package waits for an archivist before it is archived"
+    )
+    clamd: str = Field(
+        default="", description="unix:///socket or tcp://host:port of clamd; unset: not configured"
+    )
+    clamd_max_bytes: int = Field(
+        default=100 * 2**20, gt=0, description="larger files are recorded as too large to scan"
+    )
+    clamd_max_age: int = Field(default=7 * DAY, gt=0, description="signatures older than this are stale")
+    publisher: str = Field(default="", description="publisher in records that are made without one")
+    max_members: int = Field(default=2_000_000, gt=0, description="files and folders in one submission")
+    max_bytes: int = Field(default=16 * 2**40, gt=0, description="bytes in one submission, unpacked")
+    max_ratio: int = Field(default=200, gt=0, description="unpacked to packed size of an archive")
+    max_depth: int = Field(default=250, gt=0, description="folders inside each other")
+    max_path_bytes: int = Field(default=4096, gt=0, description="bytes of one path in UTF-8")
+    reserve_bytes: int = Field(default=64 * 2**20, ge=0, description="space that is kept free on each disk")
+    lease_seconds: int = Field(default=60, gt=0, description="after this a silent worker counts as dead")
+
+    @field_validator("ark_naan")
+    @classmethod
+    def _naan(cls, value: str) -> str:
+        if not NAAN.fullmatch(value):
+            raise ValueError("a NAAN is five or more betanumeric characters, such as 12345")
+        return value
+
+    @property
+    def catalogue_url(self) -> str:
+        """Return the catalogue's URL with the default filled in."""
+        return self.database_url or f"sqlite:///{self.home / 'catalogue.db'}"
+
+    @property
+    def store_urls(self) -> dict[str, str]:
+        """Return name → URL of each store, primary first.
+
+        Raises Refused for a text that is not ``name=url,name=url``.
+        """
+        text = self.stores or f"primary={self._default_store('primary')},copy={self._default_store('copy')}"
+        urls: dict[str, str] = {}
+        for part in filter(None, (each.strip() for each in re.split(r",(?=[A-Za-z0-9_-]+=)", text))):
+            name, equals, url = part.partition("=")
+            if not equals or "://" not in url or not re.fullmatch(r"[A-Za-z0-9_-]+", name) or name in urls:
+                raise Refused(
+                    f"HOLDFAST_STORES: “{part}” is not name=url with a name of its own",
+                    hint="write for example primary=file:///disk1/archive,copy=file:///disk2/archive",
+                )
+            urls[name] = url
+        if unknown := sorted(self.store.keys() - urls.keys()):
+            raise Refused(
+                f"holdfast.toml describes a store that is not in HOLDFAST_STORES: {', '.join(unknown)}"
+            )
+        return urls
+
+    @property
+    def staging_root(self) -> Path:
+        """Return the staging folder; only ``file://`` is possible, as staging shares the primary's disk."""
+        url = self.staging_url or (self.home / "staging").as_uri()
+        if not url.startswith("file://"):
+            raise Refused(
+                "HOLDFAST_STAGING_URL must be a file:// URL: staging shares the primary store's disk"
+            )
+        return path_of(url)
+
+    def facts(self, store: str) -> StoreFacts:
+        """Return what is said about the store, or the defaults."""
+        return self.store.get(store, StoreFacts())
+
+    def _default_store(self, name: str) -> str:
+        return (self.home / "stores" / name).as_uri()
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A setting with the place it came from, as ``holdfast config`` shows it."""
+
+    name: str
+    value: str
+    source: str
+    description: str
+
+
+def path_of(url: str) -> Path:
+    """Return the path of a ``file://`` URL, percent-decoded."""
+    from urllib.parse import unquote, urlsplit  # noqa: PLC0415  # needed here only, keeps start-up short
+
+    return Path(unquote(urlsplit(url).path))
+
+
+def default_home() -> Path:
+    """Return the home: ``HOLDFAST_HOME``, or the platform's user data folder."""
+    if given := os.environ.get("HOLDFAST_HOME"):
+        return Path(given).expanduser().absolute()
+    data = os.environ.get("XDG_DATA_HOME") or Path("~/.local/share").expanduser()
+    return Path(data) / "holdfast"
+
+
+def load_settings(home: Path) -> Settings:
+    """Read the settings for `home` from the environment and ``holdfast.toml``.
+
+    Raises Refused with every wrong name and value at once.
+    """
+    return _build(home, _environment(), _toml(home))
+
+
+def origins(home: Path) -> list[Origin]:
+    """Return every setting with its value (secrets masked) and where it came from."""
+    environment, file = _environment(), _toml(home)
+    settings = _build(home, environment, file)
+    shown = []
+    for name, field in Settings.model_fields.items():
+        if name in {"home", "store"}:
+            continue
+        value = str(
+            {"database_url": settings.catalogue_url, "staging_url": settings.staging_root.as_uri()}.get(
+                name, getattr(settings, name)
+            )
+        )
+        if name == "stores":
+            value = ",".join(f"{key}={url}" for key, url in settings.store_urls.items())
+        source = "environment" if name in environment else "holdfast.toml" if name in file else "default"
+        shown.append(Origin(PREFIX + name.upper(), masked(value), source, field.description or ""))
+    return shown
+
+
+def masked(url: str) -> str:
+    """Return the text with the password of any URL in it hidden."""
+    return re.sub(r"(://[^/\s:@]*):[^/\s@]*@", r"\1:***@", url)
+
+
+def _build(home: Path, environment: dict[str, str], file: dict[str, Any]) -> Settings:
+    wrong = [
+        _suggest(name, "the environment", PREFIX) for name in environment if name not in Settings.model_fields
+    ]
+    wrong += [_suggest(name, "holdfast.toml", "") for name in file if name not in Settings.model_fields]
+    if wrong or "home" in environment or "home" in file:
+        raise Refused("; ".join(wrong) or "home is not a setting: use --home or HOLDFAST_HOME")
+    try:
+        return Settings(home=home, **{**file, **environment})
+    except ValidationError as error:
+        told = "; ".join(
+            f"{PREFIX}{'.'.join(str(part) for part in each['loc']).upper()}: {each['msg']}"
+            for each in error.errors()
+        )
+        raise Refused(told, hint="see `holdfast config` and docs/settings.md") from None
+
+
+def _suggest(name: str, where: str, prefix: str) -> str:
+    near = difflib.get_close_matches(name, Settings.model_fields, 1)
+    shown = (prefix + name).upper() if prefix else name
+    hint = f"; did you mean {(prefix + near[0]).upper() if prefix else near[0]}?" if near else ""
+    return f"{shown} in {where} is not a setting{hint}"
+
+
+def _environment() -> dict[str, str]:
+    return {
+        key.removeprefix(PREFIX).lower(): value
+        for key, value in os.environ.items()
+        if key.startswith(PREFIX) and key not in NOT_SETTINGS and not key.startswith(f"{PREFIX}TEST_")
+    }
+
+
+def _toml(home: Path) -> dict[str, Any]:
+    file = home / "holdfast.toml"
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Refused(f"{file} is not valid TOML: {error}") from None

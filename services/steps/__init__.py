@@ -1,0 +1,1 @@
+"""The steps of an ingest, one module each; every step is idempotent."""

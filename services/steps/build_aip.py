@@ -1,0 +1,207 @@
+"""Build AIP: one OCFL object version whose state is a complete, valid BagIt bag (DESIGN §5)."""
+
+import hashlib
+import mimetypes
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from packages.bagit.write import (
+    DigestingFile,
+    Written,
+    payload_oxum,
+    write_bag_info,
+    write_bagit_txt,
+    write_bytes,
+    write_manifest,
+)
+from packages.mets import PART_LIMIT, ROOT_NAME, part_name, write_files_mets, write_root_mets
+from packages.model import Event, FileEntry, Role
+from packages.ocfl.stage import stage_first_version
+from packages.premis import events_name, package_urn, write_events
+from packages.receipt import RECEIPT_NAME, Receipt, dump_receipt
+from packages.record import dump_record
+from services.judging import with_second_opinion
+from services.steps.context import HOLDFAST, StepContext, StepResult
+from services.steps.placing import below, carried, move_file, move_folder
+
+CONTENT = "object/v1/content"
+MOVES = (
+    ("sip/data", f"{CONTENT}/data/original"),
+    ("sip/metadata/submission", f"{CONTENT}/metadata/submission"),
+    ("derivatives/preservation", f"{CONTENT}/data/preservation"),
+)
+"""Whole folders that become part of the AIP by renaming."""
+
+
+def build_aip(context: StepContext) -> StepResult:
+    """Lay the AIP out in ``object/`` as an OCFL object of one version, ready to be published.
+
+    Payload and derivatives are moved, not copied; METS, PREMIS, receipt and manifests are streamed and
+    digested while they are written. The sheet ``packaged`` lists every file of the bag with its OCFL
+    content path. bagit-python gives a second opinion on the bag.
+    """
+    workspace = context.workspace
+    for old, new in MOVES:
+        move_folder(workspace.path / old, workspace.path / new)
+    event = context.event(
+        "information package creation", "AIP built: BagIt 1.0 in OCFL 1.1, METS, PREMIS 3", note="AIP"
+    )
+    workspace.write_sheet("aip", _placed(context))
+    documents = _write_documents(context, event)
+    workspace.write_sheet("packaged", _with_tags(context, documents))
+    _stage(context)
+    names = ((e.path, e.location.removeprefix("v1/content/")) for e in workspace.read_sheet("packaged"))
+    return with_second_opinion(context, workspace.path / CONTENT, names, event)
+
+
+def _placed(context: StepContext) -> Iterator[FileEntry]:
+    """Yield every payload and submission file with its OCFL content path, moved there."""
+    workspace = context.workspace
+    for entry in workspace.read_sheet("normalised"):
+        now_at = entry.location
+        for old, new in MOVES:
+            now_at = carried(now_at, old + "/", new + "/")
+        location = below(CONTENT, entry.path)
+        move_file(workspace.path / now_at, workspace.path / location)
+        yield replace(entry, location=location.removeprefix("object/"))
+
+
+def _write_documents(context: StepContext, event: Event) -> list[FileEntry]:
+    """Write what describes the package, and return the files that were written."""
+    workspace, package = context.workspace, context.package
+    bag = workspace.path / CONTENT
+    settled = workspace.read_json("validated")
+    root = f"{settled['root']}data/" if settled["kind"] == "bag" else ""
+    directories = [
+        each.removeprefix(root) for each in workspace.read_json("directories") if each.startswith(root)
+    ]
+    documents = [
+        document(
+            "metadata/record.json", write_bytes(bag / "metadata/record.json", dump_record(settled["record"]))
+        ),
+        document(RECEIPT_NAME, write_bytes(bag / RECEIPT_NAME, dump_receipt(_receipt(context)))),
+        *_write_parts(context, bag, event.at),
+        write_premis(context, bag, [event]),
+    ]
+    with DigestingFile(bag / ROOT_NAME) as file:
+        submitted = (e for e in workspace.read_sheet("aip") if e.role is Role.SUBMISSION)
+        write_root_mets(
+            cast("BinaryIO", file),
+            package.id,
+            context.version,
+            created=event.at,
+            record=settled["record"],
+            identifiers=[each for each in (package.pid, package.oai_id) if each],
+            documents=[*documents, *submitted],
+            directories=directories,
+        )
+    return [*documents, document(ROOT_NAME, file.written)]
+
+
+def _write_parts(context: StepContext, bag: Path, created: str) -> Iterator[FileEntry]:
+    entries = iter(context.workspace.read_sheet("aip"))
+    number = 1
+    while batch := list(islice(entries, PART_LIMIT)):
+        name = part_name(context.version, number)
+        with DigestingFile(bag / name) as file:
+            write_files_mets(
+                cast("BinaryIO", file), context.package.id, context.version, number, batch, created=created
+            )
+        yield document(name, file.written)
+        number += 1
+
+
+def write_premis(context: StepContext, bag: Path, own: Iterable[Event]) -> FileEntry:
+    """Write the PREMIS events of the package until now, and the step's `own` ones, and return the file."""
+    name = events_name(context.version)
+    with context.archive.catalogue.read() as view, DigestingFile(bag / name) as file:
+        own = list(own)
+        known = {each.id for each in own}
+        before = (each for each in view.events(context.package.id) if each.id not in known)
+        write_events(cast("BinaryIO", file), context.package.id, [*before, *own])
+    return document(name, file.written, context.version)
+
+
+def _with_tags(context: StepContext, documents: list[FileEntry]) -> Iterator[FileEntry]:
+    """Write manifests and tag files, and yield every file of the bag."""
+    workspace = context.workspace
+    bag = workspace.path / CONTENT
+    files = size = 0
+
+    def payload() -> Iterator[tuple[str, str]]:
+        nonlocal files, size
+        for entry in workspace.read_sheet("aip"):
+            if entry.role is not Role.SUBMISSION:
+                files, size = files + 1, size + entry.size
+                yield entry.path, entry.sha512
+
+    manifest = document("manifest-sha512.txt", write_manifest(bag / "manifest-sha512.txt", payload()))
+    tags = [
+        manifest,
+        document("bagit.txt", write_bagit_txt(bag)),
+        document("bag-info.txt", write_bag_info(bag, bag_info(context, size, files))),
+        *documents,
+    ]
+    submitted = (e for e in workspace.read_sheet("aip") if e.role is Role.SUBMISSION)
+    listed = ((e.path, e.sha512) for e in [*tags, *submitted])
+    tags.append(document("tagmanifest-sha512.txt", write_manifest(bag / "tagmanifest-sha512.txt", listed)))
+    yield from workspace.read_sheet("aip")
+    yield from tags
+
+
+def bag_info(context: StepContext, size: int, files: int) -> list[tuple[str, str]]:
+    """Return the AIP's bag-info.txt: what it is called, when and by whom it was made."""
+    package = context.package
+    return [
+        ("External-Identifier", package_urn(package.id)),
+        *([("External-Identifier", package.pid)] if package.pid else []),
+        ("Bagging-Date", package.created[:10]),
+        ("Payload-Oxum", payload_oxum(size, files)),
+        ("Bag-Software-Agent", f"{HOLDFAST.name} {HOLDFAST.version}"),
+    ]
+
+
+def _stage(context: StepContext) -> None:
+    package = context.package
+    stage_first_version(
+        context.workspace.object,
+        package_urn(package.id),
+        ((each.path, each.size, each.sha512) for each in context.workspace.read_sheet("packaged")),
+        created=context.job.created,
+        message="Ingest",
+        user=context.job.options["by"]["name"],
+        address=f"urn:holdfast:person:{context.job.options['by']['id']}",
+    )
+
+
+def _receipt(context: StepContext) -> Receipt:
+    package = context.package
+    with (context.workspace.sip / "manifest-sha512.txt").open("rb") as stream:
+        manifest = hashlib.file_digest(stream, "sha512").hexdigest()
+    return Receipt(
+        id=package.id,
+        version=context.version,
+        title=package.title,
+        owner=package.owner,
+        manifest=f"sha512:{manifest}",
+        files=package.files,
+        bytes=package.bytes,
+        received=package.created,
+        issued=context.job.updated,
+        agent=f"{HOLDFAST.name} {HOLDFAST.version}",
+        pid=package.pid,
+        oai_id=package.oai_id,
+        test_identifier=context.archive.pids.is_test,
+        source_name=package.source_name,
+        predecessor=package.predecessor,
+    )
+
+
+def document(path: str, written: Written, version: int = 1) -> FileEntry:
+    """Return the entry of one of our own tag files that `version` wrote."""
+    location = below(f"v{version}/content", path)
+    mime = mimetypes.guess_type(path)[0] or "text/plain"
+    return FileEntry(path, location, written.size, written.sha512, written.crc32, Role.METADATA, mime=mime)

@@ -1,0 +1,97 @@
+"""What every step gets and what every step returns."""
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from packages.errors import Kind
+from packages.findings import Finding, Severity
+from packages.ledger import Job, Package, StepOutcome
+from packages.model import Agent, Event, now
+from storage.catalogue.port import WriteSession
+from storage.staging import Workspace
+
+if TYPE_CHECKING:
+    from services.archive import Archive
+
+HOLDFAST = Agent("Holdfast", "software", version("holdfast"))
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """The end of one step.
+
+    `result` is the step's own word (scan: ``not_configured``), `message` a sentence for whoever reads it,
+    `apply` what must be written to the catalogue in the very transaction that records the outcome. `kind`
+    says what sort of trouble a *failed* step had; the retry policy follows from it.
+    """
+
+    outcome: StepOutcome
+    result: str
+    message: str = ""
+    findings: Sequence[Finding] = ()
+    events: Sequence[Event] = ()
+    apply: Callable[[WriteSession], None] | None = None
+    kind: Kind = Kind.UNAVAILABLE
+
+
+@dataclass(frozen=True, slots=True)
+class StepContext:
+    """One job at one step: the archive, the ledger's rows, the job's own folder in staging.
+
+    `progress` is called with the number of bytes done since the last call.
+    """
+
+    archive: "Archive"
+    job: Job
+    package: Package
+    workspace: Workspace
+    step: str
+    progress: Progress
+
+    @property
+    def version(self) -> int:
+        """Return the version of the package that the job makes."""
+        return self.job.target_version
+
+    def event(
+        self,
+        kind: str,
+        detail: str,
+        *,
+        outcome: str = "success",
+        note: str = "",
+        agents: Sequence[Agent] = (),
+    ) -> Event:
+        """Make the step's PREMIS event of type `kind`; repeating the step gives the same id.
+
+        A step that makes several events of one type tells them apart by `note`.
+        """
+        return Event(
+            id=str(uuid.uuid5(uuid.UUID(self.job.id), f"{self.step}/{kind}/{note}")),
+            type=kind,
+            at=now(),
+            outcome=outcome,
+            detail=detail,
+            agents=tuple(agents) or (HOLDFAST,),
+            step=self.step,
+            note=note,
+        )
+
+
+Step = Callable[[StepContext], StepResult]
+
+
+def judged(
+    result: str, findings: Sequence[Finding], events: Sequence[Event], message: str = ""
+) -> StepResult:
+    """Return *rejected* when a finding is an error, else *done* with `result`."""
+    errors = sum(each.severity is Severity.ERROR for each in findings)
+    if errors:
+        message = f"{errors} error{'s' if errors != 1 else ''} in the submission"
+        return StepResult(StepOutcome.REJECTED, "rejected", message, findings, events)
+    return StepResult(StepOutcome.DONE, result, message, findings, events)

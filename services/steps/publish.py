@@ -1,0 +1,61 @@
+"""Publish: register the PID, set the OAI datestamp, and let the outbox tell the search index."""
+
+from dataclasses import asdict
+from typing import Any
+
+from packages.ledger import PackageState, PidState, StepOutcome
+from packages.model import now
+from services.logbook import write_log
+from services.outbox import INDEX
+from services.steps.context import StepContext, StepResult
+from storage.catalogue.port import WriteSession
+
+
+def publish(context: StepContext) -> StepResult:
+    """Make the package known: register the PID, set state and datestamp, queue the index work.
+
+    The log in storage is written before the row (DESIGN §2, class B), with all that `rebuild` needs to restore it.
+    Metadata that is not open is published to nobody but its owner and archivists; its PID then stays reserved.
+    """
+    package, archive = context.package, context.archive
+    target = f"{archive.settings.base_url.rstrip('/')}/records/{package.id}"
+    is_open = package.access.metadata == "open"
+    if is_open and package.pid is not None:
+        archive.pids.register(package.pid, target, package.record)
+    at = now()
+    public = (
+        f"{package.pid} registered" if is_open else f"{package.pid} stays reserved: the metadata is not open"
+    )
+    event = context.event("publication", public)
+    with archive.catalogue.read() as view:
+        steps = [_ended(asdict(each), at, public) for each in view.steps(context.job.id)]
+        findings = [asdict(each) for each in view.findings(context.job.id)]
+        events = list(view.events(package.id))
+    facts = {
+        "job": context.job.id,
+        "kind": context.job.kind,
+        "fingerprint": package.fingerprint,
+        "state": PackageState.PUBLISHED,
+        "oai_datestamp": at,
+        "pid_state": PidState.REGISTERED if is_open else PidState.RESERVED,
+        "pid_target": target,
+        "steps": steps,
+        "findings": findings,
+    }
+    after_sealing = [each for each in events if each.step in {"store", "build_dip"}]
+    write_log(archive, package.id, [*after_sealing, event], facts, at=at)
+
+    def record(unit: WriteSession) -> None:
+        unit.update_package(package.id, state=PackageState.PUBLISHED, oai_datestamp=at, updated=at)
+        if package.pid is not None and is_open:
+            unit.set_pid_state(package.pid, PidState.REGISTERED, target)
+        unit.enqueue(INDEX, package.id)
+
+    return StepResult(StepOutcome.DONE, "published", public, (), (event,), apply=record)
+
+
+def _ended(step: dict[str, Any], at: str, message: str) -> dict[str, Any]:
+    """Return a step as it will stand at the end: the last one is still running while it writes this."""
+    if step["outcome"] is None:
+        step |= {"outcome": StepOutcome.DONE, "result": "published", "message": message, "ended": at}
+    return step

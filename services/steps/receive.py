@@ -1,0 +1,45 @@
+"""Receive: stream the submission into staging, one read, all digests."""
+
+from pathlib import Path
+
+from packages.checksum_lists import algorithms_declared
+from packages.errors import NotFound
+from packages.ledger import StepOutcome
+from services.steps.context import StepContext, StepResult
+from storage.sources import receive as receive_source
+
+
+def receive(context: StepContext) -> StepResult:
+    """Bring every byte of the source into the workspace and make it durable (OAIS: Receive Submission).
+
+    Afterwards the sheet ``received`` lists each file with size, SHA-512, CRC-32 and the digests that the depositor's
+    own lists call for. The source is read once and never altered. Free space is checked first.
+    """
+    source = Path(context.job.source)
+    if not source.exists():
+        raise NotFound(
+            f"the source is gone: {source}",
+            hint="nothing of it had been received; deposit it again when it is back",
+        )
+    received = receive_source(
+        source,
+        context.workspace,
+        context.archive.limits,
+        algorithms=algorithms_declared,
+        progress=context.progress,
+    )
+    context.workspace.sync()
+    files = "1 file" if received.files == 1 else f"{received.files} files"
+    return StepResult(
+        StepOutcome.DONE,
+        received.kind,
+        f"{files}, {received.bytes} bytes",
+        received.findings,
+        (
+            context.event("ingestion", f"received {files}, {received.bytes} bytes from a {received.kind}"),
+            context.event("message digest calculation", "SHA-512 and CRC-32 computed while receiving"),
+        ),
+        apply=lambda unit: unit.update_package(
+            context.package.id, files=received.files, bytes=received.bytes
+        ),
+    )

@@ -1,0 +1,95 @@
+"""Revise: stage a new version of an archived package with a changed record."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from packages.bagit.write import DigestingFile, write_bytes, write_manifest
+from packages.errors import Conflict
+from packages.ledger import StepOutcome
+from packages.mets import ROOT_NAME, write_root_mets
+from packages.mets_reading import read_directories
+from packages.model import Event, FileEntry, Role
+from packages.ocfl.inventory import Inventory
+from packages.ocfl.stage import stage_next_version
+from packages.premis import package_urn
+from packages.record import dump_record
+from services.steps.build_aip import document, write_premis
+from services.steps.context import StepContext, StepResult
+
+RECORD_NAME = "metadata/record.json"
+TAG_MANIFEST = "tagmanifest-sha512.txt"
+
+
+def revise(context: StepContext) -> StepResult:
+    """Stage version N with a changed record: record, METS, this version's PREMIS, tag manifest.
+
+    A few KB, however many files the package has. The version is built on the primary's head; if that is no longer
+    the one that the job was made for, the job fails with Conflict and nothing has been changed. May be repeated.
+    """
+    archive, package, workspace = context.archive, context.package, context.workspace
+    object_id = package_urn(package.id)
+    base = archive.primary.inventory(object_id)
+    if base.head >= context.version:
+        return StepResult(StepOutcome.DONE, "revised", "stored by an earlier attempt")
+    if base.head != context.version - 1:
+        raise Conflict(f"{package.id} has version {base.head} by now; this job was to make {context.version}")
+    shutil.rmtree(workspace.object, ignore_errors=True)
+    bag = workspace.object / f"v{context.version}" / "content"
+    event = context.event("metadata modification", context.job.options["message"])
+    documents = _write(context, bag, base, event)
+    stage_next_version(
+        workspace.object,
+        base,
+        ((each.path, each.size, each.sha512) for each in documents),
+        created=context.job.created,
+        message=context.job.options["message"],
+        user=context.job.options["by"]["name"],
+        address=f"urn:holdfast:person:{context.job.options['by']['id']}",
+    )
+    workspace.write_json("base", base.digest())
+    workspace.write_sheet("packaged", documents)
+    return StepResult(StepOutcome.DONE, "revised", f"version {context.version} staged", (), (event,))
+
+
+def _write(context: StepContext, bag: Path, base: Inventory, event: Event) -> list[FileEntry]:
+    """Write the documents that change, and return them as entries of the new version."""
+    record = context.job.options["new_record"]
+    kept = {each.path: each for each in _tag_files(context)}
+    changed = [
+        document(RECORD_NAME, write_bytes(bag / RECORD_NAME, dump_record(record)), context.version),
+        write_premis(context, bag, [event]),
+    ]
+    kept |= {each.path: each for each in changed}
+    with DigestingFile(bag / ROOT_NAME) as file:
+        write_root_mets(
+            cast("BinaryIO", file),
+            context.package.id,
+            context.version,
+            created=event.at,
+            record=record,
+            identifiers=[each for each in (context.package.pid, context.package.oai_id) if each],
+            documents=[each for path, each in kept.items() if path.startswith("metadata/")],
+            directories=_directories(context, base),
+        )
+    changed.append(document(ROOT_NAME, file.written, context.version))
+    kept[ROOT_NAME] = changed[-1]
+    listed = ((path, each.sha512) for path, each in kept.items() if path != TAG_MANIFEST)
+    changed.append(document(TAG_MANIFEST, write_manifest(bag / TAG_MANIFEST, listed), context.version))
+    return changed
+
+
+def _tag_files(context: StepContext) -> Iterator[FileEntry]:
+    with context.archive.catalogue.read() as view:
+        for each in view.iter_files(context.package.id, context.version - 1):
+            if each.role in {Role.METADATA, Role.SUBMISSION}:
+                yield each
+
+
+def _directories(context: StepContext, base: Inventory) -> tuple[str, ...]:
+    place = base.locate(ROOT_NAME)
+    if place is None:
+        return ()
+    with context.archive.primary.open(base.object_id, place[0]) as stream:
+        return read_directories(stream)

@@ -1,0 +1,137 @@
+"""Store: commit the AIP to the primary store, bring every copy up to it, and read each one back."""
+
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from packages.errors import HoldfastError, Kind, NotFound
+from packages.ledger import CopyRecord, CopyState, JobKind, PackageState, StepOutcome, VersionRecord
+from packages.model import Event, Role, now
+from packages.ocfl.inventory import NAME, Inventory, parse
+from packages.premis import package_urn
+from packages.record import access_of, title_of
+from services.steps.context import StepContext, StepResult
+from storage.catalogue.port import WriteSession
+from storage.ports import ArchivalStore, StagedVersion, Verdict
+
+
+def store(context: StepContext) -> StepResult:
+    """Publish the staged version as DESIGN §6 says, replicate it, and read every copy back from the medium.
+
+    Done only when every required copy is intact. A store that is down leaves its copy *pending*; what the
+    other stores have got stays, and the failed job needs to bring up only the rest when it is tried
+    again.
+    """
+    primary, *others = context.archive.stores.values()
+    object_id = package_urn(context.package.id)
+    primary.check(context.archive.archive_id)
+    inventory = _publish(context, primary, object_id)
+    with ThreadPoolExecutor(1 + len(others)) as pool:
+        copies = {primary.name: pool.submit(_read_back, context, primary, object_id)}
+        for each in others:
+            copies[each.name] = pool.submit(_bring_up, context, each, primary, object_id)
+    records = [_record_of(context, name, copy) for name, copy in copies.items()]
+    told = ", ".join(f"{each.store} {each.state}" for each in records)
+    lacking = [
+        each
+        for each in records
+        if each.state is not CopyState.INTACT and context.archive.settings.facts(each.store).required
+    ]
+    if lacking:
+        why = "; ".join(f"{each.store}: {each.message}" for each in lacking)
+        return StepResult(
+            StepOutcome.FAILED, "copies_missing", why, apply=lambda unit: _set_copies(unit, records)
+        )
+    return StepResult(
+        StepOutcome.DONE,
+        "stored",
+        told,
+        (),
+        _events(context, primary, records),
+        apply=lambda unit: _catalogue(unit, context, inventory, records),
+    )
+
+
+def _publish(context: StepContext, primary: ArchivalStore, object_id: str) -> Inventory:
+    """Publish what is staged, unless a former attempt has done so, and return the inventory."""
+    root = context.workspace.object
+    staged = root / NAME
+    if not staged.exists():
+        inventory = primary.inventory(object_id)
+        if inventory.head < context.version:
+            raise NotFound(f"version {context.version} of {object_id} is neither staged nor stored")
+        return inventory
+    inventory = parse(staged.read_bytes())
+    base = None if context.version == 1 else context.workspace.read_json("base")
+    primary.publish(StagedVersion(object_id, root, inventory, base), progress=context.progress)
+    return inventory
+
+
+def _bring_up(context: StepContext, copy: ArchivalStore, primary: ArchivalStore, object_id: str) -> None:
+    copy.check(context.archive.archive_id)
+    copy.replicate(primary, object_id, progress=context.progress)
+    _read_back(context, copy, object_id)
+
+
+def _read_back(context: StepContext, store: ArchivalStore, object_id: str) -> None:
+    """Read the new version back from the medium, and raise when it is not what was written."""
+    report = store.verify(object_id, version=context.version, progress=context.progress)
+    if report.verdict is not Verdict.INTACT:
+        named = "; ".join(f"{each.path} is {each.verdict}" for each in report.problems[:5])
+        raise HoldfastError(f"what was just written to {store.name} does not read back: {named}")
+
+
+def _record_of(context: StepContext, name: str, copy: "Future[None]") -> CopyRecord:
+    error = copy.exception()
+    if error is None:
+        return CopyRecord(context.package.id, name, context.version, CopyState.INTACT, now())
+    if not isinstance(error, HoldfastError):
+        raise error
+    state = CopyState.PENDING if error.kind is Kind.UNAVAILABLE else CopyState.CORRUPT
+    return CopyRecord(context.package.id, name, context.version, state, None, error.message)
+
+
+def _events(context: StepContext, primary: ArchivalStore, records: Sequence[CopyRecord]) -> list[Event]:
+    events = [context.event("accession", f"version {context.version} stored in {primary.name}")]
+    for each in records:
+        if each.store != primary.name and each.state is CopyState.INTACT:
+            events.append(context.event("replication", f"copied to {each.store}", note=each.store))
+        if each.state is CopyState.INTACT:
+            told = f"every file read back from {each.store} and compared (SHA-512)"
+            events.append(context.event("fixity check", told, note=each.store))
+    return events
+
+
+def _catalogue(
+    unit: WriteSession, context: StepContext, inventory: Inventory, records: Sequence[CopyRecord]
+) -> None:
+    """Make the version visible: files, version, copies and state in one transaction."""
+    package, version = context.package, inventory.versions[context.version]
+    files, size = package.files, package.bytes
+    rows = context.workspace.read_sheet("packaged")
+    if context.job.kind is JobKind.INGEST:
+        originals = [e.size for e in context.workspace.read_sheet("packaged") if e.role is Role.ORIGINAL]
+        files, size = len(originals), sum(originals)
+        unit.load_files(package.id, context.version, rows)
+        unit.update_package(package.id, state=PackageState.ARCHIVED)
+    else:
+        record = context.job.options["new_record"]
+        unit.carry_files(package.id, context.version, rows)
+        unit.update_package(package.id, title=title_of(record), access=access_of(record), record=record)
+    unit.publish_version(
+        VersionRecord(
+            package.id,
+            context.version,
+            version.created,
+            version.message,
+            version.user_name,
+            inventory.digest(),
+            files,
+            size,
+        )
+    )
+    _set_copies(unit, records)
+
+
+def _set_copies(unit: WriteSession, records: Sequence[CopyRecord]) -> None:
+    for each in records:
+        unit.set_copy(each)

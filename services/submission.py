@@ -1,0 +1,92 @@
+"""Take submissions in: what `holdfast ingest`, the API and the pages call to deposit something."""
+
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from packages.errors import NotFound, Refused
+from packages.ledger import Job, JobKind, Package, PackageFilter, PackageState
+from packages.model import Actor, now
+from services.archive import Archive
+from services.people import require_depositor
+from storage.catalogue.port import ReadSession
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A submission as somebody wants it taken in.
+
+    `record` is a record beside it, unparsed; `new` keeps the content even if the owner has the same
+    already; `corrects` names the rejected package that this one mends (found by source name and owner
+    when it is not given).
+    """
+
+    source: Path
+    record: bytes | None = None
+    title: str | None = None
+    new: bool = False
+    corrects: str | None = None
+
+
+def submit(archive: Archive, actor: Actor, wanted: Wanted) -> Job:
+    """Enter a package and its ingest job in the ledger; `services.engine.run_job` then walks it.
+
+    Nothing has been received yet: a submission is acknowledged when its *receive* step is done. Raises
+    NotFound when there is nothing at the source, Refused for a source that is the archive itself.
+    """
+    require_depositor(actor)
+    source = wanted.source.absolute()
+    if not source.exists() and not source.is_symlink():
+        raise NotFound(f"there is nothing at {source}", hint="check the path")
+    resolved = source.resolve()
+    if resolved == archive.home or archive.home in resolved.parents or resolved in archive.home.parents:
+        raise Refused(
+            f"{source} holds the archive itself or lies in it", hint="deposit something outside of it"
+        )
+    created = now()
+    with archive.catalogue.write() as unit:
+        package = Package(
+            id=str(uuid.uuid4()),
+            owner=actor.id,
+            title=wanted.title or source.name,
+            created=created,
+            updated=created,
+            source_name=source.name,
+            predecessor=_predecessor(unit, actor, wanted, source.name),
+        )
+        options: dict[str, object] = {"by": {"id": actor.id, "name": actor.name}}
+        if wanted.record is not None:
+            options["record"] = wanted.record.decode("utf-8", "surrogateescape")
+        if wanted.title:
+            options["title"] = wanted.title
+        if wanted.new:
+            options["new"] = True
+        job = Job(
+            id=str(uuid.uuid4()),
+            package_id=package.id,
+            kind=JobKind.INGEST,
+            created=created,
+            updated=created,
+            step="receive",
+            source=str(source),
+            options=options,
+        )
+        unit.add_package(package)
+        unit.add_job(job)
+    return job
+
+
+def _predecessor(view: ReadSession, actor: Actor, wanted: Wanted, source_name: str) -> str | None:
+    if wanted.corrects is not None:
+        package = view.package(view.resolve(wanted.corrects))
+        if package.state is not PackageState.REJECTED or (
+            package.owner != actor.id and not actor.is_archivist
+        ):
+            raise Refused(
+                f"{wanted.corrects} is not a rejected package of yours", hint="leave --corrects out"
+            )
+        return package.id
+    rejected = view.iter_packages(PackageFilter(state=PackageState.REJECTED, owner=actor.id))
+    return max(
+        ((each.created, each.id) for each in rejected if each.source_name == source_name), default=("", None)
+    )[1]

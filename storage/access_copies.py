@@ -1,0 +1,57 @@
+"""Access copies: derivatives for readers, kept apart from the AIP because they can be made again at any time."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from packages.errors import NotFound
+from packages.model import FileEntry
+from storage.staging import Workspace, decode_entry
+
+FOLDER = "derivatives/access"
+"""Where normalisation leaves access copies in a workspace; the sheet ``access`` lists them, located below it."""
+
+INDEX = "index.jsonl"
+
+
+class AccessCopies:
+    """The archive's ``access/`` folder: ``<package id>/files/…`` and a list of what they are.
+
+    Not replicated, not audited: everything here can be made again from the AIP.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def adopt(self, package_id: str, workspace: Workspace) -> None:
+        """Take a workspace's access copies over by renaming, in place of older ones. May be called again."""
+        home = self._root / package_id
+        made = workspace.path / FOLDER
+        if made.is_dir():
+            shutil.rmtree(home, ignore_errors=True)
+            home.mkdir(parents=True)
+            made.rename(home / "files")
+        temporary = home / f".{INDEX}"
+        shutil.copyfile(workspace.sheet_path("access"), temporary)
+        temporary.replace(home / INDEX)
+
+    def entries(self, package_id: str) -> Iterator[FileEntry]:
+        """Yield what access copies the package has; none is no error."""
+        try:
+            with (self._root / package_id / INDEX).open("rb") as lines:
+                yield from map(decode_entry, lines)
+        except FileNotFoundError:
+            return
+
+    def open(self, package_id: str, entry: FileEntry) -> BinaryIO:
+        """Open one access copy for reading. Raises NotFound when it has to be made again."""
+        place = self._root / package_id / "files" / entry.location.removeprefix(f"{FOLDER}/")
+        try:
+            return place.open("rb")
+        except FileNotFoundError:
+            raise NotFound(f"the access copy {entry.path} of {package_id} is not there") from None
+
+    def remove(self, package_id: str) -> None:
+        """Remove a package's access copies; absent ones are no error."""
+        shutil.rmtree(self._root / package_id, ignore_errors=True)
