@@ -43,10 +43,10 @@ def publish(medium: Medium, staged: StagedVersion, pace: Pace) -> None:
     if is_there(medium, root, inventory.head, digest):
         return
     _check_base(medium, root, staged)
+    _check_staged(staged)
     if not medium.capabilities.atomic_rename:
         _create_version(medium, root, inventory, digest, lambda name: open_file(staged.root / name), pace)
         return
-    _check_staged(staged)
     first = inventory.head == 1
     folder, target = (
         (staged.root, root)
@@ -79,7 +79,7 @@ def bring(medium: Medium, inventory: Inventory, source: Opener, folder: Path | N
     have = read_head(medium, root).inventory.head if _exists(medium, root) else 0
     if have > inventory.head:
         raise Conflict(f"{medium.url} has a newer version of {inventory.object_id} than the source.")
-    if have and source(f"v{have}/{NAME}").read() != medium.read(f"{root}/v{have}/{NAME}"):
+    if have and _bytes(source, f"v{have}/{NAME}") != medium.read(f"{root}/v{have}/{NAME}"):
         raise Conflict(f"{inventory.object_id} has another history in {medium.url} than in the source.")
     if have == inventory.head:
         return
@@ -199,7 +199,7 @@ def _create_version(
     with medium.attempt(intent(inventory.object_id)):
         with medium.sync():
             medium.write(((f"{root}/{path}", partial(source, path)) for path in contents), pace)
-        data = source(f"v{number}/{NAME}").read()
+        data = _bytes(source, f"v{number}/{NAME}")
         try:
             medium.create(f"{root}/v{number}/{NAME}", data)
         except Conflict:
@@ -213,8 +213,8 @@ def _create_from(
     medium: Medium, root: str, inventory: Inventory, number: int, source: Opener, pace: Pace
 ) -> None:
     """Write version `number` of another store's object file by file."""
-    then = parse(source(f"v{number}/{NAME}").read())
-    stated = parse_sidecar(source(f"v{number}/{SIDECAR}").read())
+    then = parse(_bytes(source, f"v{number}/{NAME}"))
+    stated = parse_sidecar(_bytes(source, f"v{number}/{SIDECAR}"))
     if then.object_id != inventory.object_id or then.head != number or then.digest() != stated:
         raise Corrupt(f"The inventory of version {number} of {inventory.object_id} is damaged in the source.")
     _create_version(medium, root, then, stated, source, pace)
@@ -265,6 +265,11 @@ def _copy_folder(medium: Medium, folder: Path, key: str, pace: Pace) -> None:
     medium.write(
         ((f"{key}/{each.relative_to(folder).as_posix()}", partial(open_file, each)) for each in files), pace
     )
+
+
+def _bytes(source: Opener, name: str) -> bytes:
+    with source(name) as stream:
+        return stream.read()
 
 
 def open_file(path: Path) -> BinaryIO:

@@ -85,7 +85,7 @@ class LocalMedium:
         while folders:
             folder = folders.pop()
             for item in self.list(folder):
-                below = f"{folder}/{item.name}"
+                below = f"{folder}/{item.name}" if folder else item.name
                 if item.kind == "folder":
                     folders.append(below)
                 else:

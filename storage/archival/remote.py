@@ -99,7 +99,7 @@ class RemoteMedium:
         while folders:
             folder = folders.pop()
             for item in self.list(folder):
-                below = f"{folder}/{item.name}"
+                below = f"{folder}/{item.name}" if folder else item.name
                 if item.kind == "folder":
                     folders.append(below)
                 else:

@@ -23,6 +23,7 @@ from storage.ports import ObjectReport, Problem, Verdict
 
 LOGS = "logs"
 LOG_PREFIX = "sha512-"
+BEYOND_TELLING = ""  # the digest of an inventory or sidecar that is damaged with all that vouched for it
 
 
 @dataclass(slots=True)
@@ -36,7 +37,7 @@ class _Findings:
     def add(self, path: str, verdict: Verdict, expected: str | None, found: str | None) -> None:
         """Note a file that is not intact."""
         self.counts[verdict] += 1
-        self.problems.append(Problem(path, verdict, expected and f"sha512:{expected}", found))
+        self.problems.append(Problem(path, verdict, f"sha512:{expected}" if expected else None, found))
 
     def compare(self, path: str, expected: str | None, reading: Reading) -> None:
         """Note what reading a file gave; without an expected digest nothing can be said of its bytes."""
@@ -45,7 +46,7 @@ class _Findings:
             verdict = Verdict.MISSING if reading.absent else Verdict.UNCHECKED
             self.add(path, verdict, expected, reading.reason)
         elif expected is None:
-            self.add(path, Verdict.UNCHECKED, None, "no inventory tells what it should be")
+            self.add(path, Verdict.UNCHECKED, None, "nothing tells what it should be")
         elif reading.sha512 != expected:
             self.add(path, Verdict.CORRUPT, expected, f"sha512:{reading.sha512}")
         else:
@@ -69,9 +70,12 @@ def verify(medium: Medium, store: str, object_id: str, version: int | None, pace
     keys = _keys(_Scope(medium, root, version, expected, known=inventory is not None), top, findings)
     for reading in medium.readings(keys, pace):
         path = reading.key[len(root) + 1 :]
-        findings.compare(path, expected.pop(path, None) or log_digest(path), reading)
+        if path in expected:
+            findings.compare(path, expected.pop(path) or BEYOND_TELLING, reading)
+        else:
+            findings.compare(path, log_digest(path), reading)
     for path, digest in expected.items():
-        findings.add(path, Verdict.MISSING, digest, None)
+        findings.add(path, Verdict.MISSING, digest or BEYOND_TELLING, None)
     return _report(object_id, store, findings)
 
 
@@ -148,7 +152,8 @@ def _inventories(medium: Medium, root: str) -> tuple[dict[str, str | None], Inve
     if top is not None and (_sha512(top_data) == top_stated or not numbers):
         head = top.head
     head_data, head_stated = _pair(medium, f"{root}/v{head}")
-    says = [_sha512(top_data), top_stated, _sha512(head_data), head_stated]
+    readable = [_sha512(data) for data in (top_data, head_data) if _parsed(data) is not None]
+    says = [*readable[:1], top_stated, *readable[1:], head_stated]
     votes = Counter(each for each in says if each is not None)
     true = votes.most_common(1)[0][0] if votes else None
     data = next((each for each in (top_data, head_data) if each is not None and _sha512(each) == true), None)
@@ -168,7 +173,7 @@ def _older(medium: Medium, root: str, number: int, trusted: Inventory | None) ->
     found = _parsed(data)
     agrees = found is not None and (trusted is None or _same_history(found, trusted))
     true = digest if agrees and stated is None else stated or digest
-    if agrees and digest is not None and stated != digest:
+    if found is not None and agrees and stated not in {digest, found.digest()}:
         true = digest  # the inventory fits the newer ones, so it is the sidecar that is damaged
     elif not agrees and stated == digest:
         true = None  # both altered: nothing here tells what they were
