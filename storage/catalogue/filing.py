@@ -12,6 +12,7 @@ from sqlalchemy import (
     Table,
     and_,
     delete,
+    exc,
     func,
     or_,
     select,
@@ -205,9 +206,15 @@ class FileWriting(FileReading):
     def _copy_in(self, values: list[tuple[Any, ...]]) -> None:
         """Load by PostgreSQL's COPY, ten times as fast as INSERT."""
         driver: Any = self._connection.connection.driver_connection
-        with driver.cursor() as cursor, cursor.copy(f"COPY {_INTO} FROM STDIN") as copy:
-            for each in values:
-                copy.write_row(each)
+        dialect = self._connection.dialect
+        try:
+            with driver.cursor() as cursor, cursor.copy(f"COPY {_INTO} FROM STDIN") as copy:
+                for each in values:
+                    copy.write_row(each)
+        except dialect.loaded_dbapi.Error as error:  # past SQLAlchemy, so its wrapping is ours to do
+            raise exc.DBAPIError.instance(
+                "COPY files", None, error, dialect.loaded_dbapi.Error, dialect=dialect
+            ) from error
 
 
 def _chunks(items: Iterable[_T]) -> Iterator[list[_T]]:

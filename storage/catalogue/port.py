@@ -225,7 +225,10 @@ class WriteSession(ReadSession, Protocol):
         ...
 
     def put_package(self, package: Package) -> None:
-        """Add a package, or replace the row of the one with that id; for rebuilding. Its jobs stay linked."""
+        """Add a package, or replace the row of the one with that id; for rebuilding. Its jobs stay linked.
+
+        Give it without `version`: `publish_version` sets that, once for each version, in their order.
+        """
         ...
 
     def update_package(self, package_id: str, *, if_updated: str | None = None, **changes: Any) -> None:

@@ -1,0 +1,216 @@
+"""The catalogue's contract: transactions, migrations, and what a broken database looks like."""
+
+import sqlite3
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, text
+
+from packages.errors import Internal, NotFound, Refused, Unavailable
+from packages.ledger import PackageState
+from storage.catalogue import Catalogue, migrations, open_catalogue, tables
+from storage.catalogue.database import Database
+from tests.support.catalogues import make_files, make_job, make_package
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/catalogue.db"
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_migrations_lead_to_the_tables_in_code(catalogue_url: str) -> None:
+    engine = create_engine(catalogue_url)
+    try:
+        with engine.connect() as connection:
+            context = MigrationContext.configure(connection, opts={"compare_type": True})
+            assert compare_metadata(context, tables.metadata) == []
+            assert migrations.revision(connection) == migrations.HEAD
+    finally:
+        engine.dispose()
+
+
+def test_a_second_migration_changes_nothing(catalogue: Catalogue, catalogue_url: str) -> None:
+    with catalogue.write() as session:
+        session.set_archive_id("one")
+    catalogue.migrate()
+    again = open_catalogue(catalogue_url)
+    again.migrate()
+    with again.read() as session:
+        assert session.archive_id() == "one"
+    again.close()
+    again.close()
+
+
+def test_two_processes_that_migrate_at_once_do_not_clash(catalogue_url: str) -> None:
+    code = "import sys; from storage.catalogue import open_catalogue; open_catalogue(sys.argv[1]).migrate()"
+    command = [sys.executable, "-c", code, catalogue_url]
+    started = [subprocess.Popen(command, cwd=PROJECT, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    for process in started:
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, errors
+
+
+def test_a_newer_releases_catalogue_is_refused(catalogue: Catalogue, catalogue_url: str) -> None:
+    engine = create_engine(catalogue_url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+    with pytest.raises(Refused, match="9999"):
+        catalogue.migrate()
+
+
+def test_a_reader_sees_one_moment_and_waits_for_nobody(catalogue: Catalogue) -> None:
+    package = make_package()
+    with catalogue.write() as session:
+        session.add_package(package)
+    with catalogue.read() as before:
+        assert before.package(package.id).state is PackageState.SUBMITTED
+        with catalogue.write() as session:
+            session.update_package(package.id, state=PackageState.ARCHIVED)
+            assert before.package(package.id).state is PackageState.SUBMITTED
+        assert before.package(package.id).state is PackageState.SUBMITTED
+    with catalogue.read() as after:
+        assert after.package(package.id).state is PackageState.ARCHIVED
+
+
+def test_H3_many_threads_write_and_none_is_lost(catalogue: Catalogue) -> None:
+    def add(first: int) -> None:
+        for number in range(first, first + 10):
+            with catalogue.write() as session:
+                session.add_package(make_package(number, title="the same"))
+                session.add_job(make_job(make_package(number)))
+
+    threads = [threading.Thread(target=add, args=(first,)) for first in range(1, 50, 10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with catalogue.read() as session:
+        assert len(session.packages()) == 50
+        assert session.counts().jobs == {"queued": 50}
+
+
+def test_a_session_inside_a_write_session_of_the_same_thread_is_a_defect(sqlite_url: str) -> None:
+    catalogue = open_catalogue(sqlite_url)
+    catalogue.migrate()
+    with catalogue.write() as session:
+        with pytest.raises(Internal), catalogue.write():
+            pass
+        session.set_archive_id("one")
+    with catalogue.write() as session:
+        assert session.archive_id() == "one"
+    catalogue.close()
+
+
+def test_sqlite_is_set_to_lose_nothing(sqlite_url: str) -> None:
+    catalogue = Database(sqlite_url)
+    catalogue.migrate()
+    with catalogue._engine.connect() as connection:
+        found = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        }
+    assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30000}
+    assert catalogue.statistics()["backend"] == "sqlite"
+    assert catalogue.statistics()["bytes"] > 0
+    catalogue.close()
+
+
+def test_H9_a_full_disk_is_told_and_overcome(sqlite_url: str) -> None:
+    catalogue = Database(sqlite_url)
+    catalogue.migrate()
+    package = make_package()
+    with catalogue.write() as session:
+        session.add_package(package)
+    with catalogue._engine.connect() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 20}")
+    with pytest.raises(Unavailable, match="no space"), catalogue.write() as session:
+        session.load_files(package.id, 1, make_files(5000))
+    with catalogue._engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
+    with catalogue.write() as session:
+        assert session.load_files(package.id, 1, make_files(5000)) == 5000
+    catalogue.close()
+
+
+def test_another_process_that_holds_the_database_is_waited_for_and_told(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.catalogue.database._PRAGMAS", ("PRAGMA busy_timeout = 50",))
+    catalogue = open_catalogue(sqlite_url)
+    catalogue.migrate()
+    other = sqlite3.connect(tmp_path / "catalogue.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(Unavailable, match="busy"), catalogue.write():
+        pass
+    other.execute("ROLLBACK")
+    other.close()
+    with catalogue.write() as session:
+        session.set_archive_id("one")
+    catalogue.close()
+
+
+def test_a_catalogue_without_tables_names_the_remedy(catalogue_url: str, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    catalogue = open_catalogue(catalogue_url)
+    with pytest.raises(Unavailable, match="lacks tables") as caught, catalogue.read() as session:
+        session.package("x")
+    assert "holdfast init" in caught.value.hint
+    catalogue.close()
+
+
+def test_a_damaged_or_unreachable_catalogue_is_unavailable(tmp_path: Path, sqlite_url: str) -> None:
+    (tmp_path / "catalogue.db").write_bytes(b"not a database " * 1000)
+    with pytest.raises(Unavailable, match="damaged") as caught:
+        open_catalogue(sqlite_url).migrate()
+    assert "rebuild" in caught.value.hint
+    with pytest.raises(Unavailable):
+        open_catalogue(f"sqlite:///{tmp_path}/catalogue.db/below/c.db").migrate()
+    with pytest.raises(Unavailable), open_catalogue(f"sqlite:///{tmp_path}/none/c.db").read() as session:
+        session.archive_id()
+    with pytest.raises(Unavailable):
+        open_catalogue("postgresql+psycopg://nobody@127.0.0.1:1/none").migrate()
+
+
+def test_a_url_that_cannot_keep_a_catalogue_is_refused_and_secrets_stay_hidden() -> None:
+    for url in ("sqlite://", "sqlite:///:memory:", "nonsense", "mysql://127.0.0.1/x"):
+        with pytest.raises(Refused):
+            open_catalogue(url)
+    assert "hunter2" not in open_catalogue("postgresql+psycopg://me:hunter2@127.0.0.1:1/x").url
+
+
+def test_a_lost_connection_is_unavailable_and_the_next_session_works(
+    catalogue: Catalogue, catalogue_url: str
+) -> None:
+    if not catalogue_url.startswith("postgresql"):
+        with catalogue.read() as session, pytest.raises(NotFound):
+            session.package("SQLite has no connection to lose")
+        return
+    engine = create_engine(catalogue_url)
+
+    def cut() -> None:
+        with catalogue.write() as session:
+            session.set_archive_id("lost")
+            with engine.begin() as other:
+                other.execute(
+                    text(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                    )
+                )
+
+    with pytest.raises(Unavailable):
+        cut()
+    engine.dispose()
+    with catalogue.write() as session:
+        assert session.archive_id() is None
+        session.set_archive_id("one")
