@@ -1,0 +1,249 @@
+"""Derivatives by the format policy: what is made, what is left, and what can go wrong."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+import schemas
+from packages.errors import Invalid
+from packages.format_policy import FormatPolicy, Kind, Outcome, default_policy, derivative_name
+from packages.model import FileEntry
+from tools.normalise import Made, Normaliser
+from tools.process import Work
+from tools.pronom import PronomIdentifier
+
+BMP, PNG, PPM, JPEG, TIFF, PCX = "fmt/116", "fmt/11", "fmt/408", "fmt/43", "fmt/353", "fmt/90"
+
+
+@pytest.fixture(scope="module")
+def normaliser() -> Iterator[Normaliser]:
+    with Normaliser(size=1) as each:
+        yield each
+
+
+def entry(path: Path, puid: str | None, name: str = "", **properties: Any) -> FileEntry:
+    logical = "data/original/" + (name or path.name)
+    return FileEntry(logical, "", path.stat().st_size, "", 0, puid=puid, properties=properties)
+
+
+def made(
+    normaliser: Normaliser, path: Path, puid: str, name: str = "", **properties: Any
+) -> dict[Kind, Made]:
+    found = normaliser.normalise(entry(path, puid, name, **properties), path, path.parent / "out")
+    assert [each.kind for each in sorted(found, key=lambda m: list(Kind).index(m.kind))] == list(Kind)
+    return {each.kind: each for each in found}
+
+
+def policy_with(**changes: Any) -> FormatPolicy:
+    data = schemas.load("format-policy.json")
+    return FormatPolicy({**data, **changes})
+
+
+def bmp(folder: Path, side: int = 400) -> Path:
+    path = folder / "a.bmp"
+    Image.radial_gradient("L").resize((side, side)).convert("RGB").save(path, dpi=(300, 300))
+    return path
+
+
+def test_bmp_becomes_png_pixel_for_pixel_with_access_copy_and_thumbnail(
+    normaliser: Normaliser, tmp_path: Path
+) -> None:
+    path = bmp(tmp_path, 2500)
+    before = hashlib.sha512(path.read_bytes()).digest()
+    result = made(normaliser, path, BMP)
+    kept = result[Kind.PRESERVATION]
+    assert (kept.outcome, kept.name, kept.lossless) == (Outcome.DONE, "a.bmp/a.bmp.png", True)
+    assert kept.tool.startswith("Pillow ")
+    assert kept.file == tmp_path / "out/preservation/a.bmp/a.bmp.png"
+    with Image.open(path) as original, Image.open(kept.file) as copy:
+        assert (copy.format, copy.tobytes()) == ("PNG", original.tobytes())
+        assert copy.info["dpi"][0] == pytest.approx(300, abs=0.1)
+    for kind, side in ((Kind.ACCESS, 2000), (Kind.THUMBNAIL, 256)):
+        shown = result[kind].file
+        assert shown is not None
+        with Image.open(shown) as image:
+            assert (image.format, image.size) == ("JPEG", (side, side))
+    assert hashlib.sha512(path.read_bytes()).digest() == before
+    with PronomIdentifier() as pronom:
+        assert [each.puid for each in pronom.identify([kept.file])] == ["fmt/11"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "suffix", "puid"),
+    [(mode, ".pcx", PCX) for mode in ("1", "L", "P", "RGB")]
+    + [(mode, ".tga", "fmt/402") for mode in ("1", "L", "P", "RGB", "RGBA")]
+    + [("1", ".pbm", "fmt/409"), ("L", ".pgm", "fmt/406"), ("RGB", ".ppm", PPM), ("I;16", ".pgm", "fmt/406")]
+    + [("RGBA", ".bmp", BMP), ("RGB", ".sgi", "x-fmt/140"), ("1", ".xbm", "x-fmt/207")],
+)
+def test_uncommon_rasters_become_png(
+    normaliser: Normaliser, tmp_path: Path, mode: str, suffix: str, puid: str
+) -> None:
+    path = tmp_path / f"a{suffix}"
+    gradient = Image.linear_gradient("L")
+    (gradient.convert("I") if mode == "I;16" else gradient).convert(mode).save(path)
+    result = made(normaliser, path, puid)[Kind.PRESERVATION]
+    assert (result.outcome, result.lossless) == (Outcome.DONE, True), result.message
+
+
+def test_several_frames_become_a_tiff_with_all_of_them(tmp_path: Path) -> None:
+    data = schemas.load("format-policy.json")
+    rule = {"name": "gif", "puids": ["fmt/4"], "preservation": data["rules"][2]["preservation"]}
+    path = tmp_path / "a.gif"
+    frames = [Image.new("L", (20, 20), shade) for shade in (0, 90, 180)]
+    frames[0].save(path, save_all=True, append_images=frames[1:])
+    with Normaliser(policy_with(rules=[rule]), size=1) as normaliser:
+        result = normaliser.normalise(entry(path, "fmt/4"), path, tmp_path / "out")
+    kept = next(each for each in result if each.kind is Kind.PRESERVATION)
+    assert (kept.outcome, kept.name) == (Outcome.DONE, "a.gif/a.gif.tif"), kept.message
+    assert kept.file is not None
+    with Image.open(kept.file) as copy:
+        assert getattr(copy, "n_frames", 1) == 3
+
+
+def test_sixteen_bits_that_the_tool_would_lose_are_refused(normaliser: Normaliser, tmp_path: Path) -> None:
+    path = tmp_path / "deep.ppm"
+    path.write_bytes(b"P6\n# a comment\n2 2\n65535\n" + bytes(range(24)))
+    result = made(normaliser, path, PPM)
+    assert result[Kind.PRESERVATION].outcome is Outcome.FAILED
+    assert "more bits" in result[Kind.PRESERVATION].message
+    assert result[Kind.ACCESS].outcome is Outcome.DONE  # to look at it will do
+
+
+def test_F4_a_damaged_image_fails_and_its_original_stays(normaliser: Normaliser, tmp_path: Path) -> None:
+    path = bmp(tmp_path)
+    path.write_bytes(path.read_bytes()[:5000])
+    result = made(normaliser, path, BMP)
+    assert {each.outcome for each in result.values()} == {Outcome.FAILED}
+    assert all(each.message and each.file is None for each in result.values())
+    assert str(tmp_path) not in result[Kind.ACCESS].message
+    assert [each for each in (tmp_path / "out").rglob("*") if each.is_file()] == []
+    assert path.stat().st_size == 5000
+
+
+def test_F5_a_converter_that_hangs_is_ended_and_recorded(tmp_path: Path) -> None:
+    path = bmp(tmp_path)
+    work = Work("tests.support.hanging_converter", seconds=1, memory=1 << 30, batch=8, environment={})
+    with Normaliser(work=work, size=1) as normaliser:
+        results = list(normaliser.normalise_many([(entry(path, BMP), path)], tmp_path / "out"))
+    assert {each.outcome for each in results[0]} == {Outcome.FAILED}
+    assert {each.message for each in results[0]} == {"no answer within 1 s"}
+
+
+def test_F5_an_empty_output_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tools.normalise import raster, worker
+
+    monkeypatch.setattr(raster, "write_jpeg", lambda _image, part, _side: part.touch())
+    limits = {"max_pixels": 10**6, "max_frames": 10, "largest_output": 10**6}
+    targets = {each: str(tmp_path / "out" / each) for each in ("png", "tif", "jpg")}
+    task = {"format": "jpeg", "max_side": 100, "targets": targets}
+    job = {"source": str(bmp(tmp_path)), "tasks": [task], "limits": limits}
+    assert worker.convert(job) == [{"error": "the tool wrote 0 bytes"}]
+
+
+def test_F6_a_missing_tool_is_known_before_the_run_and_told_for_each_file(tmp_path: Path) -> None:
+    rule = {
+        "name": "x",
+        "puids": [BMP],
+        "preservation": {"action": "make", "tool": "nosuch", "format": "png"},
+    }
+    path = bmp(tmp_path)
+    with Normaliser(policy_with(rules=[rule])) as normaliser:
+        assert normaliser.missing_tools() == ["nosuch"]
+        (result,) = [
+            each
+            for each in normaliser.normalise(entry(path, BMP), path, tmp_path / "out")
+            if each.kind is Kind.PRESERVATION
+        ]
+    assert (result.outcome, result.tool) == (Outcome.TOOL_MISSING, "nosuch")
+
+
+def test_F7_output_and_pixels_have_limits(tmp_path: Path) -> None:
+    limits = schemas.load("format-policy.json")["limits"]
+    path = tmp_path / "a.bmp"
+    Image.effect_noise((300, 300), 90).save(path)
+    small = policy_with(limits={**limits, "output_ratio": 0, "output_floor_bytes": 1000})
+    few = policy_with(limits={**limits, "max_pixels": 1000})
+    for policy, word in ((small, "Error"), (few, "pixels")):
+        with Normaliser(policy, size=1) as normaliser:
+            kept = made(normaliser, path, BMP)[Kind.PRESERVATION]
+        assert kept.outcome is Outcome.FAILED
+        assert word in kept.message
+        assert [each for each in (tmp_path / "out/preservation").rglob("*") if each.is_file()] == []
+
+
+def test_F8_preservation_formats_are_skipped(normaliser: Normaliser, tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.new("RGB", (300, 300)).save(path)
+    result = made(normaliser, path, PNG, width=300, height=300)
+    assert {each.outcome for each in result.values()} == {Outcome.SKIPPED}
+    assert not (tmp_path / "out").exists()
+    big = replace(entry(path, JPEG, width=5000, height=10), size=10**6)
+    assert [task.kind for task in default_policy().plan(big).tasks] == [Kind.ACCESS, Kind.THUMBNAIL]
+    assert [task.kind for task in default_policy().plan(entry(path, TIFF)).tasks] == [
+        Kind.ACCESS,
+        Kind.THUMBNAIL,
+    ]
+
+
+def test_F9_names_that_could_meet_do_not(normaliser: Normaliser, tmp_path: Path) -> None:
+    path = bmp(tmp_path)
+    names = ["a.bmp", "a.png", "a.bmp.png", "b/a.bmp", "c.bmp", "c.bmp.png/d.bmp", "c.bmp.thumb", "ä\n.bmp"]
+    originals = [(entry(path, BMP, name), path) for name in names]
+    results = [each for one in normaliser.normalise_many(originals, tmp_path / "out") for each in one]
+    assert {each.outcome for each in results} == {Outcome.DONE}
+    files = {each.file for each in results}
+    assert len(files) == 3 * len(names)
+    assert all(file is not None and file.stat().st_size for file in files)
+
+
+@given(st.lists(st.lists(st.sampled_from(["a", "a.bmp", "a.bmp.png", "a.png"]), min_size=1), unique_by=tuple))
+def test_F9_derivatives_of_any_tree_are_a_tree(originals: list[list[str]]) -> None:
+    paths = {"/".join(each) for each in originals}
+    tree = {each for each in paths if not any(other.startswith(each + "/") for other in paths)}
+    names = {derivative_name(each, "png") for each in tree}
+    assert len(names) == len(tree)
+    assert not any(other.startswith(each + "/") for each in names for other in names)
+
+
+def test_no_rule_is_an_outcome(normaliser: Normaliser, tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("x")
+    originals = [(entry(path, puid), path) for puid in ("x-fmt/111", None)]
+    for result in normaliser.normalise_many(originals, tmp_path / "out"):
+        assert [(each.kind, each.outcome) for each in result] == [(Kind.PRESERVATION, Outcome.NO_RULE)]
+
+
+def test_results_keep_the_order_of_the_originals(normaliser: Normaliser, tmp_path: Path) -> None:
+    path = bmp(tmp_path, 20)
+    originals = [(entry(path, BMP if number % 3 else None, f"{number}.bmp"), path) for number in range(40)]
+    results = list(normaliser.normalise_many(originals, tmp_path / "out"))
+    names = [next((each.name for each in result if each.name), None) for result in results]
+    assert names == [f"{n}.bmp/{n}.bmp.png" if n % 3 else None for n in range(40)]
+
+
+def test_orientation_transparency_and_odd_modes_can_be_looked_at(
+    normaliser: Normaliser, tmp_path: Path
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = tmp_path / "a.tif"
+    for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "I", "F", "LAB"):
+        Image.new(mode, (30, 20)).save(path, exif=exif)
+        shown = made(normaliser, path, TIFF)[Kind.ACCESS]
+        assert shown.outcome is Outcome.DONE, (mode, shown.message)
+        assert shown.file is not None
+        with Image.open(shown.file) as image:
+            assert (mode, image.mode, image.size) == (mode, "RGB", (20, 30))
+
+
+def test_a_policy_with_two_rules_for_a_format_is_refused() -> None:
+    rule = {"name": "x", "puids": ["fmt/1"]}
+    with pytest.raises(Invalid, match="fmt/1"):
+        policy_with(rules=[rule, rule])
