@@ -179,6 +179,32 @@ def test_C5_manifests_as_others_write_them(tmp_path: Path, change: Callable[[str
     assert codes(bad)[-1] == "bag.payload-corrupt"
 
 
+@pytest.mark.parametrize(("mark", "code"), [("*", "bag.manifest-star"), ("./", "bag.manifest-dot")])
+def test_C5_an_oddity_of_a_manifest_is_named_once(tmp_path: Path, mark: str, code: str) -> None:
+    manifest = lines(PAYLOAD, "sha512").replace("  ", f"  {mark}").encode()
+    report = check(make_bag(tmp_path, extra={"manifest-sha512.txt": manifest}))
+    assert [(each.code, each.path) for each in report.findings] == [(code, "manifest-sha512.txt")]
+
+
+@pytest.mark.parametrize(
+    ("name", "data"), [("bag-info.txt", b"A: \xe9\n"), ("manifest-sha512.txt", b"\xe9 x\n")]
+)
+def test_C2_text_in_another_encoding_is_named(tmp_path: Path, name: str, data: bytes) -> None:
+    report = check(make_bag(tmp_path, extra={name: data}))
+    found = {each.code: each for each in report.findings}["bag.tag-unreadable"]
+    assert found.path == name
+    assert "utf-8" in found.message
+    assert not report.is_valid
+
+
+def test_A3_one_file_listed_in_two_cases_is_a_warning(tmp_path: Path) -> None:
+    manifest = lines({"data/x": b"1", "data/X": b"1"}, "sha512").encode()
+    extra = {"manifest-sha512.txt": manifest}
+    report = check(make_bag(tmp_path, payload={"data/x": b"1"}, info="", extra=extra))
+    assert report.is_valid
+    assert [(each.code, each.path) for each in report.findings] == [("bag.name-alias", "data/X")]
+
+
 @pytest.mark.parametrize("manifest", [b"", b"\n\n", b"nothing here\n", b"\xff\xff\n"])
 def test_C5_never_valid_because_nothing_was_parsed(tmp_path: Path, manifest: bytes) -> None:
     report = check(make_bag(tmp_path, extra={"manifest-sha512.txt": manifest}))

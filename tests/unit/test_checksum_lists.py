@@ -131,6 +131,7 @@ def test_C5_a_list_of_which_nothing_was_read_never_passes(tmp_path: Path, conten
     declared, findings = check_lists(folder(tmp_path, {"a": b"", "checksums.md5": content}))
     assert declared == {}
     assert "checksums.nothing-read" in {each.code for each in findings}
+    assert ("checksums.not-utf8" in {each.code for each in findings}) is content.startswith(b"\xff")
 
 
 def test_a_bad_line_and_a_digest_of_another_width_are_named(tmp_path: Path) -> None:
