@@ -1,7 +1,6 @@
 """Act 2: good files are archived, found, and come back byte for byte."""
 
 from pathlib import Path
-from typing import Any
 
 from stage import CORPUS, SAMPLES, Stage, files_below, is_equal, size_of
 
@@ -39,18 +38,16 @@ def _archive(stage: Stage, source: Path, word: str, *, record: Path | None = Non
     ]
     stage.check(that=not unproved, otherwise=f"steps that are not done: {unproved}")
     scan = next(step["result"] for step in package["steps"] if step["name"] == "scan")
-    stage.tell(f"{package['title']}: {package['pid']}, {answer.seconds:.1f} s, virus scan: {scan}")
-    hits = stage.run("search", word).documents
-    found = [hit["id"] for hit in _hits(hits)]
-    stage.check(that=package["id"] in found, otherwise=f"a search for {word!r} does not find it")
+    hits = stage.run("search", word).document["hits"]
+    stage.check(
+        that=package["id"] in [hit["id"] for hit in hits], otherwise=f"a search for {word!r} does not find it"
+    )
     out = stage.folder / "exports" / package["id"]
-    stage.run("export", package["id"], "--to", out, "--aip")
+    out.parent.mkdir(exist_ok=True)
+    export = stage.run("export", package["id"], "--to", out, "--aip").document
     compare(stage, source, out)
-
-
-def _hits(answer: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the hits of a search answer: listed one by one, or together with facets."""
-    return answer[0]["hits"] if len(answer) == 1 and "hits" in answer[0] else answer
+    stage.tell(f"{package['title']}: {package['pid']}, {answer.seconds:.1f} s")
+    stage.tell(f"  virus scan: {scan}; bagit-python on the exported bag: {export['second_judge']}")
 
 
 def compare(stage: Stage, source: Path, exported: Path) -> None:
