@@ -8,7 +8,6 @@ from act_1_refuse import objects
 from stage import SAMPLES, Stage
 
 TITLE = "An ingest is killed with SIGKILL, twice more while it is finished: exactly one AIP"
-
 TITLE_OF_PACKAGE = "Eleven hundred gauge readings"
 FILES = 1100
 # What lies in the workspace when each kill comes: a sheet of received files, the SIP, the staged OCFL object.
