@@ -44,6 +44,16 @@ def check(medium: Medium, archive_id: str) -> None:
     _check_marker(medium, archive_id, missing_is_fine=False)
 
 
+def archive_id(medium: Medium) -> str | None:
+    """Return the UUID of the archive that the root is marked as belonging to, or None where there is no marker."""
+    try:
+        return str(json.loads(medium.read(MARKER))["archive"])
+    except NotFound:
+        return None
+    except (ValueError, KeyError, TypeError):
+        raise Refused(f"The archive's marker in {medium.url} cannot be read.") from None
+
+
 def _check_marker(medium: Medium, archive_id: str, *, missing_is_fine: bool) -> None:
     try:
         found = json.loads(medium.read(MARKER))["archive"]

@@ -55,6 +55,10 @@ class OcflStore:
         """Raise Unavailable or Refused unless the root is there and the archive's."""
         root.check(self._medium, archive_id)
 
+    def archive_id(self) -> str | None:
+        """Return which archive the root is marked as belonging to."""
+        return root.archive_id(self._medium)
+
     def free_bytes(self) -> int | None:
         """Return the free space, or None."""
         return self._medium.free_bytes()

@@ -152,12 +152,13 @@ def _inventories(medium: Medium, root: str) -> tuple[dict[str, str | None], Inve
     if top is not None and (_sha512(top_data) == top_stated or not numbers):
         head = top.head
     head_data, head_stated = _pair(medium, f"{root}/v{head}")
-    readable = [_sha512(data) for data in (top_data, head_data) if _parsed(data) is not None]
-    says = [*readable[:1], top_stated, *readable[1:], head_stated]
-    votes = Counter(each for each in says if each is not None)
+    below = top if head_data == top_data else _parsed(head_data)
+    sound = {_sha512(data): each for data, each in ((top_data, top), (head_data, below)) if each is not None}
+    says = [_sha512(top_data), top_stated, _sha512(head_data), head_stated]
+    stated = (top_stated, head_stated)
+    votes = Counter(each for each in says if each is not None and (each in sound or each in stated))
     true = votes.most_common(1)[0][0] if votes else None
-    data = next((each for each in (top_data, head_data) if each is not None and _sha512(each) == true), None)
-    trusted = _parsed(data)
+    trusted = sound.get(true)
     for folder in ("", f"v{head}/"):
         expected[folder + NAME] = true
         expected[folder + SIDECAR] = true and hashlib.sha512(sidecar(true)).hexdigest()

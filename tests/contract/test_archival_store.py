@@ -15,6 +15,13 @@ from tests.support.faulty_medium import UnreadableMedium
 from tests.support.ocfl_objects import OBJECT, ODD_NAMES, first, following
 
 FILES = {"bagit.txt": b"bag", "data/a.txt": b"A" * 100, "data/b.txt": b"B", "data/zero": b"", "data/c": b"B"}
+INVENTORY = ("inventory.json", "inventory.json.sha512")
+SOME = (
+    "v1/content/data/a.txt",
+    "v2/content/data/new",
+    "0=ocfl_object_1.1",
+    *(folder + name for folder in ("", "v1/", "v2/") for name in INVENTORY),
+)
 ROOT = layout.object_path(OBJECT)
 
 
@@ -189,8 +196,7 @@ def test_a_very_long_id_is_told_by_the_inventory(two: Two) -> None:
     assert list(two.primary.objects()) == [object_id]
 
 
-@pytest.mark.parametrize("path", ["v1/content/data/a.txt", "v2/content/data/new", "inventory.json", "inventory.json.sha512",
-    "v2/inventory.json", "v2/inventory.json.sha512", "v1/inventory.json", "v1/inventory.json.sha512", "0=ocfl_object_1.1"])  # fmt: skip
+@pytest.mark.parametrize("path", SOME)
 @pytest.mark.parametrize("harm", ["flip", "truncate", "delete"])
 def test_J1_I7_harm_is_named_and_mended(two: Two, path: str, harm: str) -> None:
     two.both()

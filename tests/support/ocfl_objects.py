@@ -60,6 +60,13 @@ def following(
     (root / f"v{base.head + 1}/content").mkdir(parents=True)
     rows = content_of(files, root / f"v{base.head + 1}/content")
     inventory = stage_next_version(
-        root, base, rows, removed, created="2026-02-03T04:05:06Z", message="Update", user="Ada"
+        root,
+        base,
+        rows,
+        removed,
+        created="2026-02-03T04:05:06Z",
+        message="Update",
+        user="Ada",
+        address="mailto:a@x.org",
     )
     return StagedVersion(base.object_id, root, inventory, base.digest())
