@@ -126,13 +126,13 @@ def _between(node: Between, tables: Generation) -> ColumnElement[bool]:
     column = tables.documents.c[node.field]
     bounds: list[ColumnElement[bool]] = [true()]
     if mapping()["fields"][node.field]["range"] == "year":
+        # Makes it false, not unknown, without a year: a negation has to find those.
         bounds.append(column.is_not(None))
         if node.low is not None:
             bounds.append(column >= int(node.low))
         if node.high is not None:
             bounds.append(column <= int(node.high))
-        # Unknown years must not come back through a negation of "unknown".
-        return func.coalesce(and_(*bounds), false())
+        return and_(*bounds)
     if node.low is not None:
         bounds.append(column >= node.low)
     if node.high is not None:
