@@ -24,6 +24,7 @@ _PRAGMAS = (
     "PRAGMA synchronous = FULL",  # a commit is on the disk when it returns
     "PRAGMA foreign_keys = ON",
     "PRAGMA cache_size = -32768",  # 32 MiB: the path index of a large package stays in memory while it loads
+    "PRAGMA wal_autocheckpoint = 4000",  # 16 MiB: many small transactions pay for the checkpoint's syncs
     "PRAGMA journal_size_limit = 67108864",  # the log of a bulk load does not stay on the disk
 )
 
@@ -44,10 +45,12 @@ class Database:
         self._engine = self._make_engine()
         if self._backend == "sqlite":
             self._reading: Engine = self._engine
-            self._writing: Engine = self._engine.execution_options(begin="BEGIN IMMEDIATE")
+            self._writing: Engine = self._engine.execution_options(begin="BEGIN IMMEDIATE", sync="FULL")
+            self._hasty: Engine = self._engine.execution_options(begin="BEGIN IMMEDIATE", sync="NORMAL")
         else:
             self._reading = self._engine.execution_options(isolation_level="REPEATABLE READ")
             self._writing = self._engine
+            self._hasty = self._engine
 
     def _make_engine(self) -> Engine:
         if self._backend == "sqlite":
@@ -102,9 +105,12 @@ class Database:
             yield Reading(connection)
 
     @contextmanager
-    def write(self) -> Iterator[WriteSession]:
+    def write(self, *, durable: bool = True) -> Iterator[WriteSession]:
         """Open a write session: commit at a clean end, undo at an exception."""
-        with self._translated(), self._in_turn(), self._writing.begin() as connection:
+        engine = self._writing if durable else self._hasty
+        with self._translated(), self._in_turn(), engine.begin() as connection:
+            if not durable and self._backend == "postgresql":
+                connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
             yield Writing(connection)
 
     @contextmanager
@@ -167,5 +173,11 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    sync = options.get("sync")
+    # Connections are shared by both kinds of writers and remember how they are set.
+    if sync is not None and connection.info.get("sync", "FULL") != sync:
+        connection.exec_driver_sql(f"PRAGMA synchronous = {sync}")
+        connection.info["sync"] = sync
     # A writer takes its lock at once: one that reads first and then wants to write could only fail.
-    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+    connection.exec_driver_sql(options.get("begin", "BEGIN"))

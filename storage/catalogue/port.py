@@ -246,6 +246,10 @@ class WriteSession(ReadSession, Protocol):
         """Add a job. Raises Conflict while the package has another open job."""
         ...
 
+    def put_job(self, job: Job, steps: Iterable[StepRecord], findings: Iterable[Finding]) -> None:
+        """Add a job with its steps and findings as they stood, in place of one of its id; for rebuilding."""
+        ...
+
     def claim(self, job_id: str | None, owner: str, now: str, lease_seconds: float) -> Lease | None:
         """Take the job (with None: the oldest that is due) and return the lease, or None if there is none.
 
@@ -381,8 +385,13 @@ class Catalogue(Protocol):
         """Open a read session: one consistent view until its context ends."""
         ...
 
-    def write(self) -> AbstractContextManager[WriteSession]:
-        """Open a write session: one transaction. Not to be opened inside another one of the same thread."""
+    def write(self, *, durable: bool = True) -> AbstractContextManager[WriteSession]:
+        """Open a write session: one transaction. Not to be opened inside another one of the same thread.
+
+        Without `durable` the commit does not wait for the disk: the death of a process loses nothing, a power
+        failure may undo it with all that followed, up to the next durable one (which makes it last). Good for
+        records of steps that would merely be repeated, never for what has been acknowledged.
+        """
         ...
 
     def statistics(self) -> Mapping[str, Any]:

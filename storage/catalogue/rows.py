@@ -144,6 +144,7 @@ def package_of(row: AnyRow) -> Package:
         bytes=row.bytes,
         predecessor=row.predecessor,
         source_name=row.source_name,
+        hold=row.hold,
         record=from_json(row.record),
     )
 
@@ -202,6 +203,13 @@ def step_of(row: AnyRow) -> StepRecord:
         row.message,
         row.attempts,
     )
+
+
+def step_row(step: StepRecord) -> Values:
+    """Return the row of a step."""
+    return {each.name: getattr(step, each.name) for each in dataclasses.fields(step)} | {
+        "message": clean(step.message)
+    }
 
 
 def version_of(row: AnyRow) -> VersionRecord:

@@ -101,6 +101,7 @@ packages = Table(
     Column("bytes", BigInteger, nullable=False),
     _text("predecessor", required=False),
     _text("source_name"),
+    _text("hold", required=False),
     _text("record"),
     # The newest job; without a foreign key, for each row would wait for the other.
     _text("job_id", required=False),

@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from packages.errors import Conflict, Internal
 from packages.findings import Finding
-from packages.ledger import Job, JobState, Lease, StepOutcome
+from packages.ledger import Job, JobState, Lease, StepOutcome, StepRecord
 from packages.model import Event, now
 from storage.catalogue import rows, tables
 from storage.catalogue.reading import is_due
@@ -20,21 +21,25 @@ jobs, steps, findings = tables.jobs, tables.steps, tables.findings
 # Compared by fence alone: it moves with each claim and with each person's hand, and never back.
 _HELD = (jobs.c.id == bindparam("job"), jobs.c.fence == bindparam("fenced"))
 _GUARD = select(jobs.c.id).where(*_HELD).with_for_update()
-_AT_STEP = update(jobs).where(*_HELD).values(step=bindparam("name"), updated=bindparam("at"))
-_AGAIN = (
-    update(steps)
-    .where(steps.c.job_id == bindparam("job"), steps.c.name == bindparam("step"))
-    .values(
-        position=bindparam("place"),
-        outcome=None,
-        result="",
-        message="",
-        started=bindparam("at"),
-        ended=None,
-        attempts=steps.c.attempts + 1,
-    )
+_AT_STEP = (
+    update(jobs)
+    .where(*_HELD)
+    .values(step=bindparam("name"), updated=bindparam("at"))
+    .returning(jobs.c.package_id)
 )
-_FIRST = steps.insert().values(outcome=None, result="", message="", ended=None, attempts=1)
+
+
+def _begin_step(insert: Any) -> Any:
+    first: Any = insert(steps).values(outcome=None, result="", message="", ended=None, attempts=1)
+    again = {
+        name: first.excluded[name]
+        for name in ("position", "outcome", "result", "message", "started", "ended")
+    }
+    again["attempts"] = steps.c.attempts + 1
+    return first.on_conflict_do_update(index_elements=["job_id", "name"], set_=again)
+
+
+_BEGIN = {"sqlite": _begin_step(sqlite.insert), "postgresql": _begin_step(postgresql.insert)}
 _END = (
     update(steps)
     .where(steps.c.job_id == bindparam("job"), steps.c.name == bindparam("step"))
@@ -70,6 +75,17 @@ class Writing(RecordWriting):
         self._connection.execute(
             update(packages).where(packages.c.id == job.package_id).values(job_id=job.id)
         )
+
+    def put_job(self, job: Job, steps: Iterable[StepRecord], findings: Iterable[Finding]) -> None:
+        run = self._connection.execute
+        run(delete(jobs).where(jobs.c.id == job.id))
+        self.add_job(job)
+        ended = [rows.step_row(each) for each in steps]
+        if ended:
+            run(tables.steps.insert(), ended)
+        found = [rows.finding_row(job.id, job.step or "", each) for each in findings]
+        if found:
+            run(tables.findings.insert(), found)
 
     def claim(self, job_id: str | None, owner: str, now: str, lease_seconds: float) -> Lease | None:
         until = later(now, lease_seconds)
@@ -110,13 +126,17 @@ class Writing(RecordWriting):
 
     def start_step(self, lease: Lease, name: str, position: int) -> None:
         at = now()
+        self._at_step(lease, name, at)
+        step = {"job_id": lease.job_id, "name": name, "position": position, "started": at}
+        self._connection.execute(_BEGIN[self._connection.dialect.name], step)
+
+    def _at_step(self, lease: Lease, name: str, at: str) -> str:
+        """Note where the job is, if the lease holds, and return the id of its package."""
         held = {"job": lease.job_id, "fenced": lease.fence, "name": name, "at": at}
-        if self._connection.execute(_AT_STEP, held).rowcount == 0:
+        package_id = self._connection.execute(_AT_STEP, held).scalar_one_or_none()
+        if package_id is None:
             raise _lost(lease)
-        again = {"job": lease.job_id, "step": name, "place": position, "at": at}
-        if self._connection.execute(_AGAIN, again).rowcount == 0:
-            first = {"job_id": lease.job_id, "name": name, "position": position, "started": at}
-            self._connection.execute(_FIRST, first)
+        return str(package_id)
 
     def end_step(
         self,
@@ -131,9 +151,7 @@ class Writing(RecordWriting):
     ) -> None:
         run = self._connection.execute
         at = now()
-        held = {"job": lease.job_id, "fenced": lease.fence, "name": name, "at": at}
-        if run(_AT_STEP, held).rowcount == 0:
-            raise _lost(lease)
+        package_id = self._at_step(lease, name, at)
         end = {"job": lease.job_id, "step": name, "how": outcome, "word": result, "at": at}
         if run(_END, end | {"told": rows.clean(message)}).rowcount == 0:
             raise Internal(f"the step “{name}” of job {lease.job_id} ended without having started.")
@@ -141,10 +159,7 @@ class Writing(RecordWriting):
         found = [rows.finding_row(lease.job_id, name, each) for each in findings]
         if found:
             run(tables.findings.insert(), found)
-        events = list(events)
-        if events:
-            job = self.job(lease.job_id)
-            self.add_events(job.package_id, events)
+        self.add_events(package_id, events)
 
     def set_job(self, which: Lease | str, **changes: Any) -> None:
         values: rows.Values = {"updated": now()} | rows.job_values(changes)

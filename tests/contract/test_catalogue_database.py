@@ -124,6 +124,39 @@ def test_sqlite_is_set_to_lose_nothing(sqlite_url: str) -> None:
     catalogue.close()
 
 
+def test_only_a_hasty_commit_does_not_wait_for_the_disk(catalogue: Catalogue) -> None:
+    assert isinstance(catalogue, Database)
+    seen: list[str] = []
+
+    def note(session: object) -> None:
+        connection = session._connection  # type: ignore[attr-defined]
+        if connection.dialect.name == "sqlite":
+            seen.append({1: "off", 2: "on"}[connection.exec_driver_sql("PRAGMA synchronous").scalar_one()])
+        else:
+            seen.append(connection.exec_driver_sql("SHOW synchronous_commit").scalar_one())
+
+    for durable in (True, False, False, True):
+        with catalogue.write(durable=durable) as session:
+            note(session)
+    assert seen == ["on", "off", "off", "on"]
+
+
+def test_a_hasty_commit_outlives_its_process(sqlite_url: str) -> None:
+    code = (
+        "import os, signal, sys\n"
+        "from storage.catalogue import open_catalogue\n"
+        "made = open_catalogue(sys.argv[1]); made.migrate()\n"
+        "with made.write(durable=False) as session: session.set_archive_id('one')\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, sqlite_url], cwd=PROJECT, check=False)
+    assert done.returncode == -9
+    catalogue = open_catalogue(sqlite_url)
+    with catalogue.read() as session:
+        assert session.archive_id() == "one"
+    catalogue.close()
+
+
 def test_H9_a_full_disk_is_told_and_overcome(sqlite_url: str) -> None:
     catalogue = Database(sqlite_url)
     catalogue.migrate()

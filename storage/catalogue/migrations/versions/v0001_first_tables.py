@@ -123,6 +123,7 @@ def _make_packages() -> None:
         Column("bytes", BigInteger, nullable=False),
         _text("predecessor", required=False),
         _text("source_name"),
+        _text("hold", required=False),
         _text("record"),
         _text("job_id", required=False),
         _text("created"),
