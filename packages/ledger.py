@@ -92,7 +92,8 @@ class Package:
 
     `version` is the newest visible version, None until one has been published to the catalogue. `files` and
     `bytes` are those of the submission until then, of that version afterwards. `fingerprint` names the
-    content (DESIGN §5). `predecessor` is the rejected package that this one corrects. `oai_datestamp` is set
+    content (DESIGN §5). `predecessor` is the rejected package that this one corrects. `hold` is the
+    reason of a legal hold, None without one. `oai_datestamp` is set
     at publication.
     """
 
@@ -112,6 +113,7 @@ class Package:
     bytes: int = 0
     predecessor: str | None = None
     source_name: str = ""
+    hold: str | None = None
     record: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
 
 

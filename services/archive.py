@@ -21,7 +21,10 @@ from storage.search import open_search_index
 from storage.search.port import SearchIndex
 from storage.sources import Limits
 from storage.staging import Staging
-from tools.clamav import scanner_for
+from tools.characterise import Characteriser
+from tools.clamav import ClamdScanner, NotConfigured
+from tools.clamav import Limits as ScanLimits
+from tools.normalise import Normaliser
 from tools.pids import ArkProvider
 from tools.ports import FormatIdentifier, PidProvider, VirusScanner
 from tools.pronom import PronomIdentifier
@@ -96,9 +99,22 @@ class Archive:
     @cached_property
     def scanner(self) -> VirusScanner:
         """Return the virus scanner, or one that says that none is configured."""
-        return scanner_for(
-            self.settings.clamd, max_bytes=self.settings.clamd_max_bytes, max_age=self.settings.clamd_max_age
+        said = self.settings
+        if not said.clamd:
+            return NotConfigured()
+        return ClamdScanner(
+            said.clamd, ScanLimits(largest=said.clamd_max_bytes, max_age_days=said.clamd_max_age_days)
         )
+
+    @cached_property
+    def characteriser(self) -> Characteriser:
+        """Return what reads technical metadata."""
+        return Characteriser()
+
+    @cached_property
+    def normaliser(self) -> Normaliser:
+        """Return what makes derivatives."""
+        return Normaliser()
 
     @cached_property
     def pids(self) -> PidProvider:
@@ -120,7 +136,7 @@ class Archive:
 
     def close(self) -> None:
         """Give everything back."""
-        for part in ("catalogue", "index", "identifier"):
+        for part in ("catalogue", "identifier", "characteriser", "normaliser"):
             opened = self.__dict__.pop(part, None)
             if opened is not None and hasattr(opened, "close"):
                 opened.close()

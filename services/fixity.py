@@ -7,7 +7,7 @@ from typing import Any
 
 from packages.errors import Corrupt, HoldfastError, Kind, NotFound, Unavailable
 from packages.ledger import KEPT_STATES, CopyRecord, CopyState, Package
-from packages.model import Actor, Event, now
+from packages.model import Actor, Agent, Event, now
 from packages.premis import package_urn
 from services.archive import Archive
 from services.logbook import write_log
@@ -153,7 +153,7 @@ def _record(archive: Archive, package: Package, report: ObjectReport) -> None:
         type="fixity check",
         at=at,
         outcome="success" if report.verdict is Verdict.INTACT else "failure" if checked else "warning",
-        detail=f"{report.store}: {report.verdict}, {report.intact} files intact, {len(report.problems)} problems",
+        detail=f"{report.store}: {report.verdict}; {report.intact} intact, {len(report.problems)} problems",
         agents=(HOLDFAST,),
         step="audit",
         note=message,
@@ -182,14 +182,7 @@ def _repaired(
         at=now(),
         outcome="success",
         detail=f"{len(before.problems)} files in {store.name} mended from {source.name}: {paths}",
-        agents=(HOLDFAST, actor_agent(actor)),
+        agents=(HOLDFAST, Agent(actor.name, "person")),
         step="repair",
         note=store.name,
     )
-
-
-def actor_agent(actor: Actor) -> Any:
-    """Return the acting person as a PREMIS agent."""
-    from packages.model import Agent  # noqa: PLC0415
-
-    return Agent(actor.name, "person")

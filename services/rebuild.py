@@ -168,6 +168,7 @@ def _restore(unit: WriteSession, held: _Held, stores: Sequence[str]) -> int:
         oai_datestamp=facts.get("oai_datestamp"),
         predecessor=receipt.predecessor,
         source_name=receipt.source_name or "",
+        hold=facts.get("hold"),
         record=held.record,
     )
     unit.put_package(package)

@@ -178,9 +178,9 @@ def _disagreements(archive: Archive) -> Iterator[str]:
             yield f"{name}: {error.message}"
             continue
         for package_id in sorted(kept - held - at_work):
-            yield f"{package_id} is in the catalogue, but not in the store {name}: run `holdfast repair {package_id}`"
+            yield f"{package_id} is catalogued, but not in the store {name}: `holdfast repair {package_id}`"
         for package_id in sorted(held - kept - at_work):
-            yield f"{package_id} is in the store {name}, but not in the catalogue: run `holdfast rebuild --catalogue`"
+            yield f"{package_id} is in the store {name}, but not catalogued: `holdfast rebuild --catalogue`"
 
 
 _OPEN = (JobState.QUEUED, JobState.RUNNING, JobState.WAITING, JobState.FAILED)

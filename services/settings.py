@@ -19,7 +19,6 @@ from packages.errors import Refused
 PREFIX = "HOLDFAST_"
 NOT_SETTINGS = frozenset({"HOLDFAST_HOME"})  # says where the settings are; is none itself
 NAAN = re.compile(r"[0-9bcdfghjkmnpqrstvwxz]{5,}")
-DAY = 86_400
 
 
 class StoreFacts(BaseModel):
@@ -67,7 +66,7 @@ class Settings(BaseModel):
     clamd_max_bytes: int = Field(
         default=100 * 2**20, gt=0, description="larger files are recorded as too large to scan"
     )
-    clamd_max_age: int = Field(default=7 * DAY, gt=0, description="signatures older than this are stale")
+    clamd_max_age_days: int = Field(default=7, gt=0, description="older signatures than this are stale")
     publisher: str = Field(default="", description="publisher in records that are made without one")
     max_members: int = Field(default=2_000_000, gt=0, description="files and folders in one submission")
     max_bytes: int = Field(default=16 * 2**40, gt=0, description="bytes in one submission, unpacked")

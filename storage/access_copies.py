@@ -9,8 +9,8 @@ from packages.errors import NotFound
 from packages.model import FileEntry
 from storage.staging import Workspace, decode_entry
 
-FOLDER = "derivatives/access"
-"""Where normalisation leaves access copies in a workspace; the sheet ``access`` lists them, located below it."""
+FOLDER = "derivatives"
+"""Where normalisation leaves access copies in a workspace; the sheet ``access`` locates them below it."""
 
 INDEX = "index.jsonl"
 

@@ -121,6 +121,13 @@ class ArchivalStore(Protocol):
         """Raise Unavailable when the store cannot be used, Refused when it is not this archive's."""
         ...
 
+    def archive_id(self) -> str | None:
+        """Return the UUID of the archive whose marker the root bears, or None where it bears none.
+
+        Raises Unavailable, or Refused for a marker that cannot be read.
+        """
+        ...
+
     def free_bytes(self) -> int | None:
         """Return the free space, or None where the notion does not apply."""
         ...

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, cast
 
 from packages.bagit.write import (
     DigestingFile,
@@ -89,7 +88,7 @@ def _write_documents(context: StepContext, event: Event) -> list[FileEntry]:
     with DigestingFile(bag / ROOT_NAME) as file:
         submitted = (e for e in workspace.read_sheet("aip") if e.role is Role.SUBMISSION)
         write_root_mets(
-            cast("BinaryIO", file),
+            file,
             package.id,
             context.version,
             created=event.at,
@@ -107,9 +106,7 @@ def _write_parts(context: StepContext, bag: Path, created: str) -> Iterator[File
     while batch := list(islice(entries, PART_LIMIT)):
         name = part_name(context.version, number)
         with DigestingFile(bag / name) as file:
-            write_files_mets(
-                cast("BinaryIO", file), context.package.id, context.version, number, batch, created=created
-            )
+            write_files_mets(file, context.package.id, context.version, number, batch, created=created)
         yield document(name, file.written)
         number += 1
 
@@ -121,7 +118,7 @@ def write_premis(context: StepContext, bag: Path, own: Iterable[Event]) -> FileE
         own = list(own)
         known = {each.id for each in own}
         before = (each for each in view.events(context.package.id) if each.id not in known)
-        write_events(cast("BinaryIO", file), context.package.id, [*before, *own])
+        write_events(file, context.package.id, [*before, *own])
     return document(name, file.written, context.version)
 
 

@@ -27,7 +27,7 @@ CARRIED_OVER = frozenset(
         "internal-sender-description",
     }
 )
-"""Labels of a deposited bag's bag-info.txt that our SIP repeats; all of them stay in ``metadata/submission/``."""
+"""Labels of a deposited bag-info.txt that our SIP repeats; the file stays in ``metadata/submission/``."""
 
 
 OWN_TAGS = ("metadata/record.json", "bagit.txt", "manifest-sha512.txt", "bag-info.txt")

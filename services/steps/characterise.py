@@ -8,7 +8,9 @@ from packages.ledger import StepOutcome
 from packages.model import Agent, FileEntry
 from services.examination import shortened
 from services.steps.context import StepContext, StepResult
-from tools.characterise import characterise_many
+
+NOTHING = "none"
+"""The tool of a file that no reader has anything to say about."""
 
 
 def characterise(context: StepContext) -> StepResult:
@@ -23,10 +25,12 @@ def characterise(context: StepContext) -> StepResult:
 
     def characterised() -> Iterator[FileEntry]:
         nonlocal described
-        pairs = ((workspace.path / entry.location, entry) for entry in workspace.read_sheet("sip"))
-        for entry, found in zip(workspace.read_sheet("sip"), characterise_many(pairs), strict=True):
+        pairs = ((workspace.path / entry.location, entry.mime) for entry in workspace.read_sheet("sip"))
+        for entry, found in zip(
+            workspace.read_sheet("sip"), context.archive.characteriser.characterise_many(pairs), strict=True
+        ):
             context.progress(entry.size)
-            if found is None:
+            if found.tool == NOTHING:
                 yield entry
                 continue
             if found.error is not None:

@@ -1,57 +1,98 @@
 """Normalise: preservation and access derivatives by policy."""
 
+import hashlib
+import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import chain
+from pathlib import Path
 
-from packages.findings import Finding
+from packages.content_paths import content_path
+from packages.findings import Finding, finding
+from packages.format_policy import Kind, Outcome
 from packages.ledger import StepOutcome
 from packages.model import Agent, FileEntry, Role
 from services.examination import shortened
 from services.steps.context import StepContext, StepResult
-from services.steps.derivatives import Derivatives
+from tools.normalise import Made
+
+FOLDER = "derivatives"
+CHUNK = 1 << 20
+WORTH_SAYING = {Outcome.FAILED: "normalise.failed", Outcome.TOOL_MISSING: "normalise.tool-missing"}
 
 
 def normalise(context: StepContext) -> StepResult:
     """Convert what the format policy names, and write the sheets ``normalised`` and ``access``.
 
-    Outcomes are kept apart for each file: *no rule*, *tool missing*, *failed*, *done*. A failed
-    conversion never loses the original; it is a warning. Derivatives never bear the name of another file.
+    Outputs are identified and digested like originals, and never bear the name of another file. *No
+    rule*, *tool missing*, *failed* and *done* are kept apart; a failed conversion never loses the
+    original, it is a warning.
     """
     workspace = context.workspace
     findings: list[Finding] = []
     outcomes: Counter[str] = Counter()
-    tools: set[str] = set()
-    made: dict[Role, list[FileEntry]] = {Role.PRESERVATION: [], Role.ACCESS: []}
-    work = Derivatives(workspace, context.archive.identifier, {e.path for e in ()})
-
-    def kept() -> Iterator[FileEntry]:
-        for entry in workspace.read_sheet("characterised"):
-            if entry.role is Role.ORIGINAL:
-                for each in work.make(entry):
-                    outcomes[each.outcome] += 1
-                    findings.extend(each.findings)
-                    if each.entry is not None:
-                        tools.add(each.tool)
-                        made[each.entry.role].append(each.entry)
-            context.progress(entry.size)
-            yield entry
-
-    workspace.write_sheet("normalised", chain(kept(), made[Role.PRESERVATION]))
-    workspace.write_sheet("access", made[Role.ACCESS])
-    told = (
-        ", ".join(f"{word.replace('_', ' ')} {count}" for word, count in sorted(outcomes.items()))
-        or "nothing to do"
+    made: list[tuple[str, Made]] = []
+    originals = (e for e in workspace.read_sheet("characterised") if e.role is Role.ORIGINAL)
+    sources = (
+        (e, workspace.path / e.location)
+        for e in workspace.read_sheet("characterised")
+        if e.role is Role.ORIGINAL
     )
-    if not tools and not findings:
-        return StepResult(StepOutcome.SKIPPED, "no_rule", told)
-    agents = [Agent(name, "software") for name in sorted(tools)]
-    events = [
-        context.event(
-            "normalization",
-            f"{len(made[Role.PRESERVATION])} preservation and {len(made[Role.ACCESS])} access derivatives; {told}",
-            outcome="warning" if findings else "success",
-            agents=agents,
-        )
+    results = context.archive.normaliser.normalise_many(sources, workspace.path / FOLDER)
+    for entry, each in zip(originals, results, strict=True):
+        context.progress(entry.size)
+        for one in each:
+            outcomes[one.outcome] += 1
+            if one.outcome in WORTH_SAYING:
+                code = WORTH_SAYING[one.outcome]
+                findings.append(finding(code, entry.path, tool=one.tool, kind=one.kind, reason=one.message))
+            if one.file is not None:
+                made.append((entry.path, one))
+    entries = list(_entries(context, made))
+    kept = [e for e in entries if e.role is Role.PRESERVATION]
+    workspace.write_sheet("normalised", chain(workspace.read_sheet("characterised"), kept))
+    workspace.write_sheet("access", (e for e in entries if e.role is Role.ACCESS))
+    told = ", ".join(f"{word.replace('_', ' ')} {count}" for word, count in sorted(outcomes.items()))
+    if not made and not findings:
+        return StepResult(StepOutcome.SKIPPED, "no_rule", told or "no rule of the policy applies")
+    event = context.event(
+        "normalization",
+        f"{len(kept)} preservation and {len(entries) - len(kept)} access derivatives; {told}",
+        outcome="warning" if findings else "success",
+        agents=[Agent(name, "software") for name in sorted({one.tool for _, one in made if one.tool})],
+    )
+    return StepResult(StepOutcome.DONE, "normalised", told, list(shortened(findings)), (event,))
+
+
+def _entries(context: StepContext, made: Iterable[tuple[str, Made]]) -> Iterator[FileEntry]:
+    """Yield an entry for each derivative: digested, identified, and named after what it was made from."""
+    done = [
+        (source, one, one.file, one.name)
+        for source, one in made
+        if one.file is not None and one.name is not None
     ]
-    return StepResult(StepOutcome.DONE, "normalised", told, list(shortened(findings)), events)
+    found = context.archive.identifier.identify(file for _, _, file, _ in done)
+    for (source, one, file, name), match in zip(done, found, strict=True):
+        yield replace(
+            _digested(file),
+            path=f"data/{one.kind}/{name}",
+            location=f"{FOLDER}/{one.kind}/{content_path(name)}",
+            role=Role.PRESERVATION if one.kind is Kind.PRESERVATION else Role.ACCESS,
+            puid=match.puid,
+            format_name=match.name,
+            format_version=match.version,
+            mime=match.mime,
+            basis=match.basis,
+            derived_from=source,
+        )
+
+
+def _digested(file: Path) -> FileEntry:
+    total, crc, size = hashlib.sha512(), 0, 0
+    with file.open("rb") as stream:
+        while chunk := stream.read(CHUNK):
+            total.update(chunk)
+            crc = zlib.crc32(chunk, crc)
+            size += len(chunk)
+    return FileEntry("", "", size, total.hexdigest(), crc)

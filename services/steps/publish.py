@@ -14,8 +14,9 @@ from storage.catalogue.port import WriteSession
 def publish(context: StepContext) -> StepResult:
     """Make the package known: register the PID, set state and datestamp, queue the index work.
 
-    The log in storage is written before the row (DESIGN §2, class B), with all that `rebuild` needs to restore it.
-    Metadata that is not open is published to nobody but its owner and archivists; its PID then stays reserved.
+    The log in storage is written before the row (DESIGN §2, class B), with all that `rebuild` needs to
+    restore it. Metadata that is not open is published to nobody but its owner and archivists; its PID
+    then stays reserved.
     """
     package, archive = context.package, context.archive
     target = f"{archive.settings.base_url.rstrip('/')}/records/{package.id}"

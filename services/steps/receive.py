@@ -12,8 +12,9 @@ from storage.sources import receive as receive_source
 def receive(context: StepContext) -> StepResult:
     """Bring every byte of the source into the workspace and make it durable (OAIS: Receive Submission).
 
-    Afterwards the sheet ``received`` lists each file with size, SHA-512, CRC-32 and the digests that the depositor's
-    own lists call for. The source is read once and never altered. Free space is checked first.
+    Afterwards the sheet ``received`` lists each file with size, SHA-512, CRC-32 and the digests that the
+    depositor's own lists call for. The source is read once and never altered. Free space is checked
+    first.
     """
     source = Path(context.job.source)
     if not source.exists():

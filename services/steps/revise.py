@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, cast
 
 from packages.bagit.write import DigestingFile, write_bytes, write_manifest
 from packages.errors import Conflict
@@ -25,8 +24,9 @@ TAG_MANIFEST = "tagmanifest-sha512.txt"
 def revise(context: StepContext) -> StepResult:
     """Stage version N with a changed record: record, METS, this version's PREMIS, tag manifest.
 
-    A few KB, however many files the package has. The version is built on the primary's head; if that is no longer
-    the one that the job was made for, the job fails with Conflict and nothing has been changed. May be repeated.
+    A few KB, however many files the package has. The version is built on the primary's head; if that is
+    no longer the one that the job was made for, the job fails with Conflict and nothing has been changed.
+    May be repeated.
     """
     archive, package, workspace = context.archive, context.package, context.workspace
     object_id = package_urn(package.id)
@@ -64,7 +64,7 @@ def _write(context: StepContext, bag: Path, base: Inventory, event: Event) -> li
     kept |= {each.path: each for each in changed}
     with DigestingFile(bag / ROOT_NAME) as file:
         write_root_mets(
-            cast("BinaryIO", file),
+            file,
             context.package.id,
             context.version,
             created=event.at,

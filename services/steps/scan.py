@@ -1,10 +1,10 @@
 """Scan: look for malware with the configured scanner; *not configured* is recorded, never taken for clean."""
 
 from packages.errors import Unavailable
-from packages.findings import finding
 from packages.ledger import StepOutcome
 from packages.model import Agent
 from services.steps.context import StepContext, StepResult
+from tools.clamav import findings_for
 
 PASSING_TROUBLE = frozenset({"unreachable", "stale"})
 
@@ -22,10 +22,7 @@ def scan(context: StepContext) -> StepResult:
     )
     if report.outcome in PASSING_TROUBLE:
         raise Unavailable(f"virus scan: {report.message}", hint="the scan is tried again by itself")
-    findings = [
-        *(finding("scan.infected", path, signature=signature) for path, signature in report.infected.items()),
-        *(finding("scan.not-scanned", path) for path in report.unscanned),
-    ]
+    findings = findings_for(report)
     outcome = {"clean": "success", "infected": "failure"}.get(report.outcome, "warning")
     event = context.event(
         "virus check",

@@ -46,6 +46,7 @@ _END = (
     .values(
         outcome=bindparam("how"), result=bindparam("word"), message=bindparam("told"), ended=bindparam("at")
     )
+    .returning(steps.c.attempts)
 )
 _FORGET = delete(findings).where(findings.c.job_id == bindparam("job"), findings.c.step == bindparam("name"))
 
@@ -153,9 +154,11 @@ class Writing(RecordWriting):
         at = now()
         package_id = self._at_step(lease, name, at)
         end = {"job": lease.job_id, "step": name, "how": outcome, "word": result, "at": at}
-        if run(_END, end | {"told": rows.clean(message)}).rowcount == 0:
+        attempts = run(_END, end | {"told": rows.clean(message)}).scalar_one_or_none()
+        if attempts is None:
             raise Internal(f"the step “{name}” of job {lease.job_id} ended without having started.")
-        run(_FORGET, {"job": lease.job_id, "name": name})
+        if attempts > 1:
+            run(_FORGET, {"job": lease.job_id, "name": name})
         found = [rows.finding_row(lease.job_id, name, each) for each in findings]
         if found:
             run(tables.findings.insert(), found)
