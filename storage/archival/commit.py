@@ -87,7 +87,7 @@ def bring(medium: Medium, inventory: Inventory, source: Opener, folder: Path | N
         for number in range(have + 1, inventory.head + 1):
             _create_from(medium, root, inventory, number, source, pace)
         return
-    with medium.attempt(intent(inventory.object_id)) as attempt:
+    with medium.attempt(intent(inventory.object_id) if have else None) as attempt:
         copy = f"{attempt}/copy"
         names = [name for number in range(have + 1, inventory.head + 1) for name in _names(inventory, number)]
         if not have:

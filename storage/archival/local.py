@@ -172,6 +172,8 @@ class LocalMedium:
         except BaseException:
             if intent is None:
                 shutil.rmtree(path, ignore_errors=True)
+            for each in path.glob("*/"):  # after an error the space is needed; the intent says what to settle
+                shutil.rmtree(each, ignore_errors=True)
             raise
         else:
             shutil.rmtree(path, ignore_errors=True)

@@ -142,7 +142,7 @@ class Medium(Protocol):
     def attempt(self, intent: bytes | None) -> AbstractContextManager[str]:
         """Return a context with a fresh key of its own under `STAGING`, known to be alive while it is open.
 
-        With `intent`, that is written into it, and all stays behind when the context ends by an error.
+        With `intent`, that is written into it, and stays behind when the context ends by an error.
         """
         ...
 

@@ -45,7 +45,7 @@ def check(medium: Medium, archive_id: str) -> None:
 
 
 def archive_id(medium: Medium) -> str | None:
-    """Return the UUID of the archive that the root is marked as belonging to, or None where there is no marker."""
+    """Return the UUID of the archive whose marker the root bears, or None where there is no marker."""
     try:
         return str(json.loads(medium.read(MARKER))["archive"])
     except NotFound:

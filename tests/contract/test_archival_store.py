@@ -5,13 +5,14 @@ import uuid
 from pathlib import Path
 
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from packages.errors import Conflict, Corrupt, NotFound, Refused, Unavailable
 from packages.ocfl import layout
 from storage.archival import OcflStore, open_store
 from storage.archival.medium import SET_ASIDE, STAGING
 from storage.ports import StagedVersion, Verdict
-from tests.support.faulty_medium import UnreadableMedium
+from tests.support.faulty_medium import FaultyMedium, UnreadableMedium
 from tests.support.ocfl_objects import OBJECT, ODD_NAMES, first, following
 
 FILES = {"bagit.txt": b"bag", "data/a.txt": b"A" * 100, "data/b.txt": b"B", "data/zero": b"", "data/c": b"B"}
@@ -53,6 +54,7 @@ class Two:
 
 @pytest.fixture(params=["file", "memory"])
 def two(request: pytest.FixtureRequest, tmp_path: Path) -> Two:
+    MemoryFileSystem.store.clear()
     return Two(request.param, tmp_path)
 
 
@@ -376,3 +378,59 @@ def test_staged_files_that_differ_from_the_inventory_are_refused(two: Two) -> No
 def test_an_address_that_nobody_serves_is_refused(url: str) -> None:
     with pytest.raises(Refused):
         open_store("x", url)
+
+
+class Crash(BaseException):
+    """The process is gone: nothing of ours may catch this."""
+
+
+@pytest.mark.parametrize("step", ["publish", "publish next", "replicate"])
+def test_H1_a_crash_without_atomic_rename_is_completed_or_taken_away(tmp_path: Path, step: str) -> None:
+    def crash() -> None:
+        raise Crash
+
+    at, crashed = 0, True
+    while crashed:
+        at += 1
+        MemoryFileSystem.store.clear()  # its listings look at every key there is
+        two = Two("memory", tmp_path / str(at))
+        staged = two.first()
+        if step != "publish":
+            two.primary.publish(staged)
+            staged = two.following({"data/b.txt": b"changed", "data/new": b"new"}, ["data/zero"])
+        if step == "replicate":
+            two.primary.publish(staged)
+        target = two.copy if step == "replicate" else two.primary
+
+        def work(store: OcflStore, two=two, staged=staged) -> None:
+            store.replicate(two.primary, OBJECT) if step == "replicate" else store.publish(staged)
+
+        try:
+            work(OcflStore("x", FaultyMedium(target.medium, at, crash)))  # type: ignore[arg-type]
+            crashed = False
+        except Crash:
+            target.recover()
+        assert is_clean(target)
+        assert (
+            target.verify(OBJECT).problems == ()
+            if list(target.objects())
+            else not list(target.medium.walk(ROOT))
+        )
+        work(target)
+        assert target.verify(OBJECT).problems == ()
+        assert target.inventory(OBJECT) == staged.inventory
+    assert at > 10
+
+
+def test_a_writer_who_lost_the_race_destroys_nothing(two: Two) -> None:
+    two.primary.publish(two.first())
+    winner, loser = (
+        two.following({"data/x": b"winner"}),
+        two.following({"data/x": b"loser", "data/y": b"loser"}),
+    )
+    two.primary.publish(winner)
+    before = keys(two.primary, ROOT)
+    with pytest.raises(Conflict):
+        two.primary.publish(loser)
+    two.primary.recover()
+    assert keys(two.primary, ROOT) == before

@@ -251,7 +251,6 @@ def test_H9_a_full_disk_is_unavailable_and_leaves_nothing(tmp_path: Path) -> Non
         broken = OcflStore("copy", FaultyMedium(copy.medium, at, full))  # type: ignore[arg-type]
         with pytest.raises(Unavailable, match="no space"):
             broken.replicate(primary, OBJECT)
-        copy.recover()
         assert staging_is_empty(copy)
         assert list(copy.objects()) == []
     copy.replicate(primary, OBJECT)
