@@ -2,6 +2,7 @@
 """The files of versions: read by key, loaded in bulk."""
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -189,19 +190,12 @@ class FileWriting(FileReading):
         number = self._connection.execute(query).scalar_one_or_none()
         if number is None:
             new = dict(zip(("puid", "name", "version", "mime"), found, strict=True)) | {"digest": digest}
-            self._connection.execute(self._add(formats, keep=["digest"]), new)
+            self._connection.execute(self._add(formats, keep=("digest",)), new)
             number = self._connection.execute(query).scalar_one()
         return int(number)
 
-    def _add(self, table: Table, *, instead: Iterable[str] = (), keep: Iterable[str] = ()) -> Insert:
-        """Return an INSERT that keeps a row with the same `keep` columns, or replaces one by `instead`."""
-        make = postgresql.insert if self._connection.dialect.name == "postgresql" else sqlite.insert
-        statement = make(table)
-        if keep := list(keep):
-            return statement.on_conflict_do_nothing(index_elements=keep)
-        key = list(instead)
-        others = {each.name: statement.excluded[each.name] for each in table.c if each.name not in key}
-        return statement.on_conflict_do_update(index_elements=key, set_=others)
+    def _add(self, table: Table, *, instead: tuple[str, ...] = (), keep: tuple[str, ...] = ()) -> Insert:
+        return _insert_or(self._connection.dialect.name, table, instead, keep)
 
     def _copy_in(self, values: list[tuple[Any, ...]]) -> None:
         """Load by PostgreSQL's COPY, ten times as fast as INSERT."""
@@ -215,6 +209,16 @@ class FileWriting(FileReading):
             raise exc.DBAPIError.instance(
                 "COPY files", None, error, dialect.loaded_dbapi.Error, dialect=dialect
             ) from error
+
+
+@lru_cache
+def _insert_or(dialect: str, table: Table, instead: tuple[str, ...], keep: tuple[str, ...]) -> Insert:
+    """Return an INSERT that keeps a row with the same `keep` columns, or replaces one by `instead`."""
+    statement = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table)
+    if keep:
+        return statement.on_conflict_do_nothing(index_elements=keep)
+    others = {each.name: statement.excluded[each.name] for each in table.c if each.name not in instead}
+    return statement.on_conflict_do_update(index_elements=instead, set_=others)
 
 
 def _chunks(items: Iterable[_T]) -> Iterator[list[_T]]:

@@ -50,7 +50,7 @@ class RecordWriting(Reading, FileWriting):
             "os_user": person.os_user,
             "created": person.created,
         }
-        self._connection.execute(self._add(tables.people, instead=["id"]), values)
+        self._connection.execute(self._add(tables.people, instead=("id",)), values)
 
     def add_token(self, token: Token) -> None:
         values = {each.name: getattr(token, each.name) for each in tokens.c}
@@ -93,7 +93,7 @@ class RecordWriting(Reading, FileWriting):
         )
         job_id = self._connection.execute(newest).scalar_one_or_none()
         values = rows.package_row(package) | {"job_id": job_id}
-        self._connection.execute(self._add(packages, instead=["id"]), values)
+        self._connection.execute(self._add(packages, instead=("id",)), values)
 
     def update_package(self, package_id: str, *, if_updated: str | None = None, **changes: Any) -> None:
         values = {"updated": now()} | rows.package_values(changes)
@@ -139,7 +139,16 @@ class RecordWriting(Reading, FileWriting):
     def set_copy(self, copy: CopyRecord) -> None:
         values = {each.name: getattr(copy, each.name) for each in copies.c}
         values["message"] = rows.clean(copy.message)
-        self._connection.execute(self._add(copies, instead=["package_id", "store"]), values)
+        self._connection.execute(
+            self._add(
+                copies,
+                instead=(
+                    "package_id",
+                    "store",
+                ),
+            ),
+            values,
+        )
 
     def set_copy_state(
         self, package_id: str, store: str, state: CopyState, verified: str | None, message: str
@@ -170,7 +179,7 @@ class RecordWriting(Reading, FileWriting):
     def add_events(self, package_id: str, events: Iterable[Event]) -> None:
         values = [rows.event_row(package_id, each) for each in events]
         if values:
-            self._connection.execute(self._add(tables.events, keep=["id"]), values)
+            self._connection.execute(self._add(tables.events, keep=("id",)), values)
 
     # --- outbox, keys ---
 
