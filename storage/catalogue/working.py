@@ -84,6 +84,7 @@ class Writing(RecordWriting):
         ended = [rows.step_row(each) for each in steps]
         if ended:
             run(tables.steps.insert(), ended)
+        found = [rows.finding_row(job.id, job.step or "", each) for each in findings]
         if found:
             run(tables.findings.insert(), found)
 
@@ -156,10 +157,9 @@ class Writing(RecordWriting):
         attempts = run(_END, end | {"told": rows.clean(message)}).scalar_one_or_none()
         if attempts is None:
             raise Internal(f"the step “{name}” of job {lease.job_id} ended without having started.")
-        found = [rows.finding_row(job.id, job.step or "", each) for each in findings]
+        found = [rows.finding_row(lease.job_id, name, each) for each in findings]
         if attempts > 1 or found:
             run(_FORGET, {"job": lease.job_id, "name": name})
-        found = [rows.finding_row(lease.job_id, name, each) for each in findings]
         if found:
             run(tables.findings.insert(), found)
         self.add_events(package_id, events)

@@ -212,3 +212,20 @@ def test_H13_finished_jobs_are_not_looked_at(catalogue: Catalogue) -> None:
             session.add_job(make_job(make_package(number), state=JobState.DONE))
         assert session.jobs_due(T9) == []
         assert session.claim(None, "worker", T9, 60) is None
+
+
+def test_a_job_is_put_back_with_its_steps_and_findings(catalogue: Catalogue, job: Job) -> None:
+    lease = claim(catalogue, job)
+    found = Finding("bag.warning", Severity.WARNING, "a", "message", "hint")
+    with catalogue.write() as session:
+        session.start_step(lease, "validate", 1)
+        session.end_step(lease, "validate", StepOutcome.DONE, "valid", findings=[found])
+        session.set_job(lease, state=JobState.DONE)
+        ended, steps = session.job(job.id), session.steps(job.id)
+    for _ in range(2):
+        with catalogue.write() as session:
+            session.put_job(ended, steps, [found])
+    with catalogue.read() as session:
+        assert session.job(job.id) == ended
+        assert session.steps(job.id) == steps
+        assert session.findings(job.id) == [found]
