@@ -51,7 +51,7 @@ class ReadSession(Protocol):
     def resolve(self, reference: str) -> str:
         """Return the package id that `reference` means.
 
-        It may be an id, a PID (``ark:`` with or without the old slash, hyphens ignored), an OAI id, or at
+        It is an id, a PID (``ark:`` with or without the old slash, hyphens ignored), an OAI id, or at
         least four characters that only one id begins with. Raises NotFound, or Conflict naming the
         candidates.
         """
@@ -227,7 +227,7 @@ class WriteSession(ReadSession, Protocol):
     def put_package(self, package: Package) -> None:
         """Add a package, or replace the row of the one with that id; for rebuilding. Its jobs stay linked.
 
-        Give it without `version`: `publish_version` sets that, once for each version, in their order.
+        Give it without `version`: `publish_version` sets that, version by version.
         """
         ...
 
@@ -307,8 +307,7 @@ class WriteSession(ReadSession, Protocol):
     ) -> int:
         """Like `load_files`, for a version that is the one before it but for `changed` and `removed` paths.
 
-        Costs as much as what changed. `changed` files are added or replace the one at their path. Returns how
-        many files the version has.
+        Costs what changed. `changed` files are added or replace. Returns how many files the version has.
         """
         ...
 
@@ -360,8 +359,7 @@ class WriteSession(ReadSession, Protocol):
     def clear_for_rebuild(self) -> None:
         """Remove what storage can restore: packages once archived, and all that belongs to them.
 
-        What only the database knows stays: archive id, people, tokens, keys, jobs with their steps and
-        findings, and packages that never reached the archive (submitted, rejected, cancelled).
+        What only the database knows stays: archive id, people, tokens, keys, jobs, packages never archived.
         """
         ...
 
@@ -388,9 +386,8 @@ class Catalogue(Protocol):
     def write(self, *, durable: bool = True) -> AbstractContextManager[WriteSession]:
         """Open a write session: one transaction. Not to be opened inside another one of the same thread.
 
-        Without `durable` the commit does not wait for the disk: the death of a process loses nothing, a power
-        failure may undo it with all that followed, up to the next durable one (which makes it last). Good for
-        records of steps that would merely be repeated, never for what has been acknowledged.
+        Without `durable` the commit does not wait for the disk: a killed process loses nothing, but a power failure
+        may undo it unless a durable one followed. For steps that can be repeated, never for what was acknowledged.
         """
         ...
 
