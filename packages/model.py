@@ -72,8 +72,8 @@ class Event:
     """One PREMIS event about a package (or, with `paths`, about some of its files).
 
     `id` is a UUID that is the same when a step is repeated, so that no event doubles. `type` is a term of
-    ``schemas/event_types.json``. `outcome` is ``success``, ``warning`` or ``failure``. `step` is the ingest step
-    or the name of the service that made it.
+    ``schemas/event_types.json``. `outcome` is ``success``, ``warning`` or ``failure``. `step` is the
+    ingest step or the name of the service that made it.
     """
 
     id: str
@@ -97,7 +97,7 @@ class Openness(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Who may read a package's metadata and files, each apart; an embargo names its last closed day.
+    """Who may read a package's metadata and files, each apart.
 
     `metadata_until` and `files_until` are ISO dates (``2031-01-01``): from that day on the embargo is over.
     """

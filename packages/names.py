@@ -1,4 +1,4 @@
-"""Findings about depositors' names: kept exactly as they are, but a person should know what will trouble others."""
+"""Findings about depositors' names: kept exactly, but a person should know what will trouble others."""
 
 import unicodedata
 from collections.abc import Callable, Iterable
@@ -12,13 +12,11 @@ SYSTEM_FILES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", ".Spotlight-V
 def name_findings(paths: Iterable[str]) -> list[Finding]:
     """Return what is remarkable about `paths`: names that differ only by case or Unicode form, system files.
 
-    Nothing here rejects: on the archive's own storage each name has a place of its own. `paths` is gone through
-    more than once only where something was found. Memory is a few dozen bytes for each path.
+    Nothing here rejects: on the archive's own storage each name has a place of its own. `paths` is gone
+    through more than once only where something was found. Memory is a few dozen bytes for each path.
     """
     paths = list(paths) if not hasattr(paths, "__len__") else paths
-    found = [
-        finding("name.system-file", path) for path in paths if path.rpartition("/")[2] in SYSTEM_FILES
-    ]
+    found = [finding("name.system-file", path) for path in paths if path.rpartition("/")[2] in SYSTEM_FILES]
     found += _collisions(paths, "name.unicode-collision", _composed)
     found += _collisions(paths, "name.case-collision", str.casefold)
     return found

@@ -103,7 +103,7 @@ class Archive:
         if not said.clamd:
             return NotConfigured()
         return ClamdScanner(
-            said.clamd, ScanLimits(largest=said.clamd_max_bytes, max_age_days=said.clamd_max_age_days)
+            said.clamd, ScanLimits(largest=said.clamd_max_bytes, max_age_days=said.clamd_max_age_days or None)
         )
 
     @cached_property

@@ -1,7 +1,7 @@
 """What happens to a submission whose content its owner has deposited before."""
 
 
-class SameContent(Exception):  # noqa: N818  # not an error: the other way in which validation can end well
+class SameContent(Exception):
     """The owner has the same content already; raised in the transaction that would have doubled it."""
 
     def __init__(self, existing: str) -> None:

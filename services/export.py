@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -74,26 +75,25 @@ def export(
     if not to.parent.is_dir():
         raise NotFound(f"there is no folder {to.parent}", hint="make it first")
     sources = Sources(archive, package_urn(package.id))
-    members = aip_members if kind == "aip" else dip_members
+    members = partial(aip_members if kind == "aip" else dip_members, archive, package, number, sources)
     directories = empty_directories(archive, package, number, sources)
-    partial = to.with_name(f".{to.name}.{secrets.token_hex(4)}.part")
+    target = to.with_name(f".{to.name}.{secrets.token_hex(4)}.part")
     try:
-        listed = lambda: members(archive, package, number, sources)  # noqa: E731  # read again where a copy was bad
         if zipped:
-            files, size = _write_zip(partial, listed, directories, progress, attempts=len(archive.stores))
+            files, size = _write_zip(target, members, directories, progress, attempts=len(archive.stores))
             opinion = "a ZIP is not unpacked again for the second judge"
         else:
-            files, size, names = _write_folder(partial, listed(), directories, progress, len(archive.stores))
-            opinion = judge(partial, names, full=True).reason
+            files, size, names = _write_folder(target, members(), directories, progress, len(archive.stores))
+            opinion = judge(target, names, full=True).reason
         if to.is_dir():
             to.rmdir()
-        partial.rename(to)
+        target.rename(to)
     except OSError as error:
         raise Unavailable(
             f"{to} could not be written: {error.strerror}", hint="make room, or choose another place"
         ) from error
     finally:
-        _remove(partial)
+        _remove(target)
     damaged = tuple(f"{store}: {path}" for path, stores in sources.bad.items() for store in sorted(stores))
     return Exported(package.id, to, kind, number, files, size, opinion, damaged)
 
@@ -228,8 +228,8 @@ def _zip_time(moment: str | None) -> tuple[int, int, int, int, int, int]:
     return when.year, when.month, when.day, when.hour, when.minute, when.second
 
 
-def _remove(partial: Path) -> None:
-    if partial.is_dir():
-        shutil.rmtree(partial, ignore_errors=True)
+def _remove(target: Path) -> None:
+    if target.is_dir():
+        shutil.rmtree(target, ignore_errors=True)
     else:
-        partial.unlink(missing_ok=True)
+        target.unlink(missing_ok=True)

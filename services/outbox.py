@@ -1,7 +1,7 @@
 """The outbox: side work that leaves after the commit, and whose failure never fails a package."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from packages.errors import HoldfastError, NotFound
 from packages.ledger import OutboxItem, PackageState
@@ -55,9 +55,8 @@ def _index(archive: Archive, items: Sequence[OutboxItem]) -> bool:
     try:
         with archive.catalogue.read() as view:
             named = dict.fromkeys(item.package_id for item in items)
-            documents = [(each, document_of(view, each)) for each in named]
-            gone = {each: _revision(view, each) for each, document in documents if document is None}
-        report = archive.index.put(document for _, document in documents if document is not None)
+            gone: dict[str, str] = {}
+            report = archive.index.put(_documents(view, named, gone))
         archive.index.remove(gone)
     except HoldfastError as error:
         log.warning("the search index was not reached: %s", error.message)
@@ -70,6 +69,18 @@ def _index(archive: Archive, items: Sequence[OutboxItem]) -> bool:
     with archive.catalogue.write() as unit:
         unit.outbox_done(ids)
     return True
+
+
+def _documents(
+    view: ReadSession, package_ids: Iterable[str], gone: dict[str, str]
+) -> Iterator[SearchDocument]:
+    """Yield one document after the other; packages that are not to be found are noted in `gone`."""
+    for each in package_ids:
+        document = document_of(view, each)
+        if document is None:
+            gone[each] = _revision(view, each)
+        else:
+            yield document
 
 
 def _revision(view: ReadSession, package_id: str) -> str:

@@ -20,7 +20,7 @@ def search(
 ) -> Hits:
     """Return one page of what `text` finds. Raises Invalid for a query that cannot be read, with a hint."""
     rule = metadata_rule(actor, today())
-    return archive.index.search(parse(text), rule, sort=Sort(sort), size=size, after=after)
+    return archive.index.search(parse(text), rule, sort=Sort.named(sort), size=size, after=after)
 
 
 def hits_json(hits: Hits) -> dict[str, Any]:

@@ -66,7 +66,9 @@ class Settings(BaseModel):
     clamd_max_bytes: int = Field(
         default=100 * 2**20, gt=0, description="larger files are recorded as too large to scan"
     )
-    clamd_max_age_days: int = Field(default=7, gt=0, description="older signatures than this are stale")
+    clamd_max_age_days: int = Field(
+        default=7, ge=0, description="older signatures are stale; 0 takes any age"
+    )
     publisher: str = Field(default="", description="publisher in records that are made without one")
     max_members: int = Field(default=2_000_000, gt=0, description="files and folders in one submission")
     max_bytes: int = Field(default=16 * 2**40, gt=0, description="bytes in one submission, unpacked")

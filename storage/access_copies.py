@@ -1,4 +1,4 @@
-"""Access copies: derivatives for readers, kept apart from the AIP because they can be made again at any time."""
+"""Access copies: derivatives for readers, kept apart from the AIP because they can be made again."""
 
 import shutil
 from collections.abc import Iterator

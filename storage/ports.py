@@ -68,10 +68,10 @@ Progress = Callable[[int], None]
 class StagedVersion:
     """A complete OCFL version, staged on local disk and ready to be published.
 
-    `root` is a folder laid out as the OCFL object will be: for version 1 the whole object (``0=ocfl_object_1.1``,
-    ``inventory.json``, its sidecar, ``v1/…``); for a later version the new root inventory and sidecar and the one
-    ``vN/`` folder. `inventory` is what ``root/inventory.json`` says. `base` is the root inventory's SHA-512 that
-    the version was built on, or None for version 1.
+    `root` is a folder laid out as the OCFL object will be: for version 1 the whole object
+    (``0=ocfl_object_1.1``, ``inventory.json``, its sidecar, ``v1/…``); for a later version the new root
+    inventory and sidecar and the one ``vN/`` folder. `inventory` is what ``root/inventory.json`` says.
+    `base` is the root inventory's SHA-512 that the version was built on, or None for version 1.
     """
 
     object_id: str
@@ -85,8 +85,8 @@ class ArchivalStore(Protocol):
 
     Obligations of every backend:
 
-    - An object that `publish` or `replicate` has not finished is invisible to `objects` and `inventory`; a crash
-      at any point leaves the object valid, absent, or such that `recover` completes or removes it.
+    - An object that `publish` or `replicate` has not finished is invisible to `objects` and `inventory`;
+      a crash at any point leaves the object valid, absent, or such that `recover` completes or removes it.
     - `publish` of what is already there, byte for byte, is a no-op; of anything else at an occupied version
       it raises Conflict and changes nothing.
     - What was published is durable (synced) when the call returns.
@@ -176,7 +176,7 @@ class ArchivalStore(Protocol):
         ...
 
     def append_log(self, object_id: str, data: bytes) -> str:
-        """Write an immutable, digest-named JSON file to the object's ``logs/`` and return its name; idempotent."""
+        """Write an immutable, digest-named JSON file to the object's ``logs/``; return its name. Idempotent."""
         ...
 
     def logs(self, object_id: str) -> Iterator[bytes]:
@@ -184,5 +184,5 @@ class ArchivalStore(Protocol):
         ...
 
     def recover(self, *, older_than: float = 0.0) -> Sequence[str]:
-        """Complete or clear away what dead writers left (`older_than` seconds) and say what was done, a line each."""
+        """Complete or clear away what writers dead for `older_than` seconds left; say so, a line each."""
         ...

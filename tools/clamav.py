@@ -49,11 +49,11 @@ class Limits:
     max_age_days: int | None = 7
 
 
-class _Trouble(Exception):  # noqa: N818  # never leaves this module
+class _Trouble(Exception):
     """Clamd cannot be used as it should: becomes the outcome *unreachable*."""
 
 
-class _TooLong(Exception):  # noqa: N818  # never leaves this module
+class _TooLong(Exception):
     """Clamd refused the length of a stream and has ended the session."""
 
 

@@ -41,9 +41,9 @@ class FormatIdentifier(Protocol):
 class ScanReport:
     """What a virus scan came to.
 
-    `outcome` is one of clean, infected, not_configured, too_large, unreachable, stale; `infected` names path →
-    signature; `unscanned` the paths that were not looked at (too large). An outcome of *unreachable* or *stale*
-    is the system's fault and is tried again; it is never *clean*.
+    `outcome` is one of clean, infected, not_configured, too_large, unreachable, stale; `infected` names
+    path → signature; `unscanned` the paths that were not looked at (too large). An outcome of
+    *unreachable* or *stale* is the system's fault and is tried again; it is never *clean*.
     """
 
     outcome: str

@@ -50,7 +50,7 @@ class Lost:
     reason: str
 
 
-class _Ended(Exception):  # noqa: N818  # not an error: what became of the child
+class _Ended(Exception):
     """The child is gone; `answers` is what it had said before."""
 
     def __init__(self, reason: str, answers: list[Any]) -> None:
