@@ -5,8 +5,7 @@ Obligations of every backend:
 - Text comes back exactly as given, but for what no database keeps (NUL, lone surrogates), which is escaped in
   free text (titles, messages, findings) and refused with Invalid in file paths.
 - Lists are in a stated order and paged by key; nothing is cut off silently.
-- No vendor error escapes: a database that cannot be used is Unavailable ("no space" where the disk is full),
-  a lost race is Conflict, a missing thing NotFound.
+- No vendor error escapes: an unusable database (or a full one: "no space") is Unavailable, a lost race Conflict.
 - Iterators belong to their session and end with it.
 """
 
@@ -41,7 +40,7 @@ class ReadSession(Protocol):
     """One consistent view of the ledger; changes nothing."""
 
     def archive_id(self) -> str | None:
-        """Return the archive's UUID, or None before `WriteSession.set_archive_id`."""
+        """Return the archive's UUID, or None before it is set."""
         ...
 
     def package(self, package_id: str) -> Package:
@@ -386,8 +385,8 @@ class Catalogue(Protocol):
     def write(self, *, durable: bool = True) -> AbstractContextManager[WriteSession]:
         """Open a write session: one transaction. Not to be opened inside another one of the same thread.
 
-        Without `durable` the commit does not wait for the disk: a killed process loses nothing, but a power failure
-        may undo it unless a durable one followed. For steps that can be repeated, never for what was acknowledged.
+        Without `durable` the commit does not wait for the disk: a killed process loses nothing, a power failure
+        may undo it. For steps that can be repeated, never for what was acknowledged.
         """
         ...
 
