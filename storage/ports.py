@@ -176,7 +176,7 @@ class ArchivalStore(Protocol):
         ...
 
     def append_log(self, object_id: str, data: bytes) -> str:
-        """Write an immutable, digest-named JSON file to the object's ``logs/``; return its name. Idempotent."""
+        """Write an immutable, digest-named JSON file to the object's ``logs/`` and return its name."""
         ...
 
     def logs(self, object_id: str) -> Iterator[bytes]:

@@ -22,7 +22,7 @@ MAGIC = {b"\x1f\x8b": "gz", b"BZh": "bz2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f
 """How a compressed stream begins."""
 
 
-class Damaged(Exception):  # noqa: N818  # a state of the archive, turned into a finding
+class Damaged(Exception):
     """The archive cannot be read on; the message says why."""
 
 

@@ -1,0 +1,98 @@
+"""Health: try every part that an archive leans on, and say of each what is the matter."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from packages.errors import HoldfastError
+from services.archive import Archive
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One part that was tried: ``ok``, ``warning`` (works, but somebody should know) or ``error``."""
+
+    part: str
+    verdict: str
+    message: str
+
+
+def try_all(archive: Archive) -> Iterator[Tried]:
+    """Try catalogue, stores, staging, index and tools, and yield what came of each; change nothing."""
+    yield _try("catalogue", lambda: _catalogue(archive))
+    for name in archive.settings.store_urls:
+        yield _try(f"store {name}", lambda name=name: _store(archive, name))  # type: ignore[misc]  # bound at once
+    yield from _devices(archive)
+    yield _try("staging", lambda: f"{archive.staging.free_bytes():,} bytes free in {archive.staging.root}")
+    yield _try("search index", lambda: _index(archive))
+    yield _try("format identifier", lambda: archive.identifier.version)
+    yield _try("normalisation", lambda: _normaliser(archive))
+    yield _scanner(archive)
+    if archive.pids.is_test:
+        yield Tried(
+            "identifiers", "warning", "test identifiers (NAAN 99999): set HOLDFAST_ARK_NAAN to your own"
+        )
+
+
+def _try(part: str, attempt: Callable[[], str]) -> Tried:
+    try:
+        return Tried(part, "ok", attempt())
+    except HoldfastError as error:
+        return Tried(part, "error", f"{error.message} {error.hint}".strip())
+    except OSError as error:
+        return Tried(part, "error", f"{error.strerror or error}")
+
+
+def _catalogue(archive: Archive) -> str:
+    facts = archive.catalogue.statistics()
+    return f"archive {archive.archive_id}; " + ", ".join(f"{name} {value}" for name, value in facts.items())
+
+
+def _store(archive: Archive, name: str) -> str:
+    store = archive.stores[name]
+    store.check(archive.archive_id)
+    free = store.free_bytes()
+    return store.url if free is None else f"{store.url}, {free:,} bytes free"
+
+
+def _devices(archive: Archive) -> Iterator[Tried]:
+    """Say when copies share a disk, or staging is on another one than the primary store."""
+    devices: dict[int, list[str]] = {}
+    for name, url in archive.settings.store_urls.items():
+        if url.startswith("file://"):
+            place = Path(unquote(urlsplit(url).path))
+            if place.exists():
+                devices.setdefault(place.stat().st_dev, []).append(name)
+    for names in devices.values():
+        if len(names) > 1:
+            yield Tried(
+                "copies", "warning", f"{' and '.join(names)} are on the same disk: its loss takes them all"
+            )
+    primary = next(iter(archive.settings.store_urls))
+    if archive.staging.root.exists() and primary not in devices.get(
+        archive.staging.root.stat().st_dev, [primary]
+    ):
+        yield Tried(
+            "staging", "warning", f"staging is on another disk than {primary}: files are copied, not renamed"
+        )
+
+
+def _index(archive: Archive) -> str:
+    wrong = archive.index.check()
+    if wrong:
+        raise HoldfastError("; ".join(wrong), hint="run `holdfast rebuild --index`")
+    return f"{archive.index.count():,} packages"
+
+
+def _normaliser(archive: Archive) -> str:
+    missing = archive.normaliser.missing_tools()
+    if missing:
+        raise HoldfastError(f"the format policy asks for tools that are not installed: {', '.join(missing)}")
+    return "every tool of the format policy is there"
+
+
+def _scanner(archive: Archive) -> Tried:
+    report = archive.scanner.scan(())
+    verdict = {"clean": "ok", "not_configured": "warning"}.get(report.outcome, "error")
+    return Tried("virus scan", verdict, f"{report.outcome.replace('_', ' ')}: {report.message}")
