@@ -5,7 +5,7 @@ Obligations of every backend:
 - Text comes back exactly as given, but for what no database keeps (NUL, lone surrogates), which is escaped in
   free text (titles, messages, findings) and refused with Invalid in file paths.
 - Lists are in a stated order and paged by key; nothing is cut off silently.
-- No vendor error escapes: an unusable database (or a full one: "no space") is Unavailable, a lost race Conflict.
+- No vendor error escapes: an unusable or full ("no space") database is Unavailable, a lost race Conflict.
 - Iterators belong to their session and end with it.
 """
 
@@ -385,7 +385,7 @@ class Catalogue(Protocol):
     def write(self, *, durable: bool = True) -> AbstractContextManager[WriteSession]:
         """Open a write session: one transaction. Not to be opened inside another one of the same thread.
 
-        Without `durable` the commit does not wait for the disk: a killed process loses nothing, a power failure
+        Without `durable` the commit does not wait for the disk: a kill loses nothing, a power failure
         may undo it. For steps that can be repeated, never for what was acknowledged.
         """
         ...
