@@ -238,7 +238,7 @@ def _read(raw: Any) -> Inventory:
     if not isinstance(raw["id"], str) or not raw["id"]:
         raise Invalid("An inventory has no id.")
     head = _number(raw["head"])
-    manifest = _paths(raw["manifest"], "manifest")
+    manifest = _paths(raw.pop("manifest"), "manifest")  # popped: large, and no longer needed
     for digest, paths in manifest.items():
         for path in paths:
             folder, _, rest = path.partition("/")
@@ -258,7 +258,7 @@ def _read(raw: Any) -> Inventory:
 
 
 def _version(raw: Any, own: Mapping[str, str]) -> Version:
-    state = _paths(raw["state"], "state")
+    state = _paths(raw.pop("state"), "state")
     for digest in state:
         if digest not in own:
             raise Invalid(f"A version's state names a digest that the manifest lacks: {digest}.")

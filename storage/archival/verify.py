@@ -67,7 +67,9 @@ def verify(medium: Medium, store: str, object_id: str, version: int | None, pace
             raise NotFound(f"{object_id} has no version {version} in the store {store}.")
         expected.update(inventory.content(version))
     findings = _Findings()
-    keys = _keys(_Scope(medium, root, version, expected, known=inventory is not None), top, findings)
+    scope = _Scope(medium, root, version, expected, known=inventory is not None)
+    del inventory  # large, and `expected` has what is needed of it
+    keys = _keys(scope, top, findings)
     for reading in medium.readings(keys, pace):
         path = reading.key[len(root) + 1 :]
         if path in expected:
@@ -151,10 +153,13 @@ def _inventories(medium: Medium, root: str) -> tuple[dict[str, str | None], Inve
     head = max(numbers, default=1)
     if top is not None and (_sha512(top_data) == top_stated or not numbers):
         head = top.head
+    top_digest = _sha512(top_data)
+    del top_data  # tens of megabytes for a package of 100,000 files
     head_data, head_stated = _pair(medium, f"{root}/v{head}")
-    below = top if head_data == top_data else _parsed(head_data)
-    sound = {_sha512(data): each for data, each in ((top_data, top), (head_data, below)) if each is not None}
-    says = [_sha512(top_data), top_stated, _sha512(head_data), head_stated]
+    head_digest = _sha512(head_data)
+    below = top if head_digest == top_digest else _parsed(head_data)
+    sound = {key: each for key, each in ((top_digest, top), (head_digest, below)) if each is not None}
+    says = [top_digest, top_stated, head_digest, head_stated]
     stated = (top_stated, head_stated)
     votes = Counter(each for each in says if each is not None and (each in sound or each in stated))
     true = votes.most_common(1)[0][0] if votes else None
