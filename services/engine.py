@@ -30,6 +30,7 @@ from storage.catalogue.port import WriteSession
 
 log = logging.getLogger("holdfast.engine")
 
+GOES_ON = frozenset({StepOutcome.DONE, StepOutcome.SKIPPED})
 ENDED: dict[StepOutcome, JobState] = {
     StepOutcome.REJECTED: JobState.REJECTED,
     StepOutcome.WAITING: JobState.WAITING,
@@ -122,12 +123,11 @@ class _Walk:
 
     def walk(self) -> None:
         """Run step after step; a lost lease ends the walk without a trace, as somebody else goes on."""
-        with self.archive.catalogue.write() as unit:
+        with self.archive.catalogue.write(durable=False) as unit:
             job = unit.job(self.lease.job_id)
             steps = SEQUENCES[job.kind]
             first = next((i for i, (name, _) in enumerate(steps) if name == job.step), 0)
             unit.start_step(self.lease, steps[first][0], first)
-            unit.set_job(self.lease, step=steps[first][0])
         try:
             with self._heartbeat():
                 at: int | None = first
@@ -154,8 +154,10 @@ class _Walk:
         )
         result = self._attempt(step, context)
         last = at + 1 == len(steps)
+        # What only moves the job on may be undone by a power failure: the step is then repeated.
+        settled = result.apply is not None or result.outcome not in GOES_ON
         try:
-            with self.archive.catalogue.write() as unit:
+            with self.archive.catalogue.write(durable=settled) as unit:
                 following = self._record(unit, context, result)
                 if following and name == self.until:
                     unit.set_job(
@@ -163,7 +165,8 @@ class _Walk:
                     )
                 elif following and not last:
                     unit.start_step(self.lease, steps[at + 1][0], at + 1)
-                    unit.set_job(self.lease, step=steps[at + 1][0], attempts=1, reason="")
+                    if job.attempts != 1 or job.reason:
+                        unit.set_job(self.lease, attempts=1, reason="")
                 elif following:
                     unit.set_job(self.lease, state=JobState.DONE, reason="")
         except SameContent as same:
@@ -212,7 +215,7 @@ class _Walk:
         )
         if result.apply is not None:
             result.apply(unit)
-        if result.outcome in {StepOutcome.DONE, StepOutcome.SKIPPED}:
+        if result.outcome in GOES_ON:
             return True
         not_before = None
         if result.outcome is StepOutcome.FAILED:
