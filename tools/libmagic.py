@@ -28,5 +28,5 @@ def mime_of(path: Path | str) -> str | None:
 @cache
 def version() -> str:
     """Return name and version of the tool, for PREMIS."""
-    number: int = magic.version()  # type: ignore[no-untyped-call]
+    number: int = magic.version()  # type: ignore[no-untyped-call]  # the library has no types
     return f"libmagic {number // 100}.{number % 100:02d}"

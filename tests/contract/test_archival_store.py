@@ -2,20 +2,19 @@
 
 import os
 import uuid
-from pathlib import Path
 
 import pytest
-from fsspec.implementations.memory import MemoryFileSystem
 
 from packages.errors import Conflict, Corrupt, NotFound, Refused, Unavailable
-from packages.ocfl import layout
 from storage.archival import OcflStore, open_store
-from storage.archival.medium import SET_ASIDE, STAGING
-from storage.ports import StagedVersion, Verdict
-from tests.support.faulty_medium import FaultyMedium, UnreadableMedium
-from tests.support.ocfl_objects import OBJECT, ODD_NAMES, first, following
+from storage.archival.medium import SET_ASIDE
+from storage.ports import Verdict
+from tests.support.faulty_medium import UnreadableMedium
+from tests.support.ocfl_objects import OBJECT, ODD_NAMES
+from tests.support.two_stores import FILES, ROOT, Two, is_clean, keys, overwrite, two
 
-FILES = {"bagit.txt": b"bag", "data/a.txt": b"A" * 100, "data/b.txt": b"B", "data/zero": b"", "data/c": b"B"}
+__all__ = ["two"]  # the fixture
+
 INVENTORY = ("inventory.json", "inventory.json.sha512")
 SOME = (
     "v1/content/data/a.txt",
@@ -23,51 +22,6 @@ SOME = (
     "0=ocfl_object_1.1",
     *(folder + name for folder in ("", "v1/", "v2/") for name in INVENTORY),
 )
-ROOT = layout.object_path(OBJECT)
-
-
-class Two:
-    """A primary and a copy of the same kind, and a folder to stage in."""
-
-    def __init__(self, kind: str, folder: Path) -> None:
-        mark = uuid.uuid4().hex
-        place = {"file": f"file://{folder}", "memory": f"memory://{mark}"}[kind]
-        self.primary = open_store("primary", f"{place}/primary")
-        self.copy = open_store("copy", f"{place}/copy")
-        self.folder = folder
-        for store in (self.primary, self.copy):
-            store.prepare("archive-1")
-
-    def first(self, files=FILES, object_id: str = OBJECT) -> StagedVersion:
-        return first(self.folder / uuid.uuid4().hex, files, object_id)
-
-    def following(self, files, removed=()) -> StagedVersion:
-        base = self.primary.inventory(OBJECT)
-        return following(self.folder / uuid.uuid4().hex, base, files, removed)
-
-    def both(self) -> "Two":
-        self.primary.publish(self.first())
-        self.primary.publish(self.following({"data/b.txt": b"changed", "data/new": b"new"}, ["data/zero"]))
-        self.copy.replicate(self.primary, OBJECT)
-        return self
-
-
-@pytest.fixture(params=["file", "memory"])
-def two(request: pytest.FixtureRequest, tmp_path: Path) -> Two:
-    MemoryFileSystem.store.clear()
-    return Two(request.param, tmp_path)
-
-
-def keys(store: OcflStore, folder: str = "") -> dict[str, bytes]:
-    return {key: store.medium.read(key) for key, kind in store.medium.walk(folder) if kind == "file"}
-
-
-def overwrite(store: OcflStore, path: str, data: bytes) -> None:
-    store.medium.replace(f"{ROOT}/{path}", data)
-
-
-def is_clean(store: OcflStore) -> bool:
-    return not list(store.medium.walk(STAGING)) and not list(store.medium.list(STAGING))
 
 
 def test_an_object_is_published_found_and_read(two: Two) -> None:
@@ -378,48 +332,6 @@ def test_staged_files_that_differ_from_the_inventory_are_refused(two: Two) -> No
 def test_an_address_that_nobody_serves_is_refused(url: str) -> None:
     with pytest.raises(Refused):
         open_store("x", url)
-
-
-class Crash(BaseException):
-    """The process is gone: nothing of ours may catch this."""
-
-
-@pytest.mark.parametrize("step", ["publish", "publish next", "replicate"])
-def test_H1_a_crash_without_atomic_rename_is_completed_or_taken_away(tmp_path: Path, step: str) -> None:
-    def crash() -> None:
-        raise Crash
-
-    at, crashed = 0, True
-    while crashed:
-        at += 1
-        MemoryFileSystem.store.clear()  # its listings look at every key there is
-        two = Two("memory", tmp_path / str(at))
-        staged = two.first()
-        if step != "publish":
-            two.primary.publish(staged)
-            staged = two.following({"data/b.txt": b"changed", "data/new": b"new"}, ["data/zero"])
-        if step == "replicate":
-            two.primary.publish(staged)
-        target = two.copy if step == "replicate" else two.primary
-
-        def work(store: OcflStore, two=two, staged=staged) -> None:
-            store.replicate(two.primary, OBJECT) if step == "replicate" else store.publish(staged)
-
-        try:
-            work(OcflStore("x", FaultyMedium(target.medium, at, crash)))  # type: ignore[arg-type]
-            crashed = False
-        except Crash:
-            target.recover()
-        assert is_clean(target)
-        assert (
-            target.verify(OBJECT).problems == ()
-            if list(target.objects())
-            else not list(target.medium.walk(ROOT))
-        )
-        work(target)
-        assert target.verify(OBJECT).problems == ()
-        assert target.inventory(OBJECT) == staged.inventory
-    assert at > 10
 
 
 def test_a_writer_who_lost_the_race_destroys_nothing(two: Two) -> None:

@@ -17,7 +17,6 @@ from backports import zstd
 from packages.errors import Invalid, Unavailable
 from packages.findings import Severity
 from storage.sources import Limits, Received, measure, receive
-from storage.sources.compressed import Damaged, Decompressed
 from storage.sources.sink import CHUNK
 from storage.staging import Staging, Workspace
 
@@ -397,26 +396,3 @@ def test_H9_space_is_asked_for_before_unpacking(workspace: Workspace):
         with pytest.raises(Unavailable, match="not enough space"):
             take(data, name, workspace, Limits(reserve=1 << 60))
         assert list(workspace.incoming.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("kind", "pack"), [(k.removeprefix("tar."), c) for k, c in COMPRESS.items() if k != "tar"]
-)
-@pytest.mark.parametrize("size", [1, 7, 1000, 1 << 22])
-def test_streams_in_a_row_are_one_and_padding_is_nothing(kind: str, pack, size: int):
-    first, second = os.urandom(300_000), b"second" * 1000
-    reader = Decompressed(io.BytesIO(pack(first) + pack(second) + bytes(1000)), kind)
-    found = b"".join(iter(lambda: reader.read(max(size, 1000)), b""))
-    assert found == first + second
-    assert not reader.trailing
-    assert reader.read(size) == b""
-
-
-def test_a_compressed_stream_never_ends_well_too_early():
-    for kind, pack in COMPRESS.items():
-        if kind != "tar":
-            data = pack(b"x" * 10_000)
-            for cut in range(1, len(data)):
-                reader = Decompressed(io.BytesIO(data[:-cut]), kind.removeprefix("tar."))
-                with pytest.raises(Damaged):
-                    reader.read(20_000)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from packages.errors import Invalid, NotFound, Unavailable
 from packages.model import FileEntry
 from storage.sources import Limits, Received, measure, receive
-from storage.sources.sink import CHUNK, OVERLAP_FROM, DigestThreads, Sink
+from storage.sources.sink import CHUNK, OVERLAP_FROM
 from storage.staging import Staging, Workspace
 
 SMALL = Limits(reserve=0)
@@ -364,16 +364,6 @@ def test_H9_too_little_space_is_said_before_anything_is_read(source: Path, works
     with pytest.raises(Unavailable, match="not enough space"):
         receive(source, workspace, Limits(reserve=1 << 60), algorithms=none)
     assert list(workspace.incoming.iterdir()) == []
-
-
-def test_H9_a_disk_that_fills_up_says_no_space():
-    full = os.open("/dev/full", os.O_WRONLY)
-    try:
-        sink = Sink(full, DigestThreads())
-        with pytest.raises(Unavailable, match="no space"):
-            sink.write(b"x")
-    finally:
-        os.close(full)
 
 
 def test_limits_of_number_and_size_hold(source: Path, workspace: Workspace):

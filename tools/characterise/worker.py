@@ -44,8 +44,10 @@ def clean(properties: dict[str, Any]) -> dict[str, Any]:
     for name, value in properties.items():
         if isinstance(value, str):
             text = value.encode("utf-8", "replace").decode()
-            value = "".join(c for c in text if c.isprintable() or c in "\t\n").strip()[:LONGEST]  # noqa: PLW2901
-        if value is not None and value != "":
+            text = "".join(c for c in text if c.isprintable() or c in "\t\n").strip()[:LONGEST]
+            if text:
+                kept[name] = text
+        elif value is not None:
             kept[name] = value
     return kept
 
