@@ -1,7 +1,7 @@
 """The one error tree of Holdfast.
 
 Every error has a kind. What HTTP status, exit code or retry a kind leads to is decided by tables elsewhere
-(`api`, `cli`, `services.policies`), never here.
+(`api`, `cli`, `packages.policies`), never here.
 
     HoldfastError
     ├── Invalid       the content's fault: it carries findings for the depositor

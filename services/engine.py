@@ -19,12 +19,12 @@ from packages.errors import Conflict, HoldfastError, Invalid, Kind
 from packages.findings import finding
 from packages.ledger import Job, JobKind, JobState, Lease, Package, PackageState, StepOutcome
 from packages.model import now
+from packages.policies import RETRY_BY_KIND
 from services.archive import Archive
 from services.clock import later
 from services.duplicates import SameContent
 from services.ingest import SEQUENCES
 from services.outbox import drain
-from services.policies import RETRY_BY_KIND
 from services.steps.context import Step, StepContext, StepResult
 from storage.catalogue.port import WriteSession
 
@@ -240,7 +240,8 @@ class _Walk:
         with self.archive.catalogue.write() as unit:
             found = [*result.findings, finding("submission.same-content", existing=existing)]
             unit.end_step(self.lease, context.step, StepOutcome.DONE, "same_content", told, findings=found)
-            unit.set_job(self.lease, state=JobState.CANCELLED, reason=told)
+            options = {**context.job.options, "same_as": existing}
+            unit.set_job(self.lease, state=JobState.CANCELLED, reason=told, options=options)
             unit.update_package(context.package.id, state=PackageState.CANCELLED)
         self.observer.step_ended(context.package, context.step, StepOutcome.DONE, "same_content", told)
 

@@ -15,9 +15,9 @@ from packages.bagit.validate import BagReport, validate_bag
 from packages.checksum_lists import check_lists
 from packages.findings import Finding, finding
 from packages.names import name_findings, only_system_files
+from packages.policies import FINDINGS_PER_CODE
 from packages.record import CURRENT, check_files_named, files_named, minimal_record, parse_record, title_of
 from packages.submission import Shape, Submission, interpret
-from services.policies import FINDINGS_PER_CODE
 
 CONTAINERS = frozenset({".zip", ".7z", ".tar", ".gz", ".bz2", ".xz", ".zst", ".tgz", ".tbz2", ".txz"})
 

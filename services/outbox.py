@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from packages.errors import HoldfastError, NotFound
 from packages.ledger import OutboxItem, PackageState
 from packages.model import now
+from packages.policies import OUTBOX_ATTEMPTS
 from packages.search_document import SearchDocument, revision_of, search_document
 from services.archive import Archive
 from services.clock import later
-from services.policies import OUTBOX_ATTEMPTS
 from storage.catalogue.port import ReadSession
 
 log = logging.getLogger("holdfast.outbox")

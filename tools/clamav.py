@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from packages.errors import Invalid, Unavailable
 from packages.findings import Finding, finding
+from packages.policies import SCAN_ANSWER_SECONDS, SCAN_TOTAL_SECONDS
 from tools.ports import ScanReport
 
 MIB = 1 << 20
@@ -44,8 +45,8 @@ class Limits:
     """
 
     largest: int = 100 * MIB
-    silence: float = 120
-    total: float = 6 * 3600
+    silence: float = SCAN_ANSWER_SECONDS
+    total: float = SCAN_TOTAL_SECONDS
     max_age_days: int | None = 7
 
 

@@ -13,12 +13,13 @@ from typing import Self
 
 from packages.errors import Unavailable
 from packages.findings import Finding, finding
+from packages.policies import IDENTIFY_BATCH_SECONDS
 from tools.ports import Identification
 from tools.process import Crew, Lost, Work
 
 WORK = Work(
     module="tools.pronom_worker",
-    seconds=300,
+    seconds=IDENTIFY_BATCH_SECONDS,
     memory=2 << 30,
     batch=500,
     environment={"GOMAXPROCS": "4"},

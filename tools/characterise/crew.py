@@ -5,12 +5,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
+from packages.policies import CHARACTERISE_SECONDS
 from tools.ports import Characterisation, Identification
 from tools.process import Crew, Lost, Work
 
 WORK = Work(
     module="tools.characterise.worker",
-    seconds=30,
+    seconds=CHARACTERISE_SECONDS,
     memory=1 << 30,
     batch=100,
     environment={},

@@ -10,11 +10,12 @@ from typing import Any, Self
 from packages.content_paths import content_path
 from packages.format_policy import FormatPolicy, Kind, Outcome, Plan, default_policy, derivative_name
 from packages.model import FileEntry
+from packages.policies import NORMALISE_SECONDS
 from tools.process import Crew, Lost, Work
 
 WORK = Work(
     module="tools.normalise.worker",
-    seconds=120,
+    seconds=NORMALISE_SECONDS,
     memory=2 << 30,
     batch=8,
     environment={},

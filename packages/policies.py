@@ -1,4 +1,4 @@
-"""Retry and deadline policies, named after kinds of work: the only place that decides on either.
+"""Retry and deadline policies, named after kinds of work: the only file that decides on either.
 
 Retries live in the ledger: a failed job becomes due again after `delay` seconds, until `attempts` are used
 up; then a person decides (``holdfast retry``).
@@ -26,9 +26,7 @@ class RetryPolicy:
 
 
 LOCAL_WORK = RetryPolicy(attempts=5, delay=10)  # disks: full or slow, a person has to make room
-OUTSIDE_SERVICE = RetryPolicy(
-    attempts=12, delay=15
-)  # scanners, registries, remote stores come back by themselves
+OUTSIDE_SERVICE = RetryPolicy(attempts=12, delay=15)  # scanners and remote stores come back by themselves
 NEVER = RetryPolicy(attempts=1, delay=0)  # a defect or a damage: repeating it blindly helps nobody
 
 RETRY_BY_KIND: dict[Kind, RetryPolicy] = {
@@ -40,6 +38,13 @@ RETRY_BY_KIND: dict[Kind, RetryPolicy] = {
     Kind.INTERNAL: NEVER,
     Kind.INVALID: NEVER,
 }
+
+# Seconds that a tool may take before it is ended; what it did not get done is a recorded outcome.
+IDENTIFY_BATCH_SECONDS = 300  # for 500 files
+CHARACTERISE_SECONDS = 30  # for one file
+NORMALISE_SECONDS = 120  # for all derivatives of one file
+SCAN_ANSWER_SECONDS = 120  # for one answer of the virus scanner
+SCAN_TOTAL_SECONDS = 6 * 3600  # for all files of a package
 
 OUTBOX_ATTEMPTS = RetryPolicy(attempts=1_000_000, delay=5)  # index work waits for the index, however long
 FINDINGS_PER_CODE = 1_000  # so that a million unknown formats do not become a million rows
