@@ -23,7 +23,7 @@ from packages.policies import RETRY_BY_KIND
 from services.archive import Archive
 from services.clock import later
 from services.duplicates import SameContent
-from services.ingest import SEQUENCES
+from services.ingest import MAY_REJECT, SEQUENCES
 from services.outbox import drain
 from services.steps.context import Step, StepContext, StepResult
 from storage.catalogue.port import WriteSession
@@ -184,9 +184,9 @@ class _Walk:
         """Run the step and translate what it raised into an outcome; the kind decides about a retry."""
         try:
             return step(context)
-        except Invalid as error:
-            return StepResult(StepOutcome.REJECTED, "invalid", error.message, error.findings)
         except HoldfastError as error:
+            if isinstance(error, Invalid) and context.step in MAY_REJECT:
+                return StepResult(StepOutcome.REJECTED, "invalid", error.message, error.findings)
             message = f"{error.message} ({error.hint})" if error.hint else error.message
             return StepResult(StepOutcome.FAILED, error.kind.value, message, error.findings, kind=error.kind)
         except KeyboardInterrupt:

@@ -34,6 +34,9 @@ INGEST: tuple[tuple[str, Step], ...] = (
 )
 """DESIGN §4, with the archivist's decision before anything is minted or stored."""
 
+MAY_REJECT = frozenset({"receive", "validate", "scan", "approve"})
+"""Steps that judge the content. In any other one *invalid* is our own trouble: nothing minted is rejected."""
+
 UPDATE: tuple[tuple[str, Step], ...] = (
     ("revise", revise),
     ("store", store),
