@@ -30,10 +30,16 @@ def with_second_opinion(
     told = f"{built.detail}; {opinion.reason}"
     if opinion.outcome == "disagrees":
         found = [
-            finding("bag.second-judge-disagrees", reason="; ".join((opinion.reason, *opinion.details[:20])))
+            finding(
+                "bag.second-judge-disagrees",
+                bag=built.note,
+                reason="; ".join((opinion.reason, *opinion.details[:20])),
+            )
         ]
         return StepResult(StepOutcome.FAILED, "disagreement", told, found, (said,), kind=Kind.INTERNAL)
     left_out = (
-        [finding("bag.second-judge-left-out", reason=opinion.reason)] if opinion.outcome == "left_out" else []
+        [finding("bag.second-judge-left-out", bag=built.note, reason=opinion.reason)]
+        if opinion.outcome == "left_out"
+        else []
     )
     return StepResult(StepOutcome.DONE, "built", told, left_out, (built, said))

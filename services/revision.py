@@ -5,7 +5,7 @@ import uuid
 from packages.errors import Conflict, Invalid
 from packages.ledger import Job, JobKind, PackageState
 from packages.model import Actor, now
-from packages.record import full_record, parse_record
+from packages.record import dump_record, full_record, parse_record
 from services.archive import Archive
 from services.people import require_steward
 
@@ -47,3 +47,19 @@ def update_record(
         )
         unit.add_job(job)
     return job
+
+
+def retitled(
+    archive: Archive, actor: Actor, reference: str, title: str, record: bytes | None = None
+) -> bytes:
+    """Return `record`, or the package's present one, with another title, for `update_record`.
+
+    A record that is not valid comes back as it is: `update_record` says what is wrong with it.
+    """
+    if record is not None:
+        parsed, _ = parse_record(record)
+        return record if parsed is None else dump_record({**parsed, "title": title})
+    with archive.catalogue.read() as view:
+        package = view.package(view.resolve(reference))
+        require_steward(actor, package)
+    return dump_record({**package.record, "title": title})

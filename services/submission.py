@@ -11,6 +11,9 @@ from services.archive import Archive
 from services.people import require_depositor
 from storage.catalogue.port import ReadSession
 
+GIVEN_RECORD = "given-record.json"
+"""Where in the workspace a record lies that was given beside the submission."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -43,7 +46,10 @@ def submit(archive: Archive, actor: Actor, wanted: Wanted) -> Job:
         raise Refused(
             f"{source} holds the archive itself or lies in it", hint="deposit something outside of it"
         )
-    created = now()
+    created, job_id = now(), str(uuid.uuid4())
+    if wanted.record is not None:
+        # As bytes, for validation to judge: what is not even UTF-8 is a finding like any other.
+        archive.staging.workspace(job_id).path.joinpath(GIVEN_RECORD).write_bytes(wanted.record)
     with archive.catalogue.write() as unit:
         package = Package(
             id=str(uuid.uuid4()),
@@ -55,14 +61,12 @@ def submit(archive: Archive, actor: Actor, wanted: Wanted) -> Job:
             predecessor=_predecessor(unit, actor, wanted, source.name),
         )
         options: dict[str, object] = {"by": {"id": actor.id, "name": actor.name}}
-        if wanted.record is not None:
-            options["record"] = wanted.record.decode("utf-8", "surrogateescape")
         if wanted.title:
             options["title"] = wanted.title
         if wanted.new:
             options["new"] = True
         job = Job(
-            id=str(uuid.uuid4()),
+            id=job_id,
             package_id=package.id,
             kind=JobKind.INGEST,
             created=created,

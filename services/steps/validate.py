@@ -13,6 +13,7 @@ from packages.submission import Shape
 from services.duplicates import SameContent
 from services.examination import Examined, examine
 from services.steps.context import StepContext, StepResult, judged
+from services.submission import GIVEN_RECORD
 from storage.catalogue.port import WriteSession
 from storage.staging import StagedSubmission, Workspace
 
@@ -23,11 +24,11 @@ def validate(context: StepContext) -> StepResult:
     Done: the record is settled, the fingerprint is in the catalogue and the owner has no other package with
     the same content. Rejected: every finding names its path and what to do.
     """
-    options = context.job.options
+    given = context.workspace.path / GIVEN_RECORD
     seen = examine(
         StagedSubmission(context.workspace),
-        record=options["record"].encode() if "record" in options else None,
-        title=options.get("title"),
+        record=given.read_bytes() if given.exists() else None,
+        title=context.job.options.get("title"),
         name=context.package.source_name,
         publisher=context.archive.settings.publisher,
     )
