@@ -1,0 +1,166 @@
+"""One call of the command: which home, how to speak, and the archive, opened when it is first needed."""
+
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cli import exit_codes
+from cli.voice import Voice
+from packages.errors import HoldfastError, Refused
+
+if TYPE_CHECKING:
+    from cli.progress import Activity, StepObserver
+    from packages.model import Actor
+    from services.archive import Archive
+
+
+class UsageError(Exception):
+    """The command was called in a way that makes no sense; exit code 2."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+@dataclass
+class Call:
+    """What every command gets beside its own parameters.
+
+    Services are imported when the archive is opened, not before: `--help` must answer at once.
+    """
+
+    home: Path
+    voice: Voice
+    interrupted_hint: str = field(default="", init=False)
+    """What to say about going on when somebody interrupts; commands fill it in as they get along."""
+
+    @cached_property
+    def archive(self) -> "Archive":
+        """Return the archive in the home. Raises NotFound where there is none."""
+        from services.archive import open_archive  # noqa: PLC0415  # start-up time
+
+        return self.opened(lambda: open_archive(self.home))
+
+    @cached_property
+    def actor(self) -> "Actor":
+        """Return the operating system's user, on whose behalf everything is done."""
+        from services.people import local_actor  # noqa: PLC0415  # start-up time
+
+        return local_actor(self.archive)
+
+    def make_archive(self) -> bool:
+        """Make the archive in the home, or complete it; tell whether it is new."""
+        from services.archive import init_archive  # noqa: PLC0415  # start-up time
+
+        made: list[bool] = []
+
+        def opener() -> "Archive":
+            archive, is_new = init_archive(self.home)
+            made.append(is_new)
+            return archive
+
+        self.__dict__["archive"] = self.opened(opener)
+        return made[0]
+
+    def opened(self, opener: Callable[[], "Archive"]) -> "Archive":
+        """Open an archive and its log; a home or a setting that cannot be used is wrong usage."""
+        try:
+            archive = opener()
+        except Refused as error:
+            raise UsageError(error.message, error.hint) from error
+        log_to(self.home)
+        return archive
+
+    def observer(self) -> "StepObserver":
+        """Return what shows the steps of a job on stderr."""
+        from cli.progress import step_observer  # noqa: PLC0415  # start-up time
+
+        return step_observer(self.voice)
+
+    def activity(self, what: str) -> AbstractContextManager["Activity"]:
+        """Return a context that shows on a terminal how many bytes are through."""
+        from cli.progress import Activity  # noqa: PLC0415  # start-up time
+
+        return Activity(what, self.voice)
+
+    def close(self) -> None:
+        """Give everything back."""
+        archive = self.__dict__.pop("archive", None)
+        if archive is not None:
+            archive.close()
+
+
+def log_to(home: Path) -> None:
+    """Send what libraries log, from warnings on, to ``logs/holdfast.log`` in the home and nowhere else."""
+    import logging  # noqa: PLC0415  # start-up time
+
+    root = logging.getLogger()
+    if any(getattr(each, "holdfast_home", None) == home for each in root.handlers):
+        return
+    try:
+        (home / "logs").mkdir(mode=0o700, exist_ok=True)
+        handler: logging.Handler = logging.FileHandler(
+            home / "logs" / "holdfast.log", encoding="utf-8", delay=True
+        )
+    except OSError:
+        handler = logging.NullHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"))
+    handler.setLevel(logging.WARNING)
+    vars(handler)["holdfast_home"] = home
+    root.addHandler(handler)
+    logging.captureWarnings(capture=True)
+    logging.raiseExceptions = False  # a log that cannot be written must not be what a person sees
+
+
+def defect(call: Call, error: BaseException) -> int:
+    """Record a defect of ours where somebody can find it, and tell the person in one sentence."""
+    import traceback  # noqa: PLC0415  # hardly ever needed
+
+    text = "".join(traceback.format_exception(error))
+    folder = call.home / "logs"
+    try:
+        if not folder.is_dir():
+            folder = Path(tempfile.mkdtemp(prefix="holdfast-defect-"))
+        with (folder / "holdfast.log").open("a", encoding="utf-8", errors="backslashreplace") as log:
+            log.write(text)
+        where = f"details are in {folder / 'holdfast.log'}"
+    except OSError:
+        where = "its details could not be written"
+    call.voice.failure("internal", f"a defect of Holdfast: {type(error).__name__}: {error}", where)
+    return exit_codes.SYSTEM
+
+
+def guarded(call: Call, work: Callable[[], int]) -> int:
+    """Do the work of a command and turn whatever it raises into a message and an exit code."""
+    try:
+        return work()
+    except HoldfastError as error:
+        call.voice.fail(error)
+        return exit_codes.BY_KIND[error.kind]
+    except UsageError as error:
+        call.voice.failure("usage", error.message, error.hint)
+        return exit_codes.USAGE
+    except KeyboardInterrupt:
+        call.voice.failure(
+            "interrupted", "interrupted", call.interrupted_hint or "nothing was left half done"
+        )
+        return exit_codes.INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        named = f"{error.filename}: " if error.filename else ""
+        call.voice.failure("unavailable", f"{named}{error.strerror or error}")
+        return exit_codes.SYSTEM
+    except Exception as error:  # noqa: BLE001  # the last edge: nobody is shown a traceback
+        return defect(call, error)
+    finally:
+        try:
+            call.close()
+        except HoldfastError as error:
+            print(f"error: {error.message}", file=sys.stderr)

@@ -1,0 +1,12 @@
+"""The commands, a module for each kind of work."""
+
+from importlib import import_module
+
+MODULES = ("opening", "depositing", "looking", "deciding", "changing", "keeping", "tokens")
+"""In the order in which `holdfast --help` shows them."""
+
+
+def register() -> None:
+    """Hang every command on the tree; again is a no-op."""
+    for each in MODULES:
+        import_module(f"cli.commands.{each}")

@@ -1,0 +1,169 @@
+"""What a depositor does: check, ingest, identify."""
+
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli import exit_codes
+from cli.call import Call, UsageError
+from cli.main_app import app
+from cli.options import command
+from cli.presenting import tally
+from cli.text import painted, printable
+from cli.walking import code_of, go_on_with_abandoned, show_job, walk
+from packages.errors import HoldfastError, NotFound
+from packages.ledger import JobState
+
+if TYPE_CHECKING:
+    from packages.ledger import Job
+    from services.submission import Wanted
+
+Paths = Annotated[list[Path], typer.Argument(metavar="PATH", help="Folders, archives, bags or files.")]
+
+
+class Via(StrEnum):
+    """Who walks the steps of an ingest."""
+
+    LOCAL = "local"
+
+
+@command(app, "holdfast check ~/deposit.zip --strict")
+def check(
+    call: Call,
+    paths: Paths,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail on warnings too.")] = False,
+) -> int:
+    """Validate submissions, taking nothing in.
+
+    Prints every finding with its path and what to do about it.
+    """
+    import sys  # noqa: PLC0415  # only to ask whether stdout is a terminal
+
+    from services.archive import Archive  # noqa: PLC0415  # start-up time
+    from services.checking import check as check_one  # noqa: PLC0415  # same reason
+    from services.settings import load_settings  # noqa: PLC0415  # same reason
+
+    limits = call.opened(lambda: Archive(load_settings(call.home))).limits
+    codes = []
+    for path in paths:
+        with call.activity(f"checking {path.name}") as progress:
+            checked = check_one(path, limits=limits, strict=strict, progress=progress)
+        shown = [asdict(each) for each in checked.findings]
+        code = exit_codes.BY_VERDICT[checked.verdict]
+        codes.append(code)
+        call.voice.document(checked.as_json())
+        colour = {exit_codes.DONE: "green", exit_codes.CONTENT: "red"}.get(code, "yellow")
+        told = f" ({tally(shown)})" if shown else ""
+        call.voice.say(f"{painted(checked.verdict, colour, sys.stdout)}  {printable(checked.path)}{told}")
+        if checked.reason and not shown:
+            call.voice.say(f"  {printable(checked.reason)}")
+        call.voice.findings(shown)
+    return exit_codes.worst(codes)
+
+
+@command(app, 'holdfast ingest ~/deposit --title "Harbour office papers"')
+def ingest(
+    call: Call,
+    paths: Paths,
+    record: Annotated[
+        Path | None,
+        typer.Option("--record", metavar="FILE", help="A record (JSON) that describes the content."),
+    ] = None,
+    title: Annotated[
+        str | None, typer.Option("--title", metavar="T", help="The title, if no record says it.")
+    ] = None,
+    new: Annotated[
+        bool, typer.Option("--new", help="Archive it even if the same content is there already.")
+    ] = False,
+    corrects: Annotated[
+        str | None, typer.Option("--corrects", metavar="ID", help="The rejected package that this one mends.")
+    ] = None,
+    no_wait: Annotated[
+        bool,
+        typer.Option("--no-wait", help="Return once it is received durably; `reconcile` goes on with it."),
+    ] = False,
+    via: Annotated[Via, typer.Option("--via", help="Who walks the steps.")] = Via.LOCAL,
+) -> int:
+    """Take submissions in and archive them.
+
+    A submission is a folder, ZIP, 7z, TAR (gz, bz2, xz, zst), or a BagIt bag in any of these.
+    The first ingest makes the archive in the home if there is none yet.
+    """
+    from services.archive import is_archive  # noqa: PLC0415  # start-up time
+    from services.submission import Wanted  # noqa: PLC0415  # same reason
+
+    del via  # there is one way on this machine
+    if len(paths) > 1 and (record or title or corrects):
+        raise UsageError(
+            "--record, --title and --corrects speak of one submission", "ingest one PATH at a time"
+        )
+    described = record.read_bytes() if record else None
+    if not is_archive(call.home):
+        call.make_archive()
+        call.voice.note(f"made an archive in {call.home}")
+    go_on_with_abandoned(call)
+    codes = []
+    for path in paths:
+        wanted = Wanted(path, record=described, title=title, new=new, corrects=corrects)
+        try:
+            codes.append(_ingest_one(call, wanted, until="receive" if no_wait else None))
+        except HoldfastError as error:
+            call.voice.fail(error, path=str(path))
+            codes.append(exit_codes.BY_KIND[error.kind])
+    return exit_codes.worst(codes)
+
+
+def _ingest_one(call: Call, wanted: "Wanted", *, until: str | None) -> int:
+    from services.submission import submit  # noqa: PLC0415  # start-up time
+
+    if not call.voice.json:
+        call.voice.note(f"ingesting {wanted.source}")
+    job = walk(call, submit(call.archive, call.actor, wanted), until=until)
+    existing = _same_content(call, job)
+    if existing is not None:
+        call.voice.note(
+            f"the same content is in the archive already, as {existing.package_id}; nothing was added"
+        )
+        job = existing
+    show_job(call, job, path=str(wanted.source), same_content=existing is not None)
+    return code_of(job)
+
+
+def _same_content(call: Call, job: "Job") -> "Job | None":
+    """Return the newest job of the package that holds the same content, if that is why this job ended."""
+    existing = job.options.get("same_as")
+    if job.state is not JobState.CANCELLED or existing is None:
+        return None
+    with call.archive.catalogue.read() as view:
+        found = view.latest_job(existing)
+    if found is None:
+        raise NotFound(f"there is no package {existing} any more", hint="ingest it again")
+    return found
+
+
+@command(app, "holdfast identify ~/deposit --json")
+def identify(call: Call, paths: Paths) -> int:
+    """Tell each file's PRONOM PUID and MIME type.
+
+    Folders are walked.
+    """
+    from services.checking import identify as identify_all  # noqa: PLC0415  # start-up time
+
+    codes = []
+    for path in paths:
+        try:
+            for found in identify_all([path]):
+                call.voice.document(found)
+                name = " ".join(filter(None, (found["format"] or "unknown", found["version"])))
+                puid, mime = found["puid"] or "-", found["mime"] or "-"
+                call.voice.say(f"{puid:<13} {mime:<28} {name}  {printable(found['path'])}")
+                if found["warning"]:
+                    call.voice.say(f"{'':<13} warning: {printable(found['warning'])}")
+            codes.append(exit_codes.DONE)
+        except HoldfastError as error:
+            call.voice.fail(error, path=str(path))
+            codes.append(exit_codes.BY_KIND[error.kind])
+    return exit_codes.worst(codes)

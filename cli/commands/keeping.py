@@ -1,0 +1,213 @@
+"""Keeping it whole and giving it back: export, audit, repair, reconcile, rebuild."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli import exit_codes
+from cli.call import Call, UsageError
+from cli.main_app import app
+from cli.options import Reference, References, command
+from cli.text import count, octets_of, painted, printable, size
+
+if TYPE_CHECKING:
+    from storage.ports import ObjectReport
+
+
+@command(app, "holdfast export 7f3c9a21 --to ~/harbour.zip --zip")
+def export(
+    call: Call,
+    reference: Reference,
+    to: Annotated[Path, typer.Option("--to", metavar="PATH", help="A place that does not exist yet.")],
+    version: Annotated[
+        int | None, typer.Option("--version", metavar="N", min=1, help="An earlier version.")
+    ] = None,
+    aip: Annotated[bool, typer.Option("--aip", help="The whole archival package.")] = False,
+    dip: Annotated[bool, typer.Option("--dip", help="What readers get (the default).")] = False,
+    receipt: Annotated[bool, typer.Option("--receipt", help="Only the depositor's receipt.")] = False,
+    zipped: Annotated[bool, typer.Option("--zip", help="As one ZIP file.")] = False,
+) -> int:
+    """Give a package back, verified on the way.
+
+    Whole or not at all; a damaged copy is passed over for a good one.
+    """
+    from services.export import export as export_one  # noqa: PLC0415  # start-up time
+
+    if aip + dip + receipt > 1 or (receipt and (zipped or version)):
+        raise UsageError("only one of --aip, --dip and --receipt can be given", "a receipt is a single file")
+    to = to.expanduser()
+    if receipt:
+        return _export_receipt(call, reference, to)
+    kind = "aip" if aip else "dip"
+    with call.activity(f"exporting the {kind.upper()}") as progress:
+        done = export_one(
+            call.archive,
+            call.actor,
+            reference,
+            to,
+            kind=kind,
+            version=version,
+            zipped=zipped,
+            progress=progress,
+        )
+    call.voice.document(done.as_json())
+    call.voice.say(
+        f"exported version {done.version} as {kind.upper()} to {printable(str(done.path))}: "
+        f"{count(done.files, 'file')}, {size(done.bytes)}, each verified"
+    )
+    if done.second_judge:
+        call.voice.facts([("second judge", done.second_judge)])
+    for each in done.damaged:
+        call.voice.note(f"a copy is damaged (another one was taken): {each}")
+    if done.damaged:
+        call.voice.note(f"→ holdfast repair {done.package_id}")
+    return exit_codes.DAMAGED if done.damaged else exit_codes.DONE
+
+
+def _export_receipt(call: Call, reference: str, to: Path) -> int:
+    from services.export import receipt as receipt_of  # noqa: PLC0415  # start-up time
+
+    data = receipt_of(call.archive, call.actor, reference)
+    try:
+        with to.open("xb") as file:
+            file.write(data)
+    except FileExistsError:
+        raise UsageError(f"{to} is there already", "name a file that does not exist yet") from None
+    call.voice.document({"path": str(to.absolute()), "bytes": len(data)})
+    call.voice.say(f"wrote the receipt to {printable(str(to))}")
+    return exit_codes.DONE
+
+
+@command(app, "holdfast audit --store copy --budget 50M")
+def audit(
+    call: Call,
+    references: References = None,
+    store: Annotated[
+        str | None, typer.Option("--store", metavar="NAME", help="Only this store's copies.")
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option("--budget", metavar="BYTES/s", help="Read no faster: 500K, 50M, 1.5GiB.")
+    ] = None,
+) -> int:
+    """Read archived bytes back and compare them.
+
+    Every copy of the packages, or of all packages; says exactly what is not as it was.
+    """
+    from services.fixity import audit as audit_all  # noqa: PLC0415  # start-up time
+
+    try:
+        rate = None if budget is None else octets_of(budget)
+    except ValueError as error:
+        raise UsageError(f"--budget: {error}") from None
+    codes, octets = [], 0
+    with call.activity("reading copies back") as progress:
+        for report in audit_all(
+            call.archive, call.actor, references or (), store=store, budget=rate, progress=progress
+        ):
+            codes.append(_show_report(call, report))
+            octets += report.bytes
+    if not codes:
+        call.voice.note("nothing to audit: no package is archived")
+    elif not call.voice.json:
+        bad = sum(code != exit_codes.DONE for code in codes)
+        told = "all intact" if not bad else f"{bad} not intact"
+        call.voice.note(
+            f"{count(len(codes), 'cop' + ('y' if len(codes) == 1 else 'ie'))}, {size(octets)} read: {told}"
+        )
+    return exit_codes.worst(codes)
+
+
+@command(app, "holdfast repair 7f3c9a21")
+def repair(call: Call, reference: Reference) -> int:
+    """Mend bad copies from a good one.
+
+    The good one is verified first.
+    """
+    from services.fixity import repair as repair_one  # noqa: PLC0415  # start-up time
+
+    with call.activity("reading copies back") as progress:
+        reports = repair_one(call.archive, call.actor, reference, progress=progress)
+    return exit_codes.worst([_show_report(call, each) for each in reports])
+
+
+def _show_report(call: Call, report: "ObjectReport") -> int:
+    """Print what was found in one copy; return its exit code."""
+    from services.fixity import report_json  # noqa: PLC0415  # start-up time
+
+    shown = report_json(report)
+    call.voice.document(shown)
+    code = exit_codes.BY_VERDICT[report.verdict]
+    colour = {exit_codes.DONE: "green", exit_codes.DAMAGED: "red"}.get(code, "yellow")
+    word = painted(str(report.verdict).ljust(9), colour, sys.stdout)
+    content = f"{count(report.intact, 'file')} intact, {size(report.bytes)} read"
+    call.voice.say(f"{word}  {shown['id']}  {printable(report.store)}  {content}")
+    for each in report.problems:
+        call.voice.say(f"  {each.verdict}  {printable(each.path or 'the whole object')}")
+        call.voice.facts([("  expected", each.expected or ""), ("  found", each.found or "")])
+    if code == exit_codes.DAMAGED and not call.voice.json:
+        call.voice.say(f"  → holdfast repair {shown['id']}")
+    return code
+
+
+@command(app, "holdfast reconcile --dry-run")
+def reconcile(
+    call: Call,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+) -> int:
+    """Finish or clean up what was left undone.
+
+    Goes on with what a dead worker left, and finds what storage and catalogue disagree on.
+    """
+    from services.reconcile import reconcile as reconcile_all  # noqa: PLC0415  # start-up time
+
+    call.interrupted_hint = "run `holdfast reconcile` again: it goes on from there"
+    with call.observer() as observer:
+        done = reconcile_all(call.archive, call.actor, dry_run=dry_run, observer=observer)
+    call.voice.document(done.as_json())
+    for each in done.actions:
+        call.voice.say(printable(each))
+    for each in done.disagreements:
+        call.voice.say(f"{painted('disagreement:', 'red', sys.stdout)} {printable(each)}")
+    failed = [job for job in done.jobs if job.state == "failed"]
+    for job in failed:
+        call.voice.say(f"{painted('failed:', 'red', sys.stdout)} {job.package_id}: {printable(job.reason)}")
+    if not done.actions and not done.disagreements:
+        call.voice.say("everything agrees; nothing was left to do")
+    return exit_codes.SYSTEM if done.disagreements or failed else exit_codes.DONE
+
+
+@command(app, "holdfast rebuild --index")
+def rebuild(
+    call: Call,
+    catalogue: Annotated[bool, typer.Option("--catalogue", help="Only the catalogue.")] = False,
+    index: Annotated[bool, typer.Option("--index", help="Only the search index.")] = False,
+) -> int:
+    """Make catalogue and index from storage alone.
+
+    Both, if none is named.
+    """
+    from services.rebuild import rebuild_catalogue, rebuild_index  # noqa: PLC0415  # start-up time
+
+    call.interrupted_hint = "what was there before is still in use; run `holdfast rebuild` again"
+    call.make_archive()  # a lost catalogue gets its archive id from the stores
+    shown: dict[str, object] = {}
+    failed: list[tuple[str, str]] = []
+    code = exit_codes.DONE
+    if catalogue or not index:
+        done = rebuild_catalogue(call.archive, call.actor)
+        shown |= {"packages": done.packages, "files": done.files}
+        failed += done.failed
+        code = exit_codes.DAMAGED if done.failed else code
+        call.voice.say(f"catalogue: {count(done.packages, 'package')}, {count(done.files, 'file')} restored")
+    if index or not catalogue:
+        done = rebuild_index(call.archive, call.actor)
+        shown["indexed"] = done.indexed
+        failed += done.failed
+        code = exit_codes.worst([code, exit_codes.SYSTEM if done.failed else exit_codes.DONE])
+        call.voice.say(f"index: {count(done.indexed, 'package')}")
+    call.voice.document({**shown, "failed": [{"id": name, "reason": reason} for name, reason in failed]})
+    for name, reason in failed:
+        call.voice.note(f"not restored: {name}: {reason}")
+    return code

@@ -1,0 +1,82 @@
+"""API tokens: create, list, revoke."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli import exit_codes
+from cli.call import Call
+from cli.filters import time_of
+from cli.main_app import token_app
+from cli.options import command
+from cli.text import moment, padded, printable
+from packages.model import now
+
+if TYPE_CHECKING:
+    from packages.ledger import Token
+
+
+@command(token_app, "holdfast token create --name harvester --role archivist --expires 90d")
+def create(
+    call: Call,
+    name: Annotated[str, typer.Option("--name", metavar="N", help="What it is for.")],
+    role: Annotated[str, typer.Option("--role", metavar="ROLE", help="depositor, archivist or admin.")],
+    expires: Annotated[
+        str | None,
+        typer.Option("--expires", metavar="TIME", help="When it ends: 2027-01-31, or 90d from now."),
+    ] = None,
+) -> int:
+    """Make a token; it is shown this once."""
+    from services.people import create_token  # noqa: PLC0415  # start-up time
+
+    end = None if expires is None else time_of("--expires", expires, past=False)
+    token, secret = create_token(call.archive, call.actor, name=name, role=role, expires=end)
+    call.voice.document({**_shown(token), "token": secret})
+    call.voice.say(secret)
+    call.voice.note(f"token {token.id} for {name} ({role}): keep it now, it is not shown again")
+    return exit_codes.DONE
+
+
+@command(token_app, "holdfast token list", name="list")
+def list_all(call: Call) -> int:
+    """List all tokens, ended ones too."""
+    from services.people import list_tokens  # noqa: PLC0415  # start-up time
+
+    for token in list_tokens(call.archive, call.actor):
+        shown = _shown(token)
+        call.voice.document(shown)
+        until = f"until {moment(token.expires)}" if token.expires else ""
+        told = f"revoked {moment(token.revoked)}" if token.revoked else until
+        line = f"{token.id}  {padded(token.role, 9)}  {shown['state']:<8}  {printable(token.name)}  {told}"
+        call.voice.say(line.rstrip())
+    return exit_codes.DONE
+
+
+@command(token_app, "holdfast token revoke harvester")
+def revoke(
+    call: Call,
+    token: Annotated[str, typer.Argument(metavar="TOKEN", help="Its id, or its name if only one has it.")],
+) -> int:
+    """Make a token useless from now on."""
+    from services.people import revoke_token  # noqa: PLC0415  # start-up time
+
+    revoke_token(call.archive, call.actor, token)
+    call.voice.document({"token": token, "state": "revoked"})
+    call.voice.say(f"revoked {printable(token)}")
+    return exit_codes.DONE
+
+
+def _shown(token: "Token") -> dict[str, Any]:
+    """Return a token as JSON, without what is kept of its secret."""
+    state = (
+        "revoked" if token.revoked else "expired" if token.expires and token.expires <= now() else "active"
+    )
+    return {
+        "id": token.id,
+        "name": token.name,
+        "role": token.role,
+        "state": state,
+        "created": token.created,
+        "expires": token.expires,
+        "revoked": token.revoked,
+    }

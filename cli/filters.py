@@ -1,0 +1,62 @@
+"""From filter options to a filter, and from what people write to a moment."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from cli.call import UsageError
+from packages.ledger import JobState, PackageFilter, PackageState
+
+_AGO = re.compile(r"(\d+)([mhdw])")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_AT_WORK = (JobState.QUEUED, JobState.RUNNING, JobState.WAITING, JobState.FAILED)
+
+
+def package_filter(
+    state: str | None, step: str | None, reason: str | None, since: str | None
+) -> PackageFilter:
+    """Return the filter that the options mean; `state` may be a package's state or that of its work.
+
+    Raises UsageError for words that mean nothing.
+    """
+    life: PackageState | None = None
+    work: JobState | None = None
+    if state is not None:
+        word = state.lower().replace("-", "_")
+        if word in list(PackageState):
+            life = PackageState(word)
+        elif word in _AT_WORK:
+            work = JobState(word)
+        else:
+            raise UsageError(
+                f"--state {state}: there is no such state", f"one of {', '.join([*PackageState, *_AT_WORK])}"
+            )
+    if step is not None:
+        _require_step(step)
+    moment = None if since is None else time_of("--since", since, past=True)
+    return PackageFilter(state=life, work=work, step=step, reason=reason, since=moment)
+
+
+def time_of(option: str, text: str, *, past: bool) -> str:
+    """Return the moment that `text` means as the catalogue writes it: a date, a time, or ``7d`` from now.
+
+    A time without a zone is UTC. Raises UsageError.
+    """
+    if match := _AGO.fullmatch(text):
+        span = timedelta(**{_UNITS[match[2]]: int(match[1])})
+        when = datetime.now(UTC) - span if past else datetime.now(UTC) + span
+    else:
+        try:
+            when = datetime.fromisoformat(text)
+        except ValueError:
+            hint = "write 2026-11-21, 2026-11-21T09:30Z, or a span such as 90m, 12h, 7d"
+            raise UsageError(f"{option} {text}: this is no time", hint) from None
+        when = when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+    return when.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _require_step(step: str) -> None:
+    from services.ingest import SEQUENCES  # noqa: PLC0415  # start-up time
+
+    known = list(dict.fromkeys(name for sequence in SEQUENCES.values() for name, _ in sequence))
+    if step not in known:
+        raise UsageError(f"--step {step}: there is no such step", f"one of {', '.join(known)}")
