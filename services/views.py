@@ -106,6 +106,7 @@ def summary(package: Package, job: Job | None, copies: Sequence[CopyRecord]) -> 
         "created": package.created,
         "updated": package.updated,
         "predecessor": package.predecessor,
+        "hold": package.hold,
         "source_name": package.source_name,
         "copies": [
             {"store": each.store, "state": each.state, "verified": each.verified} | _said(each)
