@@ -9,8 +9,11 @@ from packages.content_paths import content_path
 
 
 def move_folder(old: Path, new: Path) -> None:
-    """Rename the folder `old` to `new`; nothing happens when `old` is gone (it has been moved before)."""
-    if old.is_dir():
+    """Rename the folder `old` to `new`; nothing happens when there is no `old`, or `new` is there already.
+
+    The rename is one step, so a `new` that exists is the whole of what an earlier attempt has moved.
+    """
+    if old.is_dir() and not new.exists():
         new.parent.mkdir(parents=True, exist_ok=True)
         old.rename(new)
 
