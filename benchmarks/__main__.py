@@ -1,0 +1,93 @@
+"""``python -m benchmarks NAME… [--folder FOLDER] [--rounds N] [--only]``; see docs/benchmarks.md.
+
+The folder must lie on the disk that is to be measured and is not emptied afterwards: delete it yourself, when
+nothing else is to be measured for a while.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks import contestants, data
+from benchmarks.contest import Contest, hold
+
+GIB = 1 << 30
+COPIES = "two `cp -r`, `sha512sum`, sync"
+ROCFL = "rocfl ingest and validate, copy, sync"
+FOLDERS = {
+    COPIES: contestants.two_copies_and_sha512sum,
+    "Holdfast, all steps, two copies": contestants.holdfast,
+    "`cp`, bagit-python make and validate, copy, sync": contestants.bagit_python,
+    ROCFL: contestants.rocfl,
+}
+
+
+def large(folder: Path) -> Contest:
+    source = folder / "data" / "large.bin"
+    data.make_large(source, GIB)
+    ours = dict(list(FOLDERS.items())[1:])
+    first = {"two `cp`, `openssl dgst -sha512`, sync": contestants.two_copies_and_openssl}
+    return Contest("1 GiB in one file", [source], GIB / 1e6, "MB", first | ours)
+
+
+def small(folder: Path) -> Contest:
+    data.make_mix(folder / "data", 10_000)
+    return Contest("10,000 files of 8 KiB, the mix", [folder / "data"], 10_000, "files", FOLDERS)
+
+
+def noise(folder: Path) -> Contest:
+    data.make_random(folder / "data", 10_000)
+    return Contest("10,000 files of 8 KiB, random bytes", [folder / "data"], 10_000, "files", FOLDERS)
+
+
+def many(folder: Path) -> Contest:
+    data.make_mix(folder / "data", 100_000)
+    two = dict(list(FOLDERS.items())[:2])
+    return Contest("100,000 files of 8 KiB, the mix", [folder / "data"], 100_000, "files", two)
+
+
+def packages(folder: Path) -> Contest:
+    sources = [folder / "data" / f"package-{number:04d}" for number in range(1000)]
+    for number, each in enumerate(sources):
+        data.make_mix(each, 10, first=number * 10)
+    two = dict(list(FOLDERS.items())[:2])
+    return Contest("1,000 packages of 10 files of the mix", sources, 1000, "packages", two)
+
+
+CONTESTS: dict[str, tuple[Callable[[Path], Contest], int]] = {
+    "large": (large, 3),
+    "small": (small, 3),
+    "random": (noise, 1),
+    "many": (many, 1),
+    "packages": (packages, 1),
+}
+"""Each with its usual number of rounds."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "names", nargs="+", choices=[*CONTESTS, "all"], metavar="NAME", help=", ".join(CONTESTS)
+    )
+    parser.add_argument("--folder", type=Path, default=Path("/var/tmp"), help="where to work (%(default)s)")
+    parser.add_argument("--rounds", type=int, help="how often each contestant runs")
+    parser.add_argument("--only", action="store_true", help="run Holdfast alone")
+    given = parser.parse_args()
+    for name in CONTESTS if "all" in given.names else given.names:
+        make, rounds = CONTESTS[name]
+        place = Path(tempfile.mkdtemp(prefix=f"holdfast-{name}-", dir=given.folder))
+        contest = make(place)
+        runners = dict(contest.contestants)
+        if contestants.rocfl_binary() is None and runners.pop(ROCFL, None):
+            print("<!-- rocfl is not installed: left out -->")
+        if given.only:
+            runners = {key: each for key, each in runners.items() if each is contestants.holdfast}
+        (place / "runs").mkdir()
+        hold(replace(contest, contestants=runners), place / "runs", given.rounds or rounds)
+        print(f"<!-- everything lies in {place} -->")
+
+
+if __name__ == "__main__":
+    main()
