@@ -3,14 +3,17 @@
 Never deletes archival content: what is in a store and in no catalogue is named, not removed.
 """
 
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from packages.errors import HoldfastError
+from packages.errors import HoldfastError, NotFound
 from packages.ledger import KEPT_STATES, CopyState, Job, JobState, PackageFilter
 from packages.model import Actor, now
 from packages.premis import package_urn
+from services import evidence
 from services.archive import Archive
 from services.engine import Observer, is_dead, run_due
 from services.outbox import drain
@@ -56,13 +59,15 @@ def reconcile(
     for name, store in archive.stores.items():
         try:
             if not dry_run:
-                done.actions += [f"{name}: {line}" for line in store.recover(older_than=ABANDONED_AFTER)]
+                patience = 0.0 if store.capabilities.sees_writers else ABANDONED_AFTER
+                done.actions += [f"{name}: {line}" for line in store.recover(older_than=patience)]
         except HoldfastError as error:
             done.disagreements.append(f"{name}: {error.message}")
     _free_leases(archive, done)
     _run(archive, done, observer)
     _clear_staging(archive, done)
     _bring_up_copies(archive, done)
+    _bring_up_evidence(archive, done)
     with archive.catalogue.read() as view:
         waiting = sum(view.counts().outbox.values())
     if waiting:
@@ -113,12 +118,7 @@ def _run(archive: Archive, done: Reconciled, observer: Observer | None) -> None:
 
 def _clear_staging(archive: Archive, done: Reconciled) -> None:
     for job_id in list(archive.staging.existing()):
-        try:
-            with archive.catalogue.read() as view:
-                is_open = view.job(job_id).is_open
-        except HoldfastError:
-            is_open = False
-        if not is_open:
+        if not _is_in_use(archive, job_id):
             done.actions.append(
                 f"staging {job_id}: its job has ended; {'to be ' if done.dry_run else ''}removed"
             )
@@ -126,6 +126,18 @@ def _clear_staging(archive: Archive, done: Reconciled) -> None:
                 archive.staging.workspace(job_id).discard()
     if not done.dry_run:
         archive.staging.sweep()
+
+
+def _is_in_use(archive: Archive, name: str) -> bool:
+    """Tell whether a workspace belongs to an open job, or to no job but to somebody who may still be at it."""
+    try:
+        with archive.catalogue.read() as view:
+            return view.job(name).is_open
+    except NotFound:
+        with suppress(FileNotFoundError):
+            age = time.time() - (archive.staging.root / name).stat().st_mtime
+            return age < ABANDONED_AFTER
+        return True  # its owner has just removed it
 
 
 def _bring_up_copies(archive: Archive, done: Reconciled) -> None:
@@ -146,6 +158,18 @@ def _bring_up_copies(archive: Archive, done: Reconciled) -> None:
                 unit.set_copy_state(package_id, store, CopyState(report.verdict), now(), "")
         except HoldfastError as error:
             done.disagreements.append(f"{package_id}: the copy in {store}: {error.message}")
+
+
+def _bring_up_evidence(archive: Archive, done: Reconciled) -> None:
+    """Bring the evidence of audits to stores that were down when it was written."""
+    if done.dry_run:
+        return
+    try:
+        for store in archive.stores.values():
+            runs = [each for each in store.objects() if each.startswith(evidence.PREFIX)]
+            done.actions += evidence.spread_missing(archive, runs, store)
+    except HoldfastError as error:
+        done.disagreements.append(error.message)
 
 
 def _pending(archive: Archive) -> Iterator[tuple[str, str]]:
@@ -173,7 +197,7 @@ def _disagreements(archive: Archive) -> Iterator[str]:
         at_work = {job.package_id for job in view.jobs(_OPEN, limit=1_000_000)}
     for name, store in archive.stores.items():
         try:
-            held = {each.removeprefix(URN) for each in store.objects()}
+            held = {each.removeprefix(URN) for each in store.objects() if each.startswith(URN)}
         except HoldfastError as error:
             yield f"{name}: {error.message}"
             continue

@@ -15,6 +15,7 @@ class Capabilities:
 
     atomic_rename: bool  # a staged folder can be published by one rename
     conditional_create: bool  # "create unless it exists" is one atomic operation
+    sees_writers: bool = False  # it can tell a dead writer from a silent one, so `recover` need not wait
 
 
 class Verdict(StrEnum):

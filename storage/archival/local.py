@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from packages.errors import Conflict, HoldfastError, NotFound, Unavailable
+from packages.errors import Conflict, HoldfastError, NotFound
 from storage.archival import readback
 from storage.archival.copying import copy_file, copy_stream
 from storage.archival.medium import INTENT, STAGING, Files, Item, Pace, Reading
@@ -38,7 +38,7 @@ class LocalMedium:
     @property
     def capabilities(self) -> Capabilities:
         """Return what POSIX promises."""
-        return Capabilities(atomic_rename=True, conditional_create=True)
+        return Capabilities(atomic_rename=True, conditional_create=True, sees_writers=True)
 
     @property
     def folder(self) -> Path | None:
@@ -159,13 +159,9 @@ class LocalMedium:
     @contextmanager
     def attempt(self, intent: bytes | None) -> Iterator[str]:
         """Make a folder that is locked as long as its writer lives."""
-        key = f"{STAGING}/{uuid.uuid4()}"
-        path = Path(self._path(key))
         with _translated(f"Cannot write to {self._root}"):
-            path.mkdir(parents=True)
-            fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            key, path, fd = self._held_folder()
         try:
-            _hold(fd, path)
             if intent is not None:
                 self.replace(f"{key}/{INTENT}", intent)
             yield key
@@ -181,7 +177,7 @@ class LocalMedium:
             os.close(fd)
 
     def dead_attempts(self, older_than: float) -> Iterator[str]:
-        """Yield attempts that nobody holds a lock on."""
+        """Yield attempts that nobody holds a lock on; each is locked until the next one is asked for."""
         for item in self.list(STAGING):
             key = f"{STAGING}/{item.name}"
             try:
@@ -215,19 +211,40 @@ class LocalMedium:
                 fsync_folder(each)
         return True
 
+    def _held_folder(self) -> tuple[str, Path, int]:
+        """Make a folder for an attempt and lock it; return its key, path and the descriptor that holds it."""
+        while True:
+            key = f"{STAGING}/{uuid.uuid4()}"
+            path = Path(self._path(key))
+            path.mkdir(parents=True)
+            try:
+                fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            except FileNotFoundError:
+                continue
+            if _hold(fd, path):
+                return key, path, fd
+            os.close(fd)
+
+    def _held_file(self) -> tuple[Path, int]:
+        """Make a temporary file, read-only for others, and lock it."""
+        folder = Path(self._path(STAGING))
+        folder.mkdir(parents=True, exist_ok=True)
+        while True:
+            path = folder / f"{uuid.uuid4()}.tmp"
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
+            if _hold(fd, path):
+                return path, fd
+            os.close(fd)
+
     def _path(self, key: str) -> str:
         return f"{self._root}/{key}" if key else self._root
 
     @contextmanager
     def _written(self, key: str, data: bytes) -> Iterator[Path]:
         """Give a synced, read-only temporary file, and make the name durable that the caller gives it."""
-        folder = Path(self._path(STAGING))
-        folder.mkdir(parents=True, exist_ok=True)
-        temporary = folder / f"{uuid.uuid4()}.tmp"
+        temporary, fd = self._held_file()
         try:
-            fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
             with os.fdopen(fd, "wb") as stream:
-                _hold(fd, temporary)
                 stream.write(data)
                 stream.flush()
                 os.fsync(fd)
@@ -239,11 +256,13 @@ class LocalMedium:
             temporary.unlink(missing_ok=True)
 
 
-def _hold(fd: int, path: Path) -> None:
-    """Lock what is being written as long as `fd` is open, so that `dead_attempts` leaves it alone."""
+def _hold(fd: int, path: Path) -> bool:
+    """Lock what is being written as long as `fd` is open, so that `dead_attempts` leaves it alone.
+
+    False when it was taken for dead, and cleared away, between its creation and the lock.
+    """
     fcntl.flock(fd, fcntl.LOCK_SH)
-    if not path.exists():  # cleared away between its creation and the lock
-        raise Unavailable(f"{path} was cleared away; try again.")
+    return path.exists()
 
 
 def _kind(entry: os.DirEntry[str]) -> str:

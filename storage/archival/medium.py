@@ -147,7 +147,10 @@ class Medium(Protocol):
         ...
 
     def dead_attempts(self, older_than: float) -> Iterator[str]:
-        """Yield the keys of attempts whose writers are gone, last changed so many seconds ago."""
+        """Yield the keys of attempts whose writers are gone, last changed so many seconds ago.
+
+        Each may be removed before the next one is asked for.
+        """
         ...
 
     def adopt(self, folder: Path, key: str) -> bool:

@@ -14,7 +14,7 @@ def recover(medium: Medium, older_than: float) -> list[str]:
     Only objects that an attempt names are looked at: the time does not grow with the archive.
     """
     done = []
-    for attempt in list(medium.dead_attempts(older_than)):
+    for attempt in medium.dead_attempts(older_than):
         try:
             object_id = json.loads(medium.read(f"{attempt}/{INTENT}"))["object"]
         except (NotFound, ValueError, KeyError, TypeError):
