@@ -10,10 +10,15 @@ from packages.ledger import KEPT_STATES, CopyRecord, CopyState, Package
 from packages.model import Actor, Agent, Event, now
 from packages.premis import package_urn
 from services.archive import Archive
+from services.evidence import keep
 from services.logbook import write_log
 from services.people import require_archivist
 from services.steps.context import HOLDFAST, Progress
+from storage.catalogue.port import ReadSession
 from storage.ports import ArchivalStore, ObjectReport, Problem, Verdict
+
+BATCH = 500
+"""Packages of which the reports are recorded together."""
 
 COPY_STATES = {
     Verdict.INTACT: CopyState.INTACT,
@@ -35,17 +40,23 @@ def audit(
 ) -> Iterator[ObjectReport]:
     """Read every copy of the packages back (all packages when none is named) and yield a report for each.
 
-    `budget` limits the rate to so many bytes a second. Each verdict is recorded with a *fixity check*
-    event before its report is yielded. A store that cannot be reached gives *unchecked*, which is neither
-    good nor bad.
+    `budget` limits the rate to so many bytes a second. A store that cannot be reached gives *unchecked*,
+    which is neither good nor bad. Each report becomes a *fixity check* event: first as evidence in the
+    stores, then in the catalogue, in batches; an audit that is broken off has recorded what it yielded.
     """
     require_archivist(actor, "audit")
     stores = _named(archive, store)
-    for package in _packages(archive, references):
-        for each in stores:
-            report = _read_back(each, package_urn(package.id), budget, progress)
-            _record(archive, package, report)
-            yield report
+    found: list[tuple[Package, ObjectReport]] = []
+    try:
+        for package in _packages(archive, references):
+            for each in stores:
+                found.append((package, _read_back(each, package_urn(package.id), budget, progress)))
+                yield found[-1][1]
+            if len(found) >= BATCH:
+                _record(archive, actor, found)
+                found = []
+    finally:
+        _record(archive, actor, found)
 
 
 def repair(
@@ -68,13 +79,12 @@ def repair(
             continue
         source, after = _mend(each, [other for other in stores if other is not each], before, object_id)
         reports[each.name] = after
-        mended.append(_repaired(package, each, source, before, actor))
+        mended.append(_repaired(each, source, before, actor))
     if mended:
         write_log(archive, package.id, mended, {}, at=mended[-1].at)
-    with archive.catalogue.write() as unit:
-        unit.add_events(package.id, mended)
-    for report in reports.values():
-        _record(archive, package, report)
+        with archive.catalogue.write() as unit:
+            unit.add_events(package.id, mended)
+    _record(archive, actor, [(package, report) for report in reports.values()])
     return list(reports.values())
 
 
@@ -99,15 +109,27 @@ def _named(archive: Archive, store: str | None) -> Sequence[ArchivalStore]:
 
 def _packages(archive: Archive, references: Iterable[str]) -> Iterator[Package]:
     references = list(references)
+    if not references:
+        yield from _all_kept(archive)
+        return
     with archive.catalogue.read() as view:
-        if not references:
-            yield from (each for each in view.iter_packages() if each.state in KEPT_STATES)
-            return
         found = [view.package(view.resolve(each)) for each in references]
     for package in found:
         if package.state not in KEPT_STATES:
             raise NotFound(f"{package.id} is {package.state}: no store holds it")
         yield package
+
+
+def _all_kept(archive: Archive) -> Iterator[Package]:
+    """Yield all packages that the stores hold, page by page: an audit may take days, a session may not."""
+    after = None
+    while True:
+        with archive.catalogue.read() as view:
+            page = view.packages(after=after, limit=BATCH)
+        yield from (each for each in page if each.state in KEPT_STATES)
+        if len(page) < BATCH:
+            return
+        after = (page[-1].created, page[-1].id)
 
 
 def _read_back(store: ArchivalStore, object_id: str, budget: int | None, progress: Progress) -> ObjectReport:
@@ -142,39 +164,41 @@ def _mend(
     )
 
 
-def _record(archive: Archive, package: Package, report: ObjectReport) -> None:
-    """Write what was found to the catalogue; *unchecked* leaves the time of the last check as it is."""
-    at = now()
-    state = COPY_STATES[report.verdict]
-    checked = report.verdict is not Verdict.UNCHECKED
-    message = "; ".join(f"{each.path or 'the object'}: {each.verdict}" for each in report.problems[:5])
-    event = Event(
+def _record(archive: Archive, actor: Actor, found: Sequence[tuple[Package, ObjectReport]]) -> None:
+    """Keep the evidence in the stores, then write it to the catalogue."""
+    if not found:
+        return
+    happened = [(package.id, _checked(report)) for package, report in found]
+    keep(archive, actor, happened)
+    with archive.catalogue.write() as unit:
+        for (package, report), (_, event) in zip(found, happened, strict=True):
+            unit.set_copy(_copy_of(unit, package, report, event))
+            unit.add_events(package.id, [event])
+
+
+def _checked(report: ObjectReport) -> Event:
+    is_checked = report.verdict is not Verdict.UNCHECKED
+    return Event(
         id=str(uuid.uuid4()),
         type="fixity check",
-        at=at,
-        outcome="success" if report.verdict is Verdict.INTACT else "failure" if checked else "warning",
+        at=now(),
+        outcome="success" if report.verdict is Verdict.INTACT else "failure" if is_checked else "warning",
         detail=f"{report.store}: {report.verdict}; {report.intact} intact, {len(report.problems)} problems",
         agents=(HOLDFAST,),
         step="audit",
-        note=message,
+        note="; ".join(f"{each.path or 'the object'}: {each.verdict}" for each in report.problems[:5]),
     )
-    with archive.catalogue.write() as unit:
-        known = {each.store for each in unit.copies_of([package.id]).get(package.id, [])}
-        if report.store in known:
-            unit.set_copy_state(package.id, report.store, state, at if checked else None, message)
-        else:
-            unit.set_copy(
-                CopyRecord(
-                    package.id, report.store, package.version or 1, state, at if checked else None, message
-                )
-            )
-        unit.add_events(package.id, [event])
 
 
-def _repaired(
-    package: Package, store: ArchivalStore, source: ArchivalStore, before: ObjectReport, actor: Actor
-) -> Event:
-    del package
+def _copy_of(view: ReadSession, package: Package, report: ObjectReport, event: Event) -> CopyRecord:
+    """Return what is known of the copy now; *unchecked* leaves the time of the last check as it was."""
+    known = {each.store: each for each in view.copies_of([package.id]).get(package.id, [])}.get(report.store)
+    version = known.version if known else package.version or 1
+    verified = event.at if report.verdict is not Verdict.UNCHECKED else known.verified if known else None
+    return CopyRecord(package.id, report.store, version, COPY_STATES[report.verdict], verified, event.note)
+
+
+def _repaired(store: ArchivalStore, source: ArchivalStore, before: ObjectReport, actor: Actor) -> Event:
     paths = ", ".join(each.path or "the whole object" for each in before.problems[:20])
     return Event(
         id=str(uuid.uuid4()),

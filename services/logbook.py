@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from packages.errors import NotFound, Unavailable
 from packages.model import Agent, Event
 from packages.premis import package_urn
 from services.archive import Archive
@@ -23,8 +24,8 @@ def write_log(
 ) -> None:
     """Write the events, and the `facts` about the package that hold from then on, to every store that has it.
 
-    The same call again writes the same file. Raises Unavailable when a store cannot be reached: then the
-    catalogue must not say so either.
+    The same call again writes the same file. Raises Unavailable when a required store cannot be reached:
+    then the catalogue must not say so either.
     """
     urn = package_urn(package_id)
     entry = {
@@ -35,19 +36,24 @@ def write_log(
         "facts": dict(facts),
     }
     data = orjson.dumps(entry, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
-    for store in archive.stores.values():
-        store.append_log(urn, data)
+    for name, store in archive.stores.items():
+        try:
+            store.append_log(urn, data)
+        except (NotFound, Unavailable):
+            if archive.settings.facts(name).required:
+                raise
 
 
 def read_logs(store: ArchivalStore, object_id: str) -> Iterator[dict[str, Any]]:
     """Yield the log entries of an object in the order in which they happened, events as `Event`."""
     entries = sorted((orjson.loads(data) for data in store.logs(object_id)), key=lambda entry: entry["at"])
     for entry in entries:
-        entry["events"] = [_event(each) for each in entry["events"]]
+        entry["events"] = [event_of(each) for each in entry["events"]]
         yield entry
 
 
-def _event(said: Mapping[str, Any]) -> Event:
+def event_of(said: Mapping[str, Any]) -> Event:
+    """Return the event that was written as JSON."""
     return Event(
         **{**said, "agents": tuple(Agent(**a) for a in said["agents"]), "paths": tuple(said["paths"])}
     )

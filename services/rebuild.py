@@ -32,6 +32,7 @@ from packages.premis import events_name, package_urn
 from packages.premis_reading import read_events
 from packages.receipt import RECEIPT_NAME, Receipt, parse_receipt
 from packages.record import access_of, title_of
+from services import evidence
 from services.archive import Archive
 from services.logbook import read_logs
 from services.outbox import INDEX, document_of
@@ -83,7 +84,7 @@ def rebuild_catalogue(archive: Archive, actor: Actor, progress: Progress = lambd
     """
     require_archivist(actor, "rebuild the catalogue")
     done = Rebuilt()
-    holders = _holders(archive)
+    holders = _holders(archive, URN)
     with archive.catalogue.write() as unit:
         unit.clear_for_rebuild()
         for object_id, stores in sorted(holders.items()):
@@ -97,6 +98,8 @@ def rebuild_catalogue(archive: Archive, actor: Actor, progress: Progress = lambd
             except HoldfastError as error:
                 done.failed.append((package_id, error.message))
             progress(1)
+        for object_id, stores in _holders(archive, evidence.PREFIX).items():
+            _restore_audit(unit, object_id, stores, done)
     return done
 
 
@@ -119,13 +122,28 @@ def rebuild_index(archive: Archive, actor: Actor, progress: Progress = lambda _d
     return done
 
 
-def _holders(archive: Archive) -> dict[str, list[ArchivalStore]]:
+def _holders(archive: Archive, prefix: str) -> dict[str, list[ArchivalStore]]:
     holders: dict[str, list[ArchivalStore]] = {}
     for store in archive.stores.values():
         for object_id in store.objects():
-            if object_id.startswith(URN):
+            if object_id.startswith(prefix):
                 holders.setdefault(object_id, []).append(store)
     return holders
+
+
+def _restore_audit(
+    unit: WriteSession, object_id: str, stores: Sequence[ArchivalStore], done: Rebuilt
+) -> None:
+    """Restore the events of one audit run, of packages that are there."""
+    try:
+        for package_id, event in evidence.read(stores[0], object_id):
+            try:
+                unit.package(package_id)
+            except NotFound:
+                continue
+            unit.add_events(package_id, [event])
+    except HoldfastError as error:
+        done.failed.append((object_id, error.message))
 
 
 def _read(object_id: str, stores: Sequence[ArchivalStore]) -> _Held:

@@ -129,7 +129,7 @@ def _clear_staging(archive: Archive, done: Reconciled) -> None:
 
 
 def _is_in_use(archive: Archive, name: str) -> bool:
-    """Tell whether a workspace belongs to an open job, or to no job but to somebody who may still be at it."""
+    """Tell whether a workspace belongs to an open job, or to somebody without one who may be at it."""
     try:
         with archive.catalogue.read() as view:
             return view.job(name).is_open

@@ -1,5 +1,6 @@
 """Take submissions in: what `holdfast ingest`, the API and the pages call to deposit something."""
 
+import base64
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,6 @@ from packages.model import Actor, now
 from services.archive import Archive
 from services.people import require_depositor
 from storage.catalogue.port import ReadSession
-
-GIVEN_RECORD = "given-record.json"
-"""Where in the workspace a record lies that was given beside the submission."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +44,7 @@ def submit(archive: Archive, actor: Actor, wanted: Wanted) -> Job:
         raise Refused(
             f"{source} holds the archive itself or lies in it", hint="deposit something outside of it"
         )
-    created, job_id = now(), str(uuid.uuid4())
-    if wanted.record is not None:
-        # As bytes, for validation to judge: what is not even UTF-8 is a finding like any other.
-        archive.staging.workspace(job_id).path.joinpath(GIVEN_RECORD).write_bytes(wanted.record)
+    created = now()
     with archive.catalogue.write() as unit:
         package = Package(
             id=str(uuid.uuid4()),
@@ -61,12 +56,15 @@ def submit(archive: Archive, actor: Actor, wanted: Wanted) -> Job:
             predecessor=_predecessor(unit, actor, wanted, source.name),
         )
         options: dict[str, object] = {"by": {"id": actor.id, "name": actor.name}}
+        if wanted.record is not None:
+            # As bytes, for validation to judge: what is not even UTF-8 is a finding like any other.
+            options["record"] = base64.b64encode(wanted.record).decode()
         if wanted.title:
             options["title"] = wanted.title
         if wanted.new:
             options["new"] = True
         job = Job(
-            id=job_id,
+            id=str(uuid.uuid4()),
             package_id=package.id,
             kind=JobKind.INGEST,
             created=created,

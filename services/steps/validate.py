@@ -1,5 +1,6 @@
 """Validate: judge the submission, settle its record and its fingerprint."""
 
+import base64
 import hashlib
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +14,6 @@ from packages.submission import Shape
 from services.duplicates import SameContent
 from services.examination import Examined, examine
 from services.steps.context import StepContext, StepResult, judged
-from services.submission import GIVEN_RECORD
 from storage.catalogue.port import WriteSession
 from storage.staging import StagedSubmission, Workspace
 
@@ -24,10 +24,10 @@ def validate(context: StepContext) -> StepResult:
     Done: the record is settled, the fingerprint is in the catalogue and the owner has no other package with
     the same content. Rejected: every finding names its path and what to do.
     """
-    given = context.workspace.path / GIVEN_RECORD
+    given = context.job.options.get("record")
     seen = examine(
         StagedSubmission(context.workspace),
-        record=given.read_bytes() if given.exists() else None,
+        record=base64.b64decode(given) if given is not None else None,
         title=context.job.options.get("title"),
         name=context.package.source_name,
         publisher=context.archive.settings.publisher,

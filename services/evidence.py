@@ -1,0 +1,93 @@
+"""Evidence of audits: each run is an OCFL object of its own in every store, written before its rows.
+
+What was read back, when and with what result thus outlives the catalogue, without a new file in each
+package for each audit. The object holds ``events.jsonl``: a PREMIS event a line, with its package.
+"""
+
+import hashlib
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+
+import orjson
+
+from packages.errors import HoldfastError, NotFound, Unavailable
+from packages.model import Actor, Event, now
+from packages.ocfl.stage import stage_first_version
+from services.archive import Archive
+from services.logbook import event_of
+from storage.ports import ArchivalStore, StagedVersion
+
+PREFIX = "urn:holdfast:audit:"
+NAME = "events.jsonl"
+
+
+def keep(archive: Archive, actor: Actor, happened: Sequence[tuple[str, Event]]) -> str:
+    """Write (package id, event) pairs as one object to every store that can be reached, and return its id.
+
+    A store that is down gets it from `reconcile`. Raises Unavailable when no store took it.
+    """
+    run = str(uuid.uuid4())
+    workspace = archive.staging.workspace(f"audit-{run}")
+    try:
+        content = workspace.object / "v1" / "content"
+        content.mkdir(parents=True)
+        lines = b"".join(
+            orjson.dumps({"package": package_id, **asdict(event)}, option=orjson.OPT_APPEND_NEWLINE)
+            for package_id, event in happened
+        )
+        (content / NAME).write_bytes(lines)
+        inventory = stage_first_version(
+            workspace.object,
+            PREFIX + run,
+            [(NAME, len(lines), hashlib.sha512(lines).hexdigest())],
+            created=now(),
+            message=f"Audit: {len(happened)} copies read back",
+            user=actor.name,
+            address=f"urn:holdfast:person:{actor.id}",
+        )
+        _spread(archive, StagedVersion(PREFIX + run, workspace.object, inventory, None))
+    finally:
+        workspace.discard()
+    return PREFIX + run
+
+
+def read(store: ArchivalStore, object_id: str) -> Iterator[tuple[str, Event]]:
+    """Yield the (package id, event) pairs of one audit run."""
+    place = store.inventory(object_id).locate(NAME)
+    if place is None:
+        raise NotFound(f"{object_id} in {store.name} has no {NAME}")
+    with store.open(object_id, place[0]) as lines:
+        for line in lines:
+            said = orjson.loads(line)
+            yield said.pop("package"), event_of(said)
+
+
+def spread_missing(archive: Archive, object_ids: Iterable[str], holder: ArchivalStore) -> list[str]:
+    """Bring audit runs that `holder` has to the stores that lack them, and say what was done, a line each."""
+    done = []
+    wanted = set(object_ids)
+    for store in archive.stores.values():
+        for object_id in sorted(wanted - set(store.objects())):
+            store.replicate(holder, object_id)
+            done.append(
+                f"{store.name}: evidence of the audit {object_id.removeprefix(PREFIX)} was brought up"
+            )
+    return done
+
+
+def _spread(archive: Archive, staged: StagedVersion) -> None:
+    holder: ArchivalStore | None = None
+    trouble: HoldfastError = Unavailable("there is no store")
+    for store in archive.stores.values():
+        try:
+            store.check(archive.archive_id)
+            if holder is None:
+                store.publish(staged)
+                holder = store
+            else:
+                store.replicate(holder, staged.object_id)
+        except Unavailable as error:
+            trouble = error
+    if holder is None:
+        raise trouble
