@@ -15,8 +15,9 @@ def check_oxum(
     payload: set[str],
     manifests: Sequence[Mapping[str, bytes]],
     findings: Findings,
+    path: str,
 ) -> bool:
-    """Compare every Payload-Oxum in `info` with the payload; return whether none disagrees.
+    """Compare each Payload-Oxum in `info` (the file at `path`) with the payload; tell whether none disagrees.
 
     Listed files that only an operating system had made (``.DS_Store``), and that are gone, may have been
     counted: then the count must be right with them, and the octets not fewer than those that are there.
@@ -28,11 +29,11 @@ def check_oxum(
             continue
         match = _OXUM.fullmatch(value)
         if match is None:
-            findings.add("bag.oxum-malformed", None, value=value)
+            findings.add("bag.oxum-malformed", path, value=value)
             continue
         said = int(match[1][:30]), int(match[2][:30])
         with_debris = gone and said[1] == len(payload) + len(gone) and said[0] >= octets
         if said != (octets, len(payload)) and not with_debris:
-            findings.add("bag.oxum-mismatch", None, declared=value, octets=octets, files=len(payload))
+            findings.add("bag.oxum-mismatch", path, declared=value, octets=octets, files=len(payload))
             agrees = False
     return agrees

@@ -73,7 +73,8 @@ def validate_bag(submission: Submission, root: str = "", *, digests_known: bool 
     fetched = _fetch(bag)
     listed = [(name.name, entries) for name, entries in payload.items()]
     check_completeness(bag.payload, listed, fetched, bag.root, bag.numbers, bag.findings)
-    agrees = check_oxum(info, bag.octets, bag.payload, [entries for _, entries in listed], bag.findings)
+    entries = [each for _, each in listed]
+    agrees = check_oxum(info, bag.octets, bag.payload, entries, bag.findings, f"{root}bag-info.txt")
     tagged = {each: _read(bag, each) for each in manifests if each.is_tag and each.algorithm}
     _tag_files(bag, tagged)
     compare = agrees or digests_known
