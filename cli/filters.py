@@ -41,16 +41,16 @@ def time_of(option: str, text: str, *, past: bool) -> str:
 
     A time without a zone is UTC. Raises UsageError.
     """
-    if match := _AGO.fullmatch(text):
-        span = timedelta(**{_UNITS[match[2]]: int(match[1])})
-        when = datetime.now(UTC) - span if past else datetime.now(UTC) + span
-    else:
-        try:
+    try:
+        if match := _AGO.fullmatch(text):
+            span = timedelta(**{_UNITS[match[2]]: int(match[1])})
+            when = datetime.now(UTC) - span if past else datetime.now(UTC) + span
+        else:
             when = datetime.fromisoformat(text)
-        except ValueError:
-            hint = "write 2026-11-21, 2026-11-21T09:30Z, or a span such as 90m, 12h, 7d"
-            raise UsageError(f"{option} {text}: this is no time", hint) from None
-        when = when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+            when = when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+    except (ValueError, OverflowError):
+        hint = "write 2026-11-21, 2026-11-21T09:30Z, or a span such as 90m, 12h, 7d"
+        raise UsageError(f"{option} {text}: this is no time", hint) from None
     return when.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 

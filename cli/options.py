@@ -25,7 +25,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Leave out progress a
 Reference = Annotated[
     str, typer.Argument(metavar="ID", help="A package id, its unambiguous beginning, or a PID.")
 ]
-References = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Package ids or PIDs.")]
+References = Annotated[list[str] | None, typer.Argument(metavar="ID", help="Package ids or PIDs.")]
 State = Annotated[
     str | None,
     typer.Option(

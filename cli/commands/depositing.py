@@ -85,7 +85,7 @@ def ingest(
         bool,
         typer.Option("--no-wait", help="Return once it is received durably; `reconcile` goes on with it."),
     ] = False,
-    via: Annotated[Via, typer.Option("--via", help="Who walks the steps.")] = Via.LOCAL,
+    via: Annotated[Via, typer.Option("--via", metavar="local", help="Who walks the steps.")] = Via.LOCAL,
 ) -> int:
     """Take submissions in and archive them.
 

@@ -20,7 +20,7 @@ _COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
 def init(
     call: Call,
     folder: Annotated[
-        Path | None, typer.Argument(metavar="[DIR]", help="Where; the home, if it is not given.")
+        Path | None, typer.Argument(metavar="DIR", help="Where; the home, if it is not given.")
     ] = None,
 ) -> int:
     """Make an archive in the home.
