@@ -9,9 +9,10 @@ import logging
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -120,6 +121,7 @@ class _Walk:
     lease: Lease
     observer: Observer
     until: str | None
+    renewed: float = field(default_factory=time.time)
 
     def walk(self) -> None:
         """Run step after step; a lost lease ends the walk without a trace, as somebody else goes on."""
@@ -143,6 +145,7 @@ class _Walk:
             job = view.job(self.lease.job_id)
             package = view.package(job.package_id)
         workspace = self.archive.staging.workspace(job.id)
+        self._require_lease()
         self.observer.step_started(package, name)
         context = StepContext(
             self.archive,
@@ -150,7 +153,7 @@ class _Walk:
             package,
             workspace,
             name,
-            lambda done: self.observer.progress(package, name, done),
+            lambda done: self._go_on(package, name, done),
         )
         result = self._attempt(step, context)
         last = at + 1 == len(steps)
@@ -245,6 +248,24 @@ class _Walk:
             unit.update_package(context.package.id, state=PackageState.CANCELLED)
         self.observer.step_ended(context.package, context.step, StepOutcome.DONE, "same_content", told)
 
+    def _go_on(self, package: Package, step: str, done: int) -> None:
+        self._require_lease()
+        self.observer.progress(package, step, done)
+
+    def _require_lease(self) -> None:
+        """Ask the ledger whether the job is still ours when the lease may have run out.
+
+        A process that was stopped for longer (a suspended machine) must not touch the workspace when it
+        wakes: somebody else may be at work there. Raises Conflict then.
+        """
+        if time.time() - self.renewed > self.archive.settings.lease_seconds:
+            self._renew()
+
+    def _renew(self) -> None:
+        with self.archive.catalogue.write() as unit:
+            unit.renew(self.lease, now(), self.archive.settings.lease_seconds)
+        self.renewed = time.time()
+
     @contextmanager
     def _heartbeat(self) -> Iterator[None]:
         """Renew the lease from another thread until the block ends."""
@@ -254,8 +275,7 @@ class _Walk:
         def beat() -> None:
             while not stop.wait(every):
                 try:
-                    with self.archive.catalogue.write() as unit:
-                        unit.renew(self.lease, now(), self.archive.settings.lease_seconds)
+                    self._renew()
                 except Conflict:
                     return
                 except HoldfastError as error:

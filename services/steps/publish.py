@@ -10,6 +10,9 @@ from services.outbox import INDEX
 from services.steps.context import StepContext, StepResult
 from storage.catalogue.port import WriteSession
 
+SINCE_SEALING = frozenset({"build_aip", "store", "build_dip"})
+"""Steps whose events the AIP's own PREMIS cannot hold, as they came when it was written (one of them twice)."""
+
 
 def publish(context: StepContext) -> StepResult:
     """Make the package known: register the PID, set state and datestamp, queue the index work.
@@ -43,7 +46,7 @@ def publish(context: StepContext) -> StepResult:
         "steps": steps,
         "findings": findings,
     }
-    after_sealing = [each for each in events if each.step in {"store", "build_dip"}]
+    after_sealing = [each for each in events if each.step in SINCE_SEALING]
     write_log(archive, package.id, [*after_sealing, event], facts, at=at)
 
     def record(unit: WriteSession) -> None:
