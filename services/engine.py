@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from packages.errors import Conflict, HoldfastError, Invalid, Kind
+from packages.errors import Conflict, HoldfastError, Invalid, Kind, Unavailable
 from packages.findings import finding
 from packages.ledger import Job, JobKind, JobState, Lease, Package, PackageState, StepOutcome
 from packages.model import now
@@ -256,10 +256,15 @@ class _Walk:
         """Ask the ledger whether the job is still ours when the lease may have run out.
 
         A process that was stopped for longer (a suspended machine) must not touch the workspace when it
-        wakes: somebody else may be at work there. Raises Conflict then.
+        wakes: somebody else may be at work there. Raises Conflict then. A ledger that does not answer gives
+        no reason to stop; it is asked again later.
         """
         if time.time() - self.renewed > self.archive.settings.lease_seconds:
-            self._renew()
+            try:
+                self._renew()
+            except Unavailable as error:
+                self.renewed = time.time()
+                log.warning("lease of job %s not renewed: %s", self.lease.job_id, error.message)
 
     def _renew(self) -> None:
         with self.archive.catalogue.write() as unit:

@@ -11,7 +11,7 @@ from services.steps.context import StepContext, StepResult
 from storage.catalogue.port import WriteSession
 
 SINCE_SEALING = frozenset({"build_aip", "store", "build_dip"})
-"""Steps whose events the AIP's own PREMIS cannot hold, as they came when it was written (one of them twice)."""
+"""Steps with events that came when the AIP's own PREMIS was written already."""
 
 
 def publish(context: StepContext) -> StepResult:
