@@ -1,5 +1,6 @@
 """Access copies: derivatives for readers, kept apart from the AIP because they can be made again."""
 
+import errno
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,13 +26,21 @@ class AccessCopies:
         self._root = root
 
     def adopt(self, package_id: str, workspace: Workspace) -> None:
-        """Take a workspace's access copies over by renaming, in place of older ones. May be called again."""
+        """Take a workspace's access copies over, by renaming if that is possible, in place of older ones.
+
+        May be called again.
+        """
         home = self._root / package_id
         made = workspace.path / FOLDER
         if made.is_dir():
             shutil.rmtree(home, ignore_errors=True)
             home.mkdir(parents=True)
-            made.rename(home / "files")
+            try:
+                made.rename(home / "files")
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                shutil.copytree(made, home / "files")  # staging is on another disk
         temporary = home / f".{INDEX}"
         shutil.copyfile(workspace.sheet_path("access"), temporary)
         temporary.replace(home / INDEX)
