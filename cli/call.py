@@ -1,5 +1,7 @@
 """One call of the command: which home, how to speak, and the archive, opened when it is first needed."""
 
+import contextlib
+import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -136,7 +138,7 @@ def defect(call: Call, error: BaseException) -> int:
     return exit_codes.SYSTEM
 
 
-def guarded(call: Call, work: Callable[[], int]) -> int:
+def guarded(call: Call, work: Callable[[], int]) -> int:  # noqa: PLR0911  # one return for each kind of trouble
     """Do the work of a command and turn whatever it raises into a message and an exit code."""
     try:
         return work()
@@ -151,8 +153,9 @@ def guarded(call: Call, work: Callable[[], int]) -> int:
             "interrupted", "interrupted", call.interrupted_hint or "nothing was left half done"
         )
         return exit_codes.INTERRUPTED
-    except BrokenPipeError:
-        raise
+    except BrokenPipeError:  # whoever read the output has seen enough
+        _forget_output()
+        return exit_codes.INTERRUPTED
     except OSError as error:
         named = f"{error.filename}: " if error.filename else ""
         call.voice.failure("unavailable", f"{named}{error.strerror or error}")
@@ -164,3 +167,9 @@ def guarded(call: Call, work: Callable[[], int]) -> int:
             call.close()
         except HoldfastError as error:
             print(f"error: {error.message}", file=sys.stderr)
+
+
+def _forget_output() -> None:
+    """Send what is still buffered nowhere, so that the interpreter does not complain at its end."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,6 +1,5 @@
 """The `holdfast` command: puts the tree together, and turns what is left of errors into exit codes."""
 
-import contextlib
 import os
 import signal
 import sys
@@ -36,9 +35,6 @@ def run(arguments: Sequence[str]) -> int:
         return exit_codes.INTERRUPTED
     except KeyboardInterrupt:
         return exit_codes.INTERRUPTED
-    except BrokenPipeError:  # whoever read the output has seen enough
-        _forget_output()
-        return exit_codes.INTERRUPTED
     return int(code or 0)
 
 
@@ -66,12 +62,6 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, lambda *_: os._exit(exit_codes.INTERRUPTED))
     raise KeyboardInterrupt
-
-
-def _forget_output() -> None:
-    """Send what is still buffered nowhere, so that the interpreter does not complain at its end."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

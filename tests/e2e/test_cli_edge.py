@@ -1,0 +1,208 @@
+"""The edge of the command: options, errors, signals, pipes, terminals, speed, and its page."""
+
+import contextlib
+import json
+import os
+import pty
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cli import exit_codes, reference
+from cli.main import asks_for_json, run
+from tests.support.command import SCRIPT, Holdfast, write
+
+COMMANDS = [
+    line.removeprefix("## holdfast ") for line in reference.page().splitlines() if line.startswith("## ")
+]
+
+
+def test_the_page_of_the_command_is_current() -> None:
+    assert reference.PAGE.read_text(encoding="utf-8") == reference.page(), (
+        "run python -m cli.reference --write"
+    )
+
+
+def test_commands_of_later_work_are_absent() -> None:
+    assert not {"up", "serve", "worker", "delete"} & set(COMMANDS)
+    assert {"init", "check", "ingest", "audit", "rebuild", "token revoke"} <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_an_example(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*name.split(), "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert f"Example: holdfast {name}" in " ".join(shown.split())
+    for option in ("--home", "--json", "--quiet"):
+        assert option in shown
+
+
+def test_common_options_hold_before_and_after_the_name(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["--json", "--home", str(home), "init"]) == 0
+    assert json.loads(capsys.readouterr().out)["home"] == str(home)
+    assert run(["--home", str(home / "none"), "list", "--home", str(home), "--quiet"]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_home_is_taken_from_the_environment(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOLDFAST_HOME", str(home))
+    assert run(["init", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["home"] == str(home)
+
+
+def test_wrong_usage_is_two_and_names_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([]) == exit_codes.USAGE
+    assert capsys.readouterr().err.startswith("Usage: holdfast")
+    assert run(["ingst"]) == exit_codes.USAGE
+    assert "Did you mean 'ingest'" in capsys.readouterr().err
+    assert run(["status"]) == exit_codes.USAGE
+    assert "see `holdfast status --help`" in capsys.readouterr().err
+    assert run(["status", "--jsn", "--json"]) == exit_codes.USAGE
+    assert json.loads(capsys.readouterr().out)["error"]["kind"] == "usage"
+    assert not asks_for_json(["check", "--", "--json"])
+
+
+def test_without_an_archive_every_command_says_how_to_make_one(holdfast: Holdfast) -> None:
+    for words in (["list"], ["status", "abcd"], ["audit"], ["reconcile"], ["token", "list"]):
+        answer = holdfast.json(*words, code=exit_codes.CONTENT)
+        assert "holdfast init" in answer.document["error"]["hint"]
+    assert not holdfast.home.exists()
+
+
+def test_a_defect_of_ours_is_one_sentence_and_a_log(
+    holdfast: Holdfast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holdfast("init")
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("a screw is\x1b loose")
+
+    monkeypatch.setattr("services.views.listing", broken)
+    answer = holdfast.json("list", code=exit_codes.SYSTEM)
+    assert answer.document["error"]["kind"] == "internal"
+    assert r"a defect of Holdfast: RuntimeError: a screw is\x1b loose" in answer.err
+    assert "Traceback" in (holdfast.home / "logs" / "holdfast.log").read_text(encoding="utf-8")
+
+
+def test_the_disk_is_the_systems_fault(holdfast: Holdfast, monkeypatch: pytest.MonkeyPatch) -> None:
+    holdfast("init")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device", "/disk/x")
+
+    monkeypatch.setattr("services.views.listing", full)
+    answer = holdfast.json("list", code=exit_codes.SYSTEM)
+    assert answer.document["error"]["message"] == "/disk/x: No space left on device"
+
+
+def test_help_answers_at_once() -> None:
+    """Less than 0.3 s of a processor: what a loaded test machine adds by waiting is not the command's."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    for _ in range(3):
+        subprocess.run([SCRIPT, "--help"], check=True, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / 3 < 0.3
+
+
+def test_the_tree_imports_no_service() -> None:
+    program = "import sys; from cli import commands, main; commands.register(); print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    ).stdout.split()
+    assert not {"services.archive", "sqlalchemy", "pydantic", "lxml.etree", "rich.console"} & set(loaded)
+
+
+def test_a_reader_that_goes_away_leaves_no_traceback(holdfast: Holdfast, tmp_path: Path) -> None:
+    folder = write(tmp_path / "many", [(f"{number}.txt", b"x") for number in range(3000)])
+    command = holdfast.command("identify", folder, "--json")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        said = process.stderr.read()
+    assert "Traceback" not in said
+    assert process.returncode == exit_codes.INTERRUPTED
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Path:
+    """Enough files that there is a middle to be interrupted in."""
+    return write(tmp_path / "many", [(f"{n % 30}/{n}.txt", b"reading %d\n" % n) for n in range(3000)])
+
+
+def until(what: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, "it never came to that"
+        time.sleep(0.005)
+
+
+def in_the_middle(home: Path) -> bool:
+    return any((home / "staging").glob("*/sheets/received.jsonl"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_ingest_goes_on_later(holdfast: Holdfast, many: Path, number: signal.Signals) -> None:
+    with holdfast.start("ingest", many) as process:
+        until(lambda: in_the_middle(holdfast.home))
+        if number is signal.SIGINT:
+            os.killpg(process.pid, number)  # as a terminal does: to its helpers too
+        else:
+            process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == exit_codes.INTERRUPTED, err
+    assert "Traceback" not in out + err
+    [package] = holdfast.json("list").lines
+    assert f"holdfast retry {package['id']}" in err
+    assert package["work"]["outcome"] == "queued"
+    assert holdfast.json("retry", package["id"]).document["state"] == "published"
+    assert len(holdfast.json("list").lines) == 1
+
+
+def test_after_a_kill_the_next_ingest_goes_on_first(holdfast: Holdfast, many: Path, deposit: Path) -> None:
+    with holdfast.start("ingest", many) as process:
+        until(lambda: in_the_middle(holdfast.home))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    answer = holdfast("ingest", deposit)
+    assert "its worker died in the step" in answer.err
+    assert [each["state"] for each in holdfast.json("list").lines] == ["published", "published"]
+
+
+@pytest.mark.parametrize("colour", [True, False])
+def test_a_terminal_is_shown_progress_in_colour_unless_nobody_wants_it(
+    holdfast: Holdfast, many: Path, colour: bool
+) -> None:
+    environment = {key: value for key, value in os.environ.items() if key != "NO_COLOR"} | {
+        "TERM": "xterm-256color"
+    }
+    if not colour:
+        environment["NO_COLOR"] = "1"
+    leader, follower = pty.openpty()
+    with subprocess.Popen(
+        holdfast.command("ingest", many), stdin=follower, stdout=follower, stderr=follower, env=environment
+    ) as process:
+        os.close(follower)
+        shown = b""
+        with contextlib.suppress(OSError):  # the end of a terminal is an error
+            while piece := os.read(leader, 65536):
+                shown += piece
+    os.close(leader)
+    text = shown.decode("utf-8", "replace")
+    assert process.returncode == 0, text
+    assert "published" in text
+    assert "2 of 2 verified" in text
+    assert ("\x1b[32m" in text) is colour
+    assert "\x1b[2K" in text or "\x1b[1A" in text, "a live line that was drawn and cleared"
