@@ -16,8 +16,8 @@ ROCFL_PLACES = ("/opt/rocfl/bin", "/var/cache/holdfast-ci/rocfl-1.7.0/bin")
 
 
 def two_copies_and_openssl(sources: Sequence[Path], folder: Path) -> Cost:
-    """Copy one file twice, digest it with OpenSSL, and make the copies durable."""
-    script = 'cp "$2" "$1/a" && cp "$2" "$1/b" && openssl dgst -sha512 "$2" && sync -f "$1"'
+    """Copy a folder of large files twice, digest them with OpenSSL, and make the copies durable."""
+    script = 'cp -r "$2" "$1/a" && cp -r "$2" "$1/b" && openssl dgst -sha512 "$2"/* && sync -f "$1"'
     return _shell(script, folder, *sources)
 
 

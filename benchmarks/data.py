@@ -20,7 +20,11 @@ PER_FOLDER = 250
 MIB = 1 << 20
 IMAGES = 48  # how many different pictures there are; each file of them bears its own comment
 
-WORDS = ["harbour", "keeper", "lantern", "ledger", "tide", "wreck", "signal", "pilot", "storm", "anchor", "buoy", "chart", "compass", "cargo", "crew", "deck", "fathom", "gale", "hull", "island", "journal", "knot", "latitude", "mast", "north", "oar", "passage", "quay", "reef", "sail", "tonnage", "vessel", "watch", "yard", "archive", "box", "copy", "deed", "estate", "folio", "grant", "heir", "index", "letter", "map", "notice", "office", "petition", "register", "seal", "treaty", "volume", "witness"]
+WORDS = """
+harbour keeper lantern ledger tide wreck signal pilot storm anchor buoy chart compass cargo crew deck fathom
+gale hull island journal knot latitude mast north oar passage quay reef sail tonnage vessel watch yard archive
+box copy deed estate folio grant heir index letter map notice office petition register seal treaty volume
+""".split()  # noqa: SIM905  # 60 words in quotes read worse
 
 
 def make_mix(folder: Path, count: int, first: int = 0) -> None:
