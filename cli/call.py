@@ -3,7 +3,6 @@
 import contextlib
 import os
 import sys
-import tempfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -122,7 +121,8 @@ def log_to(home: Path) -> None:
 
 def defect(call: Call, error: BaseException) -> int:
     """Record a defect of ours where somebody can find it, and tell the person in one sentence."""
-    import traceback  # noqa: PLC0415  # hardly ever needed
+    import tempfile  # noqa: PLC0415  # hardly ever needed
+    import traceback  # noqa: PLC0415  # same reason
 
     text = "".join(traceback.format_exception(error))
     folder = call.home / "logs"

@@ -80,6 +80,8 @@ class _Live:
         from rich.table import Table  # noqa: PLC0415  # same reason
         from rich.text import Text  # noqa: PLC0415  # same reason
 
+        if not self.what:
+            return Text()
         row = Table.grid(padding=(0, 1))
         seconds = time.monotonic() - self.began
         told = size(self.done) if self.done else ""

@@ -191,7 +191,8 @@ def rebuild(
     from services.rebuild import rebuild_catalogue, rebuild_index  # noqa: PLC0415  # start-up time
 
     call.interrupted_hint = "what was there before is still in use; run `holdfast rebuild` again"
-    call.make_archive()  # a lost catalogue gets its archive id from the stores
+    if call.make_archive():  # a lost catalogue gets its archive id from the stores
+        call.voice.note(f"made an archive in {call.home}")
     shown: dict[str, object] = {}
     failed: list[tuple[str, str]] = []
     code = exit_codes.DONE

