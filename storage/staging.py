@@ -90,6 +90,15 @@ class SheetWriter:
             raise unavailable(error, f"Cannot write {self._target}") from error
         self.rows += 1
 
+    def add_all_of(self, name: str) -> None:
+        """Append every row of the workspace's sheet `name`, as it is; `rows` does not count them."""
+        try:
+            with self._target.with_name(f"{name}.jsonl").open("rb") as source:
+                shutil.copyfileobj(source, self._stream, _CHUNK)
+                self._stream.flush()
+        except OSError as error:
+            raise unavailable(error, f"Cannot write {self._target}") from error
+
     def __exit__(
         self,
         kind: type[BaseException] | None,

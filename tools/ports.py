@@ -32,7 +32,7 @@ class FormatIdentifier(Protocol):
         """Name, version and signature release of the tool, for PREMIS."""
         ...
 
-    def identify(self, paths: Iterable[Path]) -> Iterator[Identification]:
+    def identify(self, paths: Iterable[Path | str]) -> Iterator[Identification]:
         """Identify each of `paths`."""
         ...
 

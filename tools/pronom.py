@@ -43,10 +43,10 @@ class PronomIdentifier:
             )
         return str(answer)
 
-    def identify(self, paths: Iterable[Path]) -> Iterator[Identification]:
+    def identify(self, paths: Iterable[Path | str]) -> Iterator[Identification]:
         """Identify each of `paths`, in order; raises Unavailable for a file that cannot be read."""
         _ = self.version  # a tool that cannot start is not a thousand unknown formats
-        given: deque[Path] = deque()
+        given: deque[Path | str] = deque()
 
         def noted() -> Iterator[str]:
             for path in paths:

@@ -3,8 +3,8 @@
 import hashlib
 import mimetypes
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
-from itertools import islice
+from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 
 from packages.bagit.write import (
@@ -17,7 +17,7 @@ from packages.bagit.write import (
     write_manifest,
 )
 from packages.mets import PART_LIMIT, ROOT_NAME, part_name, write_files_mets, write_root_mets
-from packages.model import Event, FileEntry, Role
+from packages.model import Event, FileEntry, Role, evolved
 from packages.ocfl.stage import stage_first_version
 from packages.premis import events_name, package_urn, write_events
 from packages.receipt import RECEIPT_NAME, Receipt, dump_receipt
@@ -25,8 +25,10 @@ from packages.record import dump_record
 from services.judging import with_second_opinion
 from services.steps.context import HOLDFAST, StepContext, StepResult
 from services.steps.placing import below, carried, move_file, move_folder
+from storage.staging import SheetWriter
 
 CONTENT = "object/v1/content"
+PAYLOAD_MANIFEST = "manifest-sha512.txt"
 MOVES = (
     ("sip/data", f"{CONTENT}/data/original"),
     ("sip/metadata/submission", f"{CONTENT}/metadata/submission"),
@@ -48,9 +50,19 @@ def build_aip(context: StepContext) -> StepResult:
     event = context.event(
         "information package creation", "AIP built: BagIt 1.0 in OCFL 1.1, METS, PREMIS 3", note="AIP"
     )
-    workspace.write_sheet("aip", _placed(context))
-    documents = _write_documents(context, event)
-    workspace.write_sheet("packaged", _with_tags(context, documents))
+    bagged = _Bagged()
+    with workspace.open_sheet("aip") as sheet:
+        listed = bagged.pass_on(_placed(context), sheet)
+        manifest = write_manifest(workspace.path / CONTENT / PAYLOAD_MANIFEST, listed)
+    documents = [
+        document(PAYLOAD_MANIFEST, manifest),
+        *_write_documents(context, event, bagged.submitted),
+    ]
+    tags = _write_tags(context, bagged, documents)
+    with workspace.open_sheet("packaged") as sheet:
+        sheet.add_all_of("aip")
+        for each in tags:
+            sheet.add(each)
     _stage(context)
     names = ((e.path, e.location.removeprefix("v1/content/")) for e in workspace.read_sheet("packaged"))
     return with_second_opinion(context, workspace.path / CONTENT, names, event)
@@ -59,16 +71,36 @@ def build_aip(context: StepContext) -> StepResult:
 def _placed(context: StepContext) -> Iterator[FileEntry]:
     """Yield every payload and submission file with its OCFL content path, moved there."""
     workspace = context.workspace
-    for entry in workspace.read_sheet("normalised"):
+    for entry in chain(workspace.read_sheet("sip"), workspace.read_sheet("derived")):
         now_at = entry.location
         for old, new in MOVES:
             now_at = carried(now_at, old + "/", new + "/")
         location = below(CONTENT, entry.path)
-        move_file(workspace.path / now_at, workspace.path / location)
-        yield replace(entry, location=location.removeprefix("object/"))
+        if now_at != location:
+            move_file(workspace.path / now_at, workspace.path / location)
+        yield evolved(entry, location=location.removeprefix("object/"))
 
 
-def _write_documents(context: StepContext, event: Event) -> list[FileEntry]:
+@dataclass(slots=True)
+class _Bagged:
+    """What is known of the bag's content once it has passed by."""
+
+    files: int = 0
+    bytes: int = 0
+    submitted: list[FileEntry] = field(default_factory=list)
+
+    def pass_on(self, entries: Iterable[FileEntry], sheet: SheetWriter) -> Iterator[tuple[str, str]]:
+        """Add every entry to the sheet, and yield path and digest of those that are payload."""
+        for entry in entries:
+            sheet.add(entry)
+            if entry.role is Role.SUBMISSION:
+                self.submitted.append(entry)
+                continue
+            self.files, self.bytes = self.files + 1, self.bytes + entry.size
+            yield entry.path, entry.sha512
+
+
+def _write_documents(context: StepContext, event: Event, submitted: Iterable[FileEntry]) -> list[FileEntry]:
     """Write what describes the package, and return the files that were written."""
     workspace, package = context.workspace, context.package
     bag = workspace.path / CONTENT
@@ -86,7 +118,6 @@ def _write_documents(context: StepContext, event: Event) -> list[FileEntry]:
         write_premis(context, bag, [event]),
     ]
     with DigestingFile(bag / ROOT_NAME) as file:
-        submitted = (e for e in workspace.read_sheet("aip") if e.role is Role.SUBMISSION)
         write_root_mets(
             file,
             package.id,
@@ -122,31 +153,17 @@ def write_premis(context: StepContext, bag: Path, own: Iterable[Event]) -> FileE
     return document(name, file.written, context.version)
 
 
-def _with_tags(context: StepContext, documents: list[FileEntry]) -> Iterator[FileEntry]:
-    """Write manifests and tag files, and yield every file of the bag."""
-    workspace = context.workspace
-    bag = workspace.path / CONTENT
-    files = size = 0
-
-    def payload() -> Iterator[tuple[str, str]]:
-        nonlocal files, size
-        for entry in workspace.read_sheet("aip"):
-            if entry.role is not Role.SUBMISSION:
-                files, size = files + 1, size + entry.size
-                yield entry.path, entry.sha512
-
-    manifest = document("manifest-sha512.txt", write_manifest(bag / "manifest-sha512.txt", payload()))
+def _write_tags(context: StepContext, bagged: _Bagged, documents: list[FileEntry]) -> list[FileEntry]:
+    """Write the tag files, and return every file of the bag that describes it."""
+    bag = context.workspace.path / CONTENT
     tags = [
-        manifest,
         document("bagit.txt", write_bagit_txt(bag)),
-        document("bag-info.txt", write_bag_info(bag, bag_info(context, size, files))),
+        document("bag-info.txt", write_bag_info(bag, bag_info(context, bagged.bytes, bagged.files))),
         *documents,
     ]
-    submitted = (e for e in workspace.read_sheet("aip") if e.role is Role.SUBMISSION)
-    listed = ((e.path, e.sha512) for e in [*tags, *submitted])
+    listed = ((e.path, e.sha512) for e in [*tags, *bagged.submitted])
     tags.append(document("tagmanifest-sha512.txt", write_manifest(bag / "tagmanifest-sha512.txt", listed)))
-    yield from workspace.read_sheet("aip")
-    yield from tags
+    return tags
 
 
 def bag_info(context: StepContext, size: int, files: int) -> list[tuple[str, str]]:

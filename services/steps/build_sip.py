@@ -1,17 +1,17 @@
 """Build SIP: a BagIt bag in our own profile, around the files where they lie."""
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import schemas
 from packages.bagit.write import payload_oxum, write_bag_info, write_bagit_txt, write_bytes, write_manifest
 from packages.content_paths import content_path
-from packages.model import FileEntry, Role
+from packages.model import FileEntry, Role, evolved
 from packages.record import dump_record
 from services.judging import with_second_opinion
 from services.steps.context import HOLDFAST, StepContext, StepResult
 from services.steps.placing import below, carried, move_file, move_folder
+from storage.staging import SheetWriter
 
 CARRIED_OVER = frozenset(
     {
@@ -61,11 +61,11 @@ def build_sip(context: StepContext) -> StepResult:
             else:
                 path, location = f"metadata/submission/{inner}", below("sip/metadata/submission", inner)
                 now_at = entry.location
-            move_file(workspace.path / now_at, workspace.path / location)
-            yield replace(entry, path=path, location=location, role=role)
+            if now_at != location:
+                move_file(workspace.path / now_at, workspace.path / location)
+            yield evolved(entry, path=path, location=location, role=role)
 
-    workspace.write_sheet("sip", placed())
-    _write_tags(context, settled)
+    _write_sheet_and_tags(context, settled, placed())
     event = context.event(
         "information package creation", "SIP built as a BagIt 1.0 bag in our own profile", note="SIP"
     )
@@ -84,22 +84,29 @@ def _sip_paths(context: StepContext) -> Iterator[tuple[str, str]]:
         yield name, name
 
 
-def _write_tags(context: StepContext, settled: dict[str, Any]) -> None:
-    workspace, sip, package = context.workspace, context.workspace.sip, context.package
+def _write_sheet_and_tags(context: StepContext, settled: dict[str, Any], placed: Iterable[FileEntry]) -> None:
+    """Write the sheet ``sip`` and the bag's own files in one pass over what is `placed`."""
+    sip, package = context.workspace.sip, context.package
     tags = [
         ("metadata/record.json", write_bytes(sip / "metadata/record.json", dump_record(settled["record"]))),
         ("bagit.txt", write_bagit_txt(sip)),
     ]
     files = size = 0
+    theirs: list[tuple[str, str]] = []
 
-    def payload() -> Iterator[tuple[str, str]]:
+    def payload(sheet: SheetWriter) -> Iterator[tuple[str, str]]:
         nonlocal files, size
-        for entry in workspace.read_sheet("sip"):
+        for entry in placed:
+            sheet.add(entry)
             if entry.role is Role.ORIGINAL:
                 files, size = files + 1, size + entry.size
                 yield sip_path(entry), entry.sha512
+            else:
+                theirs.append((entry.path, entry.sha512))
 
-    tags.append(("manifest-sha512.txt", write_manifest(sip / "manifest-sha512.txt", payload())))
+    with context.workspace.open_sheet("sip") as sheet:
+        manifest = write_manifest(sip / "manifest-sha512.txt", payload(sheet))
+    tags.append(("manifest-sha512.txt", manifest))
     info = [
         *((label, value) for label, value in settled["info"] if label.lower() in CARRIED_OVER),
         ("External-Identifier", f"urn:uuid:{package.id}"),
@@ -113,5 +120,4 @@ def _write_tags(context: StepContext, settled: dict[str, Any]) -> None:
     ]
     tags.append(("bag-info.txt", write_bag_info(sip, info)))
     own = [(path, written.sha512) for path, written in tags]
-    theirs = ((e.path, e.sha512) for e in workspace.read_sheet("sip") if e.role is Role.SUBMISSION)
     write_manifest(sip / "tagmanifest-sha512.txt", [*own, *theirs])

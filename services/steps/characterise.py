@@ -1,53 +1,70 @@
 """Characterise: technical metadata of each file; a failing tool never loses a file."""
 
-from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, dataclass, field
+from typing import Self
 
-from packages.findings import Finding, finding
+from packages.findings import finding
 from packages.ledger import StepOutcome
-from packages.model import Agent, FileEntry
+from packages.model import Agent
 from services.examination import shortened
 from services.steps.context import StepContext, StepResult
+from storage.staging import Workspace
+from tools.ports import Characterisation
 
 NOTHING = "none"
 """The tool of a file that no reader has anything to say about."""
+FACT = "technical"
+
+
+@dataclass(slots=True)
+class Technical:
+    """What the readers of technical metadata came to; `failed` holds path, tool and reason."""
+
+    files: int = 0
+    described: int = 0
+    tools: list[str] = field(default_factory=list)
+    failed: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def note(self, path: str, found: Characterisation) -> None:
+        """Count one more file."""
+        self.files += 1
+        if found.tool == NOTHING:
+            return
+        if found.error is not None:
+            self.failed.append((path, found.tool, found.error))
+            return
+        self.described += 1
+        if found.tool not in self.tools:
+            self.tools.append(found.tool)
+
+    def save(self, workspace: Workspace) -> None:
+        """Hand it on to the step *characterise*."""
+        workspace.write_json(FACT, asdict(self))
+
+    @classmethod
+    def saved(cls, workspace: Workspace) -> Self:
+        """Return what `save` handed on."""
+        return cls(**workspace.read_json(FACT))
 
 
 def characterise(context: StepContext) -> StepResult:
-    """Read technical metadata (PREMIS *metadata extraction*) and write the sheet ``characterised``.
+    """Judge the technical metadata (PREMIS *metadata extraction*) that was read along with the formats.
 
     What a tool could not read is a warning with the tool's reason; the file itself is kept.
     """
-    workspace = context.workspace
-    findings: list[Finding] = []
-    tools: set[str] = set()
-    described = 0
-
-    def characterised() -> Iterator[FileEntry]:
-        nonlocal described
-        pairs = ((workspace.path / entry.location, entry.mime) for entry in workspace.read_sheet("sip"))
-        for entry, found in zip(
-            workspace.read_sheet("sip"), context.archive.characteriser.characterise_many(pairs), strict=True
-        ):
-            context.progress(entry.size)
-            if found.tool == NOTHING:
-                yield entry
-                continue
-            if found.error is not None:
-                findings.append(
-                    finding("characterise.failed", entry.path, tool=found.tool, reason=found.error)
-                )
-            else:
-                described += 1
-                tools.add(found.tool)
-            yield replace(entry, properties=found.properties)
-
-    count = workspace.write_sheet("characterised", characterised())
-    told = f"technical metadata of {described} of {count} files, {len(findings)} could not be read"
+    came_to = Technical.saved(context.workspace)
+    findings = [
+        finding("characterise.failed", path, tool=tool, reason=reason)
+        for path, tool, reason in came_to.failed
+    ]
+    told = (
+        f"technical metadata of {came_to.described} of {came_to.files} files,"
+        f" {len(findings)} could not be read"
+    )
     event = context.event(
         "metadata extraction",
         told,
         outcome="warning" if findings else "success",
-        agents=[Agent(name, "software") for name in sorted(tools)],
+        agents=[Agent(name, "software") for name in sorted(came_to.tools)],
     )
     return StepResult(StepOutcome.DONE, "characterised", told, list(shortened(findings)), (event,))

@@ -2,10 +2,9 @@
 
 import hashlib
 import zlib
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 
 from packages.content_paths import content_path
@@ -23,7 +22,7 @@ WORTH_SAYING = {Outcome.FAILED: "normalise.failed", Outcome.TOOL_MISSING: "norma
 
 
 def normalise(context: StepContext) -> StepResult:
-    """Convert what the format policy names, and write the sheets ``normalised`` and ``access``.
+    """Convert what the format policy names, and write the sheets ``derived`` and ``access``.
 
     Outputs are identified and digested like originals, and never bear the name of another file. *No
     rule*, *tool missing*, *failed* and *done* are kept apart; a failed conversion never loses the
@@ -33,14 +32,16 @@ def normalise(context: StepContext) -> StepResult:
     findings: list[Finding] = []
     outcomes: Counter[str] = Counter()
     made: list[tuple[str, Made]] = []
-    originals = (e for e in workspace.read_sheet("characterised") if e.role is Role.ORIGINAL)
-    sources = (
-        (e, workspace.path / e.location)
-        for e in workspace.read_sheet("characterised")
-        if e.role is Role.ORIGINAL
-    )
-    results = context.archive.normaliser.normalise_many(sources, workspace.path / FOLDER)
-    for entry, each in zip(originals, results, strict=True):
+    originals: deque[FileEntry] = deque()
+
+    def sources() -> Iterator[tuple[FileEntry, str]]:
+        for entry in workspace.read_sheet("sip"):
+            if entry.role is Role.ORIGINAL:
+                originals.append(entry)
+                yield entry, f"{workspace.path}/{entry.location}"
+
+    for each in context.archive.normaliser.normalise_many(sources(), workspace.path / FOLDER):
+        entry = originals.popleft()
         context.progress(entry.size)
         for one in each:
             outcomes[one.outcome] += 1
@@ -51,7 +52,7 @@ def normalise(context: StepContext) -> StepResult:
                 made.append((entry.path, one))
     entries = list(_entries(context, made))
     kept = [e for e in entries if e.role is Role.PRESERVATION]
-    workspace.write_sheet("normalised", chain(workspace.read_sheet("characterised"), kept))
+    workspace.write_sheet("derived", kept)
     workspace.write_sheet("access", (e for e in entries if e.role is Role.ACCESS))
     told = ", ".join(f"{word.replace('_', ' ')} {count}" for word, count in sorted(outcomes.items()))
     if not made and not findings:

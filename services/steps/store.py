@@ -1,11 +1,11 @@
 """Store: commit the AIP to the primary store, bring every copy up to it, and read each one back."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from packages.errors import HoldfastError, Kind, NotFound
 from packages.ledger import CopyRecord, CopyState, JobKind, PackageState, StepOutcome, VersionRecord
-from packages.model import Event, Role, now
+from packages.model import Event, FileEntry, Role, now
 from packages.ocfl.inventory import NAME, Inventory, parse
 from packages.premis import package_urn
 from packages.record import access_of, title_of
@@ -109,9 +109,16 @@ def _catalogue(
     files, size = package.files, package.bytes
     rows = context.workspace.read_sheet("packaged")
     if context.job.kind is JobKind.INGEST:
-        originals = [e.size for e in context.workspace.read_sheet("packaged") if e.role is Role.ORIGINAL]
-        files, size = len(originals), sum(originals)
-        unit.load_files(package.id, context.version, rows)
+        files = size = 0
+
+        def counted() -> Iterator[FileEntry]:
+            nonlocal files, size
+            for entry in rows:
+                if entry.role is Role.ORIGINAL:
+                    files, size = files + 1, size + entry.size
+                yield entry
+
+        unit.load_files(package.id, context.version, counted())
         unit.update_package(package.id, state=PackageState.ARCHIVED)
     else:
         record = context.job.options["new_record"]

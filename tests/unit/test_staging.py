@@ -54,6 +54,16 @@ def test_a_sheet_streams_out_and_in_and_replaces_an_older_one(staging: Staging) 
     assert [row.path for row in workspace.read_sheet("received")] == ["only"]
 
 
+def test_a_sheet_may_begin_with_all_of_another(staging: Staging) -> None:
+    workspace = staging.workspace("job-1")
+    workspace.write_sheet("aip", [entry("a"), entry("b")])
+    with workspace.open_sheet("packaged") as sheet:
+        sheet.add_all_of("aip")
+        sheet.add(entry("c"))
+    assert [row.path for row in workspace.read_sheet("packaged")] == ["a", "b", "c"]
+    assert [row.path for row in workspace.read_sheet("aip")] == ["a", "b"]
+
+
 def test_a_sheet_that_breaks_off_never_existed(staging: Staging) -> None:
     workspace = staging.workspace("job-1")
 

@@ -64,7 +64,7 @@ class Characteriser:
         (found,) = self.characterise_many([(path, identification.mime)])
         return found
 
-    def characterise_many(self, files: Iterable[tuple[Path, str | None]]) -> Iterator[Characterisation]:
+    def characterise_many(self, files: Iterable[tuple[Path | str, str | None]]) -> Iterator[Characterisation]:
         """Yield one Characterisation for each (file, MIME type), in order, in bounded memory."""
         families: deque[str | None] = deque()
 

@@ -66,7 +66,7 @@ class Normaliser:
         return made
 
     def normalise_many(
-        self, originals: Iterable[tuple[FileEntry, Path]], folder: Path
+        self, originals: Iterable[tuple[FileEntry, Path | str]], folder: Path
     ) -> Iterator[list[Made]]:
         """Yield for each (entry, file), in order, what was made of it under `folder` and what not.
 
