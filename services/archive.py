@@ -149,24 +149,23 @@ def init_archive(home: Path) -> tuple[Archive, bool]:
     that bears another archive's marker.
     """
     home = home.absolute()
-    is_new = not (home / MARKER).exists()
-    if is_new and home.exists() and any(home.iterdir()):
+    settings = load_settings(home)
+    filled = home.exists() and any(home.iterdir())
+    if filled and not (home / MARKER).exists():
         raise Refused(f"{home} is not empty and not an archive", hint="choose an empty or a new folder")
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     _require_owner(home)
-    archive = Archive(load_settings(home))
+    is_new = _mark(home)
+    archive = Archive(settings)
     archive.staging.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with archive.catalogue.read() as view:
-        archive_id = view.archive_id()
-    if archive_id is None:
-        archive_id = _known_by_a_store(archive) or str(uuid.uuid4())
-        with archive.catalogue.write() as unit:
+    with archive.catalogue.write() as unit:  # one transaction: two who begin at once agree on the id
+        archive_id = unit.archive_id()
+        if archive_id is None:
+            archive_id = _known_by_a_store(archive) or str(uuid.uuid4())
             unit.set_archive_id(archive_id)
     for store in archive.stores.values():
         store.prepare(archive_id)
     archive.index.count()
-    if is_new:
-        (home / MARKER).write_text(TEMPLATE, encoding="utf-8")
     return archive, is_new
 
 
@@ -185,6 +184,16 @@ def open_archive(home: Path) -> Archive:
 def is_archive(home: Path) -> bool:
     """Tell whether `home` holds an archive."""
     return (home / MARKER).exists()
+
+
+def _mark(home: Path) -> bool:
+    """Write the marker before anything else, so that a beginning that was killed can be completed."""
+    try:
+        with (home / MARKER).open("x", encoding="utf-8") as file:
+            file.write(TEMPLATE)
+    except FileExistsError:
+        return False
+    return True
 
 
 def _require_owner(home: Path) -> None:

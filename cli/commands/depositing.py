@@ -92,8 +92,7 @@ def ingest(
     A submission is a folder, ZIP, 7z, TAR (gz, bz2, xz, zst), or a BagIt bag in any of these.
     The first ingest makes the archive in the home if there is none yet.
     """
-    from services.archive import is_archive  # noqa: PLC0415  # start-up time
-    from services.submission import Wanted  # noqa: PLC0415  # same reason
+    from services.submission import Wanted  # noqa: PLC0415  # start-up time
 
     del via  # there is one way on this machine
     if len(paths) > 1 and (record or title or corrects):
@@ -101,8 +100,7 @@ def ingest(
             "--record, --title and --corrects speak of one submission", "ingest one PATH at a time"
         )
     described = record.read_bytes() if record else None
-    if not is_archive(call.home):
-        call.make_archive()
+    if call.make_archive():  # or completes one whose making was killed; a few milliseconds otherwise
         call.voice.note(f"made an archive in {call.home}")
     go_on_with_abandoned(call)
     codes = []

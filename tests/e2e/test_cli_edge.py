@@ -209,3 +209,21 @@ def test_a_terminal_is_shown_progress_in_colour_unless_nobody_wants_it(
     assert "2 of 2 verified" in text
     assert ("\x1b[32m" in text) is colour
     assert "\x1b[2K" in text or "\x1b[1A" in text, "a live line that was drawn and cleared"
+
+
+def test_two_first_ingests_at_once_make_one_archive(
+    holdfast: Holdfast, deposit: Path, tmp_path: Path
+) -> None:
+    other = write(tmp_path / "other", [("diary.txt", b"something else\n")])
+    with holdfast.start("ingest", deposit) as one, holdfast.start("ingest", other) as two:
+        said = [each.communicate(timeout=120) for each in (one, two)]
+    assert [one.returncode, two.returncode] == [0, 0], said
+    assert [each["state"] for each in holdfast.json("list").lines] == ["published", "published"]
+    assert {each["verdict"] for each in holdfast.json("audit").lines} == {"intact"}
+
+
+def test_an_archive_whose_making_was_killed_is_completed(holdfast: Holdfast, deposit: Path) -> None:
+    holdfast.home.mkdir()
+    (holdfast.home / "holdfast.toml").touch()
+    (holdfast.home / "staging").mkdir()
+    assert holdfast.json("ingest", deposit).document["state"] == "published"
