@@ -19,10 +19,22 @@ def move_folder(old: Path, new: Path) -> None:
 
 
 def move_file(old: Path, new: Path) -> None:
-    """Rename one file; nothing happens when it has arrived. Raises FileNotFoundError when it is nowhere."""
-    if old != new and (old.exists() or not new.exists()):
+    """Rename one file; nothing happens when it has arrived. Raises FileNotFoundError when it is nowhere.
+
+    Folders that it leaves empty go too: an OCFL object has none (OCFL 1.1, 3.3.1).
+    """
+    if old == new:
+        return
+    if old.exists() or not new.exists():
         new.parent.mkdir(parents=True, exist_ok=True)
         old.rename(new)
+    for folder in old.parents:
+        try:
+            folder.rmdir()
+        except FileNotFoundError:
+            continue  # removed by an attempt that was killed before it came to the next one
+        except OSError:
+            return
 
 
 def carried(location: str, old_prefix: str, new_prefix: str) -> str:
