@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+import orjson
+
 from packages.bagit.paths import format_line
 from packages.bagit.tags import format_tags
 from packages.bagit.write import payload_oxum
@@ -20,10 +22,10 @@ from packages.mets import ROOT_NAME
 from packages.mets_reading import read_directories
 from packages.model import FileEntry, Role
 from packages.premis import package_urn
-from packages.record import dump_record
 from services.archive import Archive
 
 CHUNK = 1 << 20
+RECORD_NAME = "metadata/record.json"
 ACCESS_PREFIX = "data/access/"
 
 
@@ -96,7 +98,8 @@ def aip_members(archive: Archive, package: Package, version: int, sources: Sourc
 def dip_members(archive: Archive, package: Package, version: int, sources: Sources) -> Iterator[Member]:
     """Yield the files of the DIP: a BagIt bag of the originals, the access copies, record and Dublin Core.
 
-    Payload first, tag files last; made from the AIP and the access copies, nothing is kept of it.
+    Payload first, tag files last; made from the AIP and the access copies, nothing is kept of it. The
+    record is that of the version.
     """
     lines: list[str] = []
     files = size = 0
@@ -111,8 +114,10 @@ def dip_members(archive: Archive, package: Package, version: int, sources: Sourc
         for entry in view.iter_files(package.id, version):
             if entry.role is Role.ORIGINAL:
                 yield listed(_archived(entry, entry.path, sources))
+        described = view.file(package.id, version, RECORD_NAME)
     for entry in archive.access.entries(package.id):
         yield listed(_access_copy(archive, package.id, entry))
+    record = b"".join(sources.chunks(described))
     identifiers = [each for each in (package.pid, package_urn(package.id)) if each]
     info = [
         ("External-Identifier", package_urn(package.id)),
@@ -120,8 +125,8 @@ def dip_members(archive: Archive, package: Package, version: int, sources: Sourc
         ("Payload-Oxum", payload_oxum(size, files)),
     ]
     tags = [
-        _made("metadata/record.json", dump_record(package.record)),
-        _made("metadata/dublin-core.xml", dublin_core(package.record, identifiers)),
+        _made(RECORD_NAME, record),
+        _made("metadata/dublin-core.xml", dublin_core(orjson.loads(record), identifiers)),
         _made("manifest-sha512.txt", "".join(lines).encode()),
         _made("bag-info.txt", format_tags(info).encode()),
         _made("bagit.txt", b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"),

@@ -202,14 +202,13 @@ def _restore(unit: WriteSession, held: _Held, stores: Sequence[str]) -> int:
     _restore_job(unit, held, facts)
     unit.update_package(held.package_id, updated=package.updated)
     unit.enqueue(INDEX, held.package_id)
-    return count
+    return len(before)
 
 
 def _restore_versions(unit: WriteSession, held: _Held) -> int:
-    """Load each version's files: the first whole, each later one by what it changed."""
+    """Load each version's files, later ones by what they changed; return how many the head has."""
     described: dict[str, FileEntry] = {}
     before: dict[str, str] = {}
-    count = 0
     for number, version in sorted(held.inventory.versions.items()):
         paths = {path: (digest, content) for path, digest, content in held.inventory.files(number)}
         for path in sorted(paths):
@@ -221,9 +220,9 @@ def _restore_versions(unit: WriteSession, held: _Held) -> int:
             if before.get(path) != digest
         )
         if number == 1:
-            count = unit.load_files(held.package_id, number, changed)
+            unit.load_files(held.package_id, number, changed)
         else:
-            count = unit.carry_files(held.package_id, number, changed, before.keys() - paths.keys())
+            unit.carry_files(held.package_id, number, changed, before.keys() - paths.keys())
         before = {path: digest for path, (digest, _) in paths.items()}
         originals = [
             each.size for each in described.values() if each.role is Role.ORIGINAL and each.path in paths
