@@ -202,7 +202,7 @@ def _restore(unit: WriteSession, held: _Held, stores: Sequence[str]) -> int:
     _restore_job(unit, held, facts)
     unit.update_package(held.package_id, updated=package.updated)
     unit.enqueue(INDEX, held.package_id)
-    return len(before)
+    return count
 
 
 def _restore_versions(unit: WriteSession, held: _Held) -> int:
@@ -239,7 +239,7 @@ def _restore_versions(unit: WriteSession, held: _Held) -> int:
                 sum(originals),
             )
         )
-    return count
+    return len(before)
 
 
 def _described(held: _Held, paths: Mapping[str, tuple[str, str]], part: str) -> dict[str, FileEntry]:
