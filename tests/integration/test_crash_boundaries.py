@@ -1,0 +1,117 @@
+"""H1: SIGKILL at every boundary of every step of an ingest, an update and a rejection, then a restart."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import orjson
+import pytest
+
+from packages.ledger import JobState
+from services.archive import Archive
+from services.ingest import INGEST, UPDATE
+from tests.support import deposits, settled
+from tests.support.killer import POINTS, Killer
+from tests.support.settled import Undisturbed
+
+pytest_plugins = ["tests.support.crash_fixtures"]
+
+Reference = Callable[[str], Undisturbed]
+
+LAST = [("publish", "drained")]
+INGEST_POINTS = [(name, point) for name, _ in INGEST for point in POINTS] + LAST
+UPDATE_POINTS = [(name, point) for name, _ in UPDATE for point in POINTS] + LAST
+REJECTED_POINTS = [(name, point) for name in ("receive", "validate") for point in POINTS]
+
+
+@pytest.mark.parametrize(("step", "point"), INGEST_POINTS)
+def test_H1_killed_at_a_boundary_of_an_ingest(
+    killer: Killer,
+    crash_home: Path,
+    opened: Archive,
+    reference: Reference,
+    tmp_path: Path,
+    step: str,
+    point: str,
+) -> None:
+    deposit = deposits.make("image", tmp_path, 1)
+    victim = killer.do(
+        crash_home, "ingest", sources=[str(deposit.source)], die={"step": step, "point": point}
+    )
+    assert victim.end() == -9
+    assert victim.died_in == (step if point in {"before", "after"} else None)
+    killer.restart(crash_home)
+    assert settled.entered(opened, deposit) is not None
+    assert settled.problems(opened, [deposit], {"image": reference("image").events}) == []
+    assert settled.ocfl_problems(opened) == []
+
+
+@pytest.mark.parametrize(("step", "point"), REJECTED_POINTS)
+def test_H1_killed_while_a_submission_is_rejected(
+    killer: Killer,
+    crash_home: Path,
+    opened: Archive,
+    reference: Reference,
+    tmp_path: Path,
+    step: str,
+    point: str,
+) -> None:
+    deposit = deposits.make("broken", tmp_path, 1)
+    victim = killer.do(
+        crash_home, "ingest", sources=[str(deposit.source)], die={"step": step, "point": point}
+    )
+    assert victim.end() == -9
+    killer.restart(crash_home)
+    assert settled.entered(opened, deposit) is not None
+    assert settled.problems(opened, [deposit], {"broken": reference("broken").events}) == []
+    assert settled.ocfl_problems(opened) == []
+
+
+@pytest.mark.parametrize(("step", "point"), UPDATE_POINTS)
+def test_H1_killed_at_a_boundary_of_an_update(
+    killer: Killer, crash_home: Path, opened: Archive, tmp_path: Path, step: str, point: str
+) -> None:
+    deposit = deposits.make("bag", tmp_path, 1)
+    package_id = killer.do(crash_home, "ingest", sources=[str(deposit.source)]).find("package")
+    with opened.catalogue.read() as view:
+        before = view.package(package_id)
+        ingested = settled.events_of(opened, package_id)
+    record = {**before.record, "title": "Mended"}
+    victim = killer.do(
+        crash_home, "update", package=package_id, record=record, die={"step": step, "point": point}
+    )
+    assert victim.end() == -9
+    with opened.catalogue.read() as view:
+        assert view.package(package_id).state == "published"  # a version in the making takes nothing away
+    killer.restart(crash_home)
+    with opened.catalogue.read() as view:
+        package, job = view.package(package_id), view.latest_job(package_id)
+        assert (package.version, package.title, package.pid) == (2, "Mended", before.pid)
+        assert job is not None
+        assert job.state is JobState.DONE
+        assert [each.number for each in view.versions(package_id)] == [1, 2]
+        paths = [each.path for each in view.iter_files(package_id, 2)]
+        assert paths == sorted(set(paths)) or len(paths) == len(set(paths))
+        ids = [each.id for each in view.events(package_id)]
+    assert len(ids) == len(set(ids))
+    added = settled.events_of(opened, package_id) - ingested
+    assert sorted(each[0] for each in added.elements()) == UPDATE_EVENTS
+    for store in opened.stores.values():
+        inventory = store.inventory(f"urn:uuid:{package_id}")
+        assert inventory.head == 2
+        place = inventory.locate("metadata/record.json")
+        assert place is not None
+        with store.open(inventory.object_id, place[0]) as stream:
+            assert orjson.loads(stream.read())["title"] == "Mended"
+    assert settled.whole(opened, [package_id]) == []
+    assert settled.exported(opened, package, deposit) == []
+    assert settled.ocfl_problems(opened) == []
+
+
+UPDATE_EVENTS = [
+    "accession",
+    "fixity check",
+    "fixity check",
+    "metadata modification",
+    "publication",
+    "replication",
+]

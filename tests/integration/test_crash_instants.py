@@ -1,0 +1,39 @@
+"""H1: SIGKILL at random instants inside the steps, of the ingest and of the restart after it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support import rounds, settled
+from tests.support.deposits import KINDS
+from tests.support.killer import Killer
+from tests.support.settled import Undisturbed
+
+pytest_plugins = ["tests.support.crash_fixtures"]
+
+SEED = 20261121
+BATCHES = 4
+KILLS = 15  # in each batch; relapses come on top
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("batch", range(BATCHES))
+def test_H1_killed_at_random_instants(
+    killer: Killer,
+    empty_home: Path,
+    home: Path,
+    reference: Callable[[str], Undisturbed],
+    batch: int,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    settled.empty_home(empty_home, home)
+    tally = rounds.Tally()
+    chosen = list(rounds.plans(SEED + batch, KINDS, reference, KILLS))
+    rounds.run(killer, home, chosen, reference, tally)
+    with capsys.disabled():
+        print(f"\nbatch {batch}: {tally}")  # noqa: T201  # which steps were hit is part of the proof
+    assert tally.wrong == []
+    assert killer.orphans() == []
+    assert tally.kills >= 15, str(tally)
+    assert len(tally.steps.keys() - {rounds.BETWEEN}) >= 7, str(tally)

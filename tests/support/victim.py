@@ -1,0 +1,189 @@
+"""A process that is made to die: forks one child for each order and says what became of it.
+
+Started as ``python -m tests.support.victim``. An order is a line of JSON (see `tests.support.killer`); the
+child works on a real home as `holdfast` would, in a process and session of its own. Forking spares each of
+several hundred children half a second of imports; nothing has been opened and no thread runs when it happens.
+"""
+
+import json
+import logging
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from packages.errors import HoldfastError
+from packages.ledger import Job
+from services import engine, ingest
+from services.archive import Archive, open_archive
+from services.decisions import decide
+from services.people import local_actor
+from services.reconcile import reconcile
+from services.revision import update_record
+from services.submission import Wanted, submit
+from tests.support.mutations import every_mutation
+
+OUT = 1
+Order = dict[str, Any]
+
+
+def say(**what: Any) -> None:
+    """Tell the test in one write, which no kill can cut in two."""
+    os.write(OUT, json.dumps(what).encode() + b"\n")
+
+
+class Announcer:
+    """Says when a step begins and has been recorded; dies there when that is the order."""
+
+    def __init__(self, order: Order) -> None:
+        self.dies = order.get("die") or {}
+
+    def step_started(self, package: Any, step: str) -> None:
+        say(step=step, package=package.id, at=time.monotonic())
+
+    def step_ended(self, package: Any, step: str, outcome: str, result: str, message: str) -> None:
+        say(ended=step, package=package.id, outcome=outcome, result=result, message=message)
+        self.reach("recorded", step)
+
+    def progress(self, package: Any, step: str, done: int) -> None:
+        pass
+
+    def reach(self, point: str, step: str) -> None:
+        """Die, or be stopped, if this is the point."""
+        if self.dies.get("point") == point and self.dies.get("step") == step:
+            os.kill(os.getpid(), self.dies.get("signal", signal.SIGKILL))
+
+
+def beset(announcer: Announcer) -> None:
+    """Wrap every step so that the child can die before and after its work, and after the outbox."""
+
+    def wrapped(name: str, step: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def run(context: Any) -> Any:
+            announcer.reach("before", name)
+            result = step(context)
+            announcer.reach("after", name)
+            return result
+
+        return run
+
+    for kind, steps in ingest.SEQUENCES.items():
+        ingest.SEQUENCES[kind] = tuple((name, wrapped(name, step)) for name, step in steps)
+    drain = engine.drain
+
+    def drained(archive: Archive) -> int:
+        done = drain(archive)
+        announcer.reach("drained", "publish")
+        return done
+
+    engine.drain = drained  # type: ignore[assignment]
+
+
+def obey(order: Order) -> None:
+    """Do what is ordered, in the child."""
+    os.environ.update(order.get("env", {}))
+    logging.basicConfig(stream=sys.stderr, level=logging.ERROR)
+    announcer = Announcer(order)
+    beset(announcer)
+    with_archive = open_archive(Path(order["home"]))
+    actor = local_actor(with_archive)
+    say(ready=True)
+    if order.get("file_limit"):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (order["file_limit"], order["file_limit"]))
+    if order.get("mutation"):
+        every_mutation(order["home"], order["mutation"], lambda: os.kill(os.getpid(), signal.SIGKILL))
+    DUTIES[order["do"]](with_archive, actor, order, announcer)
+    with_archive.close()
+
+
+def _ingest(archive: Archive, actor: Any, order: Order, announcer: Announcer) -> None:
+    for source in order["sources"]:
+        job = submit(archive, actor, Wanted(Path(source), title=order.get("title")))
+        say(job=job.id, package=job.package_id)
+        _tell(engine.run_job(archive, job.id, announcer))
+
+
+def _run(archive: Archive, actor: Any, order: Order, announcer: Announcer) -> None:
+    del actor
+    _tell(engine.run_job(archive, order["job"], announcer))
+
+
+def _update(archive: Archive, actor: Any, order: Order, announcer: Announcer) -> None:
+    job = update_record(archive, actor, order["package"], json.dumps(order["record"]).encode())
+    if job is None:
+        say(same=True)
+        return
+    say(job=job.id, package=job.package_id)
+    _tell(engine.run_job(archive, job.id, announcer))
+
+
+def _reconcile(archive: Archive, actor: Any, order: Order, announcer: Announcer) -> None:
+    del order
+    said = reconcile(archive, actor, observer=announcer).as_json()
+    say(actions=said["actions"][:20], disagreements=said["disagreements"][:20])
+
+
+def _decide(archive: Archive, actor: Any, order: Order, announcer: Announcer) -> None:
+    for each in decide(archive, actor, order["verb"], [order["package"]]):
+        if each.error is not None:
+            raise each.error
+        if each.job is not None and each.job.is_open:
+            _tell(engine.run_job(archive, each.job.id, announcer))
+
+
+def _tell(job: Job) -> None:
+    say(
+        done=job.id,
+        package=job.package_id,
+        state=job.state,
+        reason=job.reason,
+        stands=job.step,
+        at=time.monotonic(),
+    )
+
+
+DUTIES: dict[str, Callable[[Archive, Any, Order, Announcer], None]] = {
+    "ingest": _ingest,
+    "run": _run,
+    "update": _update,
+    "reconcile": _reconcile,
+    "decide": _decide,
+}
+
+
+def child(order: Order) -> int:
+    """Be the child; return its exit status."""
+    os.setsid()
+    devnull = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(devnull, 0)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        obey(order)
+    except KeyboardInterrupt:
+        say(interrupted=True)
+        return 130
+    except HoldfastError as error:
+        say(error=error.message, hint=error.hint, kind=error.kind)
+        return 1
+    except BaseException as error:  # noqa: BLE001  # a child must never go on as a second parent
+        say(error=f"{type(error).__name__}: {error}", kind="crash")
+        return 70
+    return 0
+
+
+def main() -> None:
+    """Fork a child for every order, one after the other."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for line in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            os._exit(child(json.loads(line)))
+        say(pid=pid)
+        say(exit=os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+
+
+if __name__ == "__main__":
+    main()
