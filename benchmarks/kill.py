@@ -6,6 +6,7 @@ anything was amiss, and leaves that home where it is.
 """
 
 import argparse
+import logging
 import shutil
 import sys
 import tempfile
@@ -79,6 +80,7 @@ def main() -> int:
     parser.add_argument("--everywhere", choices=deposits.KINDS, help="kill before every change, in turn")
     parser.add_argument("--every", type=int, default=1, help="with --everywhere: each so manieth change only")
     asked = parser.parse_args()
+    logging.disable(logging.WARNING)  # ocfl-py and Alembic tell of every root and table
     folder = Path(tempfile.mkdtemp(prefix="holdfast-kill-"))
     template = folder / "template"
     init_archive(template)[0].close()

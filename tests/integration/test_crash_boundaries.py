@@ -7,8 +7,11 @@ import orjson
 import pytest
 
 from packages.ledger import JobState
-from services.archive import Archive
+from services.archive import Archive, init_archive
 from services.ingest import INGEST, UPDATE
+from services.people import local_actor
+from services.rebuild import rebuild_catalogue, rebuild_index
+from services.reconcile import reconcile
 from tests.support import deposits, settled
 from tests.support.killer import POINTS, Killer
 from tests.support.settled import Undisturbed
@@ -115,3 +118,28 @@ UPDATE_EVENTS = [
     "publication",
     "replication",
 ]
+
+
+@pytest.mark.parametrize("point", ["before", "after", "recorded"])
+def test_I10_a_catalogue_rebuilt_after_a_kill_in_publish_has_each_event_once(
+    killer: Killer, crash_home: Path, reference: Reference, tmp_path: Path, point: str
+) -> None:
+    deposit = deposits.make("image", tmp_path, 1)
+    die = {"step": "publish", "point": point}
+    assert killer.do(crash_home, "ingest", sources=[str(deposit.source)], die=die).end() == -9
+    killer.restart(crash_home)
+    for each in crash_home.glob("catalogue.db*"):
+        each.unlink()
+    archive = init_archive(crash_home)[0]
+    try:
+        actor = local_actor(archive)
+        assert rebuild_catalogue(archive, actor).failed == []
+        rebuild_index(archive, actor)
+        assert reconcile(archive, actor).disagreements == []
+        package = settled.entered(archive, deposit)
+        assert package is not None
+        assert package.state == "published"
+        assert settled.events_of(archive, package.id) == reference("image").events
+        assert settled.whole(archive, [package.id]) == []
+    finally:
+        archive.close()
