@@ -10,9 +10,12 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -31,6 +34,8 @@ from storage.catalogue.port import WriteSession
 
 log = logging.getLogger("holdfast.engine")
 
+DRAIN_EVERY = 100
+"""Jobs of `run_jobs` between two looks at the outbox."""
 GOES_ON = frozenset({StepOutcome.DONE, StepOutcome.SKIPPED})
 ENDED: dict[StepOutcome, JobState] = {
     StepOutcome.REJECTED: JobState.REJECTED,
@@ -90,10 +95,52 @@ def run_job(
     to a job that somebody else holds or that is not due. KeyboardInterrupt leaves the job queued, to go
     on later. Side work of the outbox is done after the commit; its failure does not fail the job.
     """
+    return _run(archive, job_id, observer or Silence(), until, lambda: drain(archive), threading.Event())
+
+
+def run_jobs(
+    archive: Archive, job_ids: Iterable[str], observer: Observer | None = None, *, workers: int = 2
+) -> Iterator[Job]:
+    """Run jobs, `workers` at a time, and yield each as it stands at its end, in the order given.
+
+    While one waits for the disk or for a child process, another one goes on: worth it for many small
+    packages. `job_ids` is asked for more only when there is room, so it may submit as it goes. The observer
+    is called from several threads. The outbox is emptied now and then, and at the end. Closing the iterator,
+    or KeyboardInterrupt, leaves the jobs that are under way queued.
+    """
+    halt = threading.Event()
+    rest, waiting, done = iter(job_ids), deque[Future[Job]](), 0
+    with ThreadPoolExecutor(workers, thread_name_prefix="job") as pool:
+        try:
+            while True:
+                for job_id in islice(rest, 2 * workers - len(waiting)):
+                    waiting.append(
+                        pool.submit(_run, archive, job_id, observer or Silence(), None, lambda: None, halt)
+                    )
+                if not waiting:
+                    return
+                yield waiting.popleft().result()
+                done += 1
+                if done % DRAIN_EVERY == 0:
+                    drain(archive)
+        finally:
+            halt.set()
+            pool.shutdown(cancel_futures=True)
+            drain(archive)
+
+
+def _run(
+    archive: Archive,
+    job_id: str,
+    observer: Observer,
+    until: str | None,
+    afterwards: Callable[[], object],
+    halt: threading.Event,
+) -> Job:
     with archive.catalogue.write() as unit:
         lease = unit.claim(job_id, worker_name(), now(), archive.settings.lease_seconds)
     if lease is not None:
-        _Walk(archive, lease, observer or Silence(), until).walk()
+        _Walk(archive, lease, observer, until, afterwards, halt).walk()
     with archive.catalogue.read() as view:
         job = view.job(job_id)
     if not job.is_open:
@@ -115,13 +162,19 @@ def run_due(archive: Archive, observer: Observer | None = None) -> list[Job]:
 
 @dataclass(slots=True)
 class _Walk:
-    """One claim of one job: from the step where it stands to where it stops."""
+    """One claim of one job: from the step where it stands to where it stops.
+
+    `afterwards` is called once the last step is recorded; `halt` asks the walk to stop where it is.
+    """
 
     archive: Archive
     lease: Lease
     observer: Observer
     until: str | None
+    afterwards: Callable[[], object]
+    halt: threading.Event
     renewed: float = field(default_factory=time.time)
+    rows: tuple[Job, Package] | None = None
 
     def walk(self) -> None:
         """Run step after step; a lost lease ends the walk without a trace, as somebody else goes on."""
@@ -141,9 +194,7 @@ class _Walk:
     def _one(self, steps: tuple[tuple[str, Step], ...], at: int) -> int | None:
         """Run one step and record it; return the position of the next one, or None where the walk ends."""
         name, step = steps[at]
-        with self.archive.catalogue.read() as view:
-            job = view.job(self.lease.job_id)
-            package = view.package(job.package_id)
+        job, package = self._rows()
         workspace = self.archive.staging.workspace(job.id)
         self._require_lease()
         self.observer.step_started(package, name)
@@ -159,6 +210,8 @@ class _Walk:
         last = at + 1 == len(steps)
         # What only moves the job on may be undone by a power failure: the step is then repeated.
         settled = result.apply is not None or result.outcome not in GOES_ON
+        if settled or job.attempts != 1 or job.reason:
+            self.rows = None
         try:
             with self.archive.catalogue.write(durable=settled) as unit:
                 following = self._record(unit, context, result)
@@ -180,12 +233,21 @@ class _Walk:
             return None
         self.observer.step_ended(package, name, result.outcome, result.result, result.message)
         if last and following:
-            drain(self.archive)
+            self.afterwards()
         return at + 1 if following and not last and name != self.until else None
+
+    def _rows(self) -> tuple[Job, Package]:
+        """Return job and package as the ledger has them; under our lease only we change what steps use."""
+        if self.rows is None:
+            with self.archive.catalogue.read() as view:
+                job = view.job(self.lease.job_id)
+                self.rows = job, view.package(job.package_id)
+        return self.rows
 
     def _attempt(self, step: Step, context: StepContext) -> StepResult:
         """Run the step and translate what it raised into an outcome; the kind decides about a retry."""
         try:
+            self._stop_if_asked()
             return step(context)
         except HoldfastError as error:
             if isinstance(error, Invalid) and context.step in MAY_REJECT:
@@ -249,8 +311,13 @@ class _Walk:
         self.observer.step_ended(context.package, context.step, StepOutcome.DONE, "same_content", told)
 
     def _go_on(self, package: Package, step: str, done: int) -> None:
+        self._stop_if_asked()
         self._require_lease()
         self.observer.progress(package, step, done)
+
+    def _stop_if_asked(self) -> None:
+        if self.halt.is_set():
+            raise KeyboardInterrupt
 
     def _require_lease(self) -> None:
         """Ask the ledger whether the job is still ours when the lease may have run out.
