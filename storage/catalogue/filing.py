@@ -172,8 +172,7 @@ class FileWriting(FileReading):
         count = 0
         numbers: dict[rows.Format, int] = {}
         for chunk in _chunks(entries):
-            for found in {rows.format_of(each) for each in chunk} - numbers.keys():
-                numbers[found] = self._format(found)
+            numbers |= self._numbers({rows.format_of(each) for each in chunk} - numbers.keys())
             values = [rows.file_row(package, version, each, numbers[rows.format_of(each)]) for each in chunk]
             # Straight to the driver: SQLAlchemy's handling of each row would cost more than the insert.
             if self._connection.dialect.name == "postgresql":
@@ -183,16 +182,28 @@ class FileWriting(FileReading):
             count += len(values)
         return count
 
-    def _format(self, found: rows.Format) -> int:
-        """Return the number of a format, adding it where it is new."""
-        digest = rows.format_digest(found)
-        query = select(formats.c.number).where(formats.c.digest == digest)
-        number = self._connection.execute(query).scalar_one_or_none()
-        if number is None:
-            new = dict(zip(("puid", "name", "version", "mime"), found, strict=True)) | {"digest": digest}
+    def _numbers(self, found: Iterable[rows.Format]) -> dict[rows.Format, int]:
+        """Return the numbers of formats, adding those that are new."""
+        digests = {rows.format_digest(each): each for each in found}
+        known = self._known(digests)
+        new = [
+            dict(zip(("puid", "name", "version", "mime"), each, strict=True)) | {"digest": digest}
+            for digest, each in digests.items()
+            if digest not in known
+        ]
+        if new:
             self._connection.execute(self._add(formats, keep=("digest",)), new)
-            number = self._connection.execute(query).scalar_one()
-        return int(number)
+            known = self._known(digests)
+        return {each: known[digest] for digest, each in digests.items()}
+
+    def _known(self, digests: Iterable[bytes]) -> dict[bytes, int]:
+        asked = list(digests)
+        found: dict[bytes, int] = {}
+        for start in range(0, len(asked), _PAGE):
+            few = formats.c.digest.in_(asked[start : start + _PAGE])
+            query = select(formats.c.digest, formats.c.number).where(few)
+            found |= {bytes(digest): number for digest, number in self._connection.execute(query)}
+        return found
 
     def _add(self, table: Table, *, instead: tuple[str, ...] = (), keep: tuple[str, ...] = ()) -> Insert:
         return _insert_or(self._connection.dialect.name, table, instead, keep)

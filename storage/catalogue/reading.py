@@ -4,7 +4,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, func, or_, select, tuple_
 
 from packages.errors import Conflict, NotFound
 from packages.findings import Finding
@@ -37,6 +37,10 @@ _GONE = (PackageState.REJECTED, PackageState.CANCELLED, PackageState.DELETED)
 _PAGE = 500
 
 packages, jobs, steps, findings = tables.packages, tables.jobs, tables.steps, tables.findings
+
+# Asked at every step of every job: to build them each time would take as long as to run them.
+_PACKAGE = select(packages).where(packages.c.id == bindparam("id"))
+_JOB = select(jobs).where(jobs.c.id == bindparam("id"))
 
 
 def written_pid(reference: str) -> str:
@@ -88,7 +92,7 @@ class Reading(FileReading):
     # --- packages ---
 
     def package(self, package_id: str) -> Package:
-        row = self._connection.execute(select(packages).where(packages.c.id == package_id)).one_or_none()
+        row = self._connection.execute(_PACKAGE, {"id": package_id}).one_or_none()
         if row is None:
             raise NotFound(f"there is no package “{rows.clean(package_id)}”.")
         return rows.package_of(row)
@@ -164,7 +168,7 @@ class Reading(FileReading):
     # --- jobs ---
 
     def job(self, job_id: str) -> Job:
-        row = self._connection.execute(select(jobs).where(jobs.c.id == job_id)).one_or_none()
+        row = self._connection.execute(_JOB, {"id": job_id}).one_or_none()
         if row is None:
             raise NotFound(f"there is no job “{rows.clean(job_id)}”.")
         return rows.job_of(row)
