@@ -2,7 +2,7 @@
 
 import hashlib
 import mimetypes
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
@@ -142,12 +142,17 @@ def _write_parts(context: StepContext, bag: Path, created: str) -> Iterator[File
         number += 1
 
 
-def write_premis(context: StepContext, bag: Path, own: Iterable[Event]) -> FileEntry:
-    """Write the PREMIS events of the package until now, and the step's `own` ones, and return the file."""
+def write_premis(
+    context: StepContext, bag: Path, own: Iterable[Event], sealed: Collection[str] = ()
+) -> FileEntry:
+    """Write the PREMIS events of the package until now, and the step's `own` ones, and return the file.
+
+    `sealed` are the ids of events that an earlier version's PREMIS has: they are not told twice.
+    """
     name = events_name(context.version)
     with context.archive.catalogue.read() as view, DigestingFile(bag / name) as file:
         own = list(own)
-        known = {each.id for each in own}
+        known = {*sealed, *(each.id for each in own)}
         before = (each for each in view.events(context.package.id) if each.id not in known)
         write_events(file, context.package.id, [*before, *own])
     return document(name, file.written, context.version)

@@ -42,7 +42,7 @@ def publish(context: StepContext) -> StepResult:
         "state": PackageState.PUBLISHED,
         "oai_datestamp": at,
         "pid_state": PidState.REGISTERED if is_open else PidState.RESERVED,
-        "pid_target": target,
+        "pid_target": target if is_open else None,
         "steps": steps,
         "findings": findings,
     }

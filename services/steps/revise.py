@@ -12,7 +12,8 @@ from packages.mets_reading import read_directories
 from packages.model import Event, FileEntry, Role
 from packages.ocfl.inventory import Inventory
 from packages.ocfl.stage import stage_next_version
-from packages.premis import package_urn
+from packages.premis import events_name, package_urn
+from packages.premis_reading import read_events
 from packages.record import dump_record
 from services.steps.build_aip import document, write_premis
 from services.steps.context import StepContext, StepResult
@@ -59,7 +60,7 @@ def _write(context: StepContext, bag: Path, base: Inventory, event: Event) -> li
     kept = {each.path: each for each in _tag_files(context)}
     changed = [
         document(RECORD_NAME, write_bytes(bag / RECORD_NAME, dump_record(record)), context.version),
-        write_premis(context, bag, [event]),
+        write_premis(context, bag, [event], _sealed(context, base)),
     ]
     kept |= {each.path: each for each in changed}
     with DigestingFile(bag / ROOT_NAME) as file:
@@ -85,6 +86,17 @@ def _tag_files(context: StepContext) -> Iterator[FileEntry]:
         for each in view.iter_files(context.package.id, context.version - 1):
             if each.role in {Role.METADATA, Role.SUBMISSION}:
                 yield each
+
+
+def _sealed(context: StepContext, base: Inventory) -> set[str]:
+    """Return the ids of the events in the PREMIS of earlier versions; this version's begins after them."""
+    sealed: set[str] = set()
+    for number in base.versions:
+        place = base.locate(events_name(number))
+        if place is not None:
+            with context.archive.primary.open(base.object_id, place[0]) as stream:
+                sealed |= {each.id for each in read_events(stream)}
+    return sealed
 
 
 def _directories(context: StepContext, base: Inventory) -> tuple[str, ...]:
