@@ -19,7 +19,7 @@ HOLDFAST = PROJECT / ".venv" / "bin" / "holdfast"
 STAGE_PATIENCE = 300.0  # seconds that one command may take before the demo calls it hung
 
 
-class NotProved(Exception):  # noqa: N818  # the demo's own word for it
+class NotProved(Exception):
     """An act could not show what it says."""
 
 

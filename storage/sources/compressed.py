@@ -7,11 +7,15 @@ are one (as the tools see it), and other bytes after the end are reported.
 
 import bz2
 import lzma
+import sys
 import zlib
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
-from backports import zstd
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 _READ = 256 << 10
 _OUT = 1 << 20
