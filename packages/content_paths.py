@@ -70,11 +70,6 @@ def logical_path(content: str) -> str:
     return path
 
 
-def is_readable(content: str) -> bool:
-    """Tell whether `content` is spelt exactly like the logical path that it stands for."""
-    return "=" not in content
-
-
 def _encode(segment: str) -> str:
     """Return one segment in portable characters."""
     if not segment:

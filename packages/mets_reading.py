@@ -6,7 +6,7 @@ from typing import Any, BinaryIO
 from lxml import etree
 
 from packages.errors import Corrupt
-from packages.mets import NAMESPACE, XLINK
+from packages.mets import NAMESPACE
 from packages.model import FileEntry, Role
 from packages.premis import NAMESPACE as PREMIS
 from packages.premis import ORIGINALS
@@ -14,7 +14,6 @@ from packages.premis_reading import HARDENED, object_fields
 from packages.xml_text import path_of
 
 _M = f"{{{NAMESPACE}}}"
-_HREF = f"{{{XLINK}}}href"
 _OBJECT = f"{{{PREMIS}}}object"
 
 

@@ -68,7 +68,7 @@ class Archive:
 
     @cached_property
     def stores(self) -> Mapping[str, ArchivalStore]:
-        """Return the archival stores by name, primary first, each checked to be this archive's."""
+        """Return the archival stores by name, primary first; whoever writes to one checks it before."""
         return {name: open_store(name, url) for name, url in self.settings.store_urls.items()}
 
     @property
@@ -136,7 +136,7 @@ class Archive:
 
     def close(self) -> None:
         """Give everything back."""
-        for part in ("catalogue", "identifier", "characteriser", "normaliser"):
+        for part in ("catalogue", "index", "identifier", "characteriser", "normaliser"):
             opened = self.__dict__.pop(part, None)
             if opened is not None and hasattr(opened, "close"):
                 opened.close()
@@ -165,7 +165,7 @@ def init_archive(home: Path) -> tuple[Archive, bool]:
             unit.set_archive_id(archive_id)
     for store in archive.stores.values():
         store.prepare(archive_id)
-    archive.index.count()
+    archive.index.count()  # makes it
     return archive, is_new
 
 
@@ -179,11 +179,6 @@ def open_archive(home: Path) -> Archive:
         raise NotFound(f"there is no archive in {home}", hint="run `holdfast init`, or name one with --home")
     _require_owner(home)
     return Archive(load_settings(home))
-
-
-def is_archive(home: Path) -> bool:
-    """Tell whether `home` holds an archive."""
-    return (home / MARKER).exists()
 
 
 def _mark(home: Path) -> bool:

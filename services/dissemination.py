@@ -13,8 +13,8 @@ from typing import BinaryIO
 import orjson
 
 from packages.bagit.paths import format_line
-from packages.bagit.tags import format_tags
-from packages.bagit.write import payload_oxum
+from packages.bagit.tags import DECLARATION, format_tags
+from packages.bagit.write import DECLARATION_TEXT, payload_oxum
 from packages.crosswalks.dublin_core import dublin_core
 from packages.errors import Corrupt, NotFound, Unavailable
 from packages.ledger import Package
@@ -26,7 +26,6 @@ from services.archive import Archive
 
 CHUNK = 1 << 20
 RECORD_NAME = "metadata/record.json"
-ACCESS_PREFIX = "data/access/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +128,7 @@ def dip_members(archive: Archive, package: Package, version: int, sources: Sourc
         _made("metadata/dublin-core.xml", dublin_core(orjson.loads(record), identifiers)),
         _made("manifest-sha512.txt", "".join(lines).encode()),
         _made("bag-info.txt", format_tags(info).encode()),
-        _made("bagit.txt", b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"),
+        _made(DECLARATION, DECLARATION_TEXT),
     ]
     yield from tags
     yield _made(

@@ -12,7 +12,7 @@ from typing import Any
 
 from packages.access import may_read_aip, may_read_files, today
 from packages.bagit.second_judge import judge
-from packages.errors import Conflict, Corrupt, HoldfastError, NotFound, Refused, Unavailable
+from packages.errors import Conflict, Corrupt, Internal, NotFound, Refused, Unavailable
 from packages.ledger import KEPT_STATES, Package
 from packages.model import Actor
 from packages.premis import package_urn
@@ -182,7 +182,7 @@ def _write_zip(
         except Corrupt:
             if attempt + 1 == attempts:
                 raise
-    raise HoldfastError("an archive has at least one store")
+    raise Internal("an archive has at least one store")
 
 
 def _zip_once(
@@ -207,7 +207,7 @@ def _zip_once(
 
 
 def _inside(target: Path, path: str) -> str:
-    """Return where a member goes. Raises Unavailable for a name that no Linux file system takes."""
+    """Return where a member goes. Raises Refused for a name that no Linux file system takes."""
     if any(len(segment.encode()) > 255 for segment in path.split("/")):
         raise Refused(
             f"{path[:80]}… has a name longer than 255 bytes, which no folder here can hold", hint="use --zip"

@@ -10,7 +10,7 @@ import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -37,8 +37,6 @@ class Settings(BaseModel):
     """The settings of one archive, checked and frozen; sizes in bytes, times in seconds."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-    SECRETS: ClassVar[frozenset[str]] = frozenset({"database_url", "search_url"})
 
     home: Path
     database_url: str = Field(

@@ -14,7 +14,6 @@ class Capabilities:
     """What a store can do, as data: the commit protocol asks this, never the backend's name."""
 
     atomic_rename: bool  # a staged folder can be published by one rename
-    conditional_create: bool  # "create unless it exists" is one atomic operation
     sees_writers: bool = False  # it can tell a dead writer from a silent one, so `recover` need not wait
 
 

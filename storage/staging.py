@@ -27,7 +27,7 @@ import orjson
 from packages.errors import Internal, NotFound, Unavailable
 from packages.model import FileEntry, Role
 from packages.submission import HASHES
-from storage.durability import SyncPoint, sync_filesystem, unavailable
+from storage.durability import sync_filesystem, unavailable
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _DISCARDED = ".discarded-"
@@ -185,10 +185,6 @@ class Workspace:
     def locate(self, entry: FileEntry) -> Path:
         """Return where the bytes of `entry` lie (its location is relative to the workspace, or absolute)."""
         return self.path / entry.location
-
-    def sync_point(self) -> SyncPoint:
-        """Open a sync point on the workspace's file system; do this before writing (see `SyncPoint`)."""
-        return SyncPoint(self.path)
 
     def sync(self) -> None:
         """Make everything in the workspace durable. Raises Unavailable."""

@@ -24,7 +24,7 @@ class FormatIdentifier(Protocol):
     `identify` yields one `Identification` for each path, in the order given, working in batches on all
     cores. A file that cannot be identified is an Identification without PUID, never an exception; a file that
     cannot be *read* raises Unavailable. Memory does not grow with the number of paths. May be called from
-    several threads. `extension` for judging mismatches is taken from the file's own name.
+    several threads. Whether an extension fits is judged by the file's own name.
     """
 
     @property
@@ -56,8 +56,9 @@ class ScanReport:
 class VirusScanner(Protocol):
     """Looks for malware in staged files.
 
-    `scan` takes (logical path, file) pairs, keeps to its deadline, and always returns a report; it never says
-    *clean* for what it did not read to the end.
+    `scan` takes (logical path, file) pairs, keeps to its deadline, and returns a report whatever state the
+    scanner is in; it never says *clean* for what it did not read to the end. Raises Unavailable only for a
+    file that cannot be read.
     """
 
     def scan(self, files: Iterable[tuple[str, Path]]) -> ScanReport:
@@ -79,8 +80,8 @@ class PidProvider(Protocol):
 
     `reserve` is idempotent: the same package UUID always gets the same identifier, and reserving reaches no
     public registry. `register` makes it public with its target and may be called again with the same values;
-    `update` changes the target's state (tombstone, redirect). Both raise Unavailable when the registry
-    cannot be reached. `is_test` tells that the identifiers are not citable (shown as *test identifiers*).
+    it raises Unavailable when the registry cannot be reached. `is_test` tells that the identifiers are not
+    citable (shown as *test identifiers*).
     """
 
     @property

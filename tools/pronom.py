@@ -91,8 +91,3 @@ def findings_for(path: str, identification: Identification, size: int) -> list[F
     if "multiple matches" in warning:
         found.append(finding("format.ambiguous", path, warning=warning))
     return found
-
-
-def findings_for_all(files: int, empty: int) -> list[Finding]:
-    """Say what is remarkable about a submission of which `empty` of `files` files have no content."""
-    return [finding("format.all-empty", None, files=files)] if files and files == empty else []

@@ -13,6 +13,8 @@ from typing import Self
 from packages.bagit.paths import format_line
 from packages.bagit.tags import DECLARATION, format_tags
 
+DECLARATION_TEXT = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
+
 _FLUSH = 1 << 20
 
 
@@ -70,7 +72,7 @@ def write_bytes(path: Path, data: bytes) -> Written:
 
 def write_bagit_txt(folder: Path) -> Written:
     """Write the bag declaration (RFC 8493, 2.1.1)."""
-    return write_bytes(folder / DECLARATION, b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n")
+    return write_bytes(folder / DECLARATION, DECLARATION_TEXT)
 
 
 def write_bag_info(folder: Path, pairs: Iterable[tuple[str, str]]) -> Written:

@@ -4,7 +4,6 @@ With rename, a whole first version or a later version's folder appears at once; 
 and its sidecar follow. Without it, files are created one by one, none over another; the version's own
 inventory, created unless it exists, is the fence that one writer passes; the inventory at the top makes it
 visible. Whatever a crash leaves, `settle` completes from the version's folder alone, or takes away.
-
 """
 
 import json

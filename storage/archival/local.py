@@ -38,7 +38,7 @@ class LocalMedium:
     @property
     def capabilities(self) -> Capabilities:
         """Return what POSIX promises."""
-        return Capabilities(atomic_rename=True, conditional_create=True, sees_writers=True)
+        return Capabilities(atomic_rename=True, sees_writers=True)
 
     @property
     def folder(self) -> Path | None:

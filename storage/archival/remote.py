@@ -46,7 +46,7 @@ class RemoteMedium:
     @property
     def capabilities(self) -> Capabilities:
         """Return what a key space can do."""
-        return Capabilities(atomic_rename=False, conditional_create=True)
+        return Capabilities(atomic_rename=False)
 
     @property
     def folder(self) -> Path | None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from packages.content_paths import MAX_PATH, OVERLONG, content_path, is_readable, logical_path
+from packages.content_paths import MAX_PATH, OVERLONG, content_path, logical_path
 
 ALLOWED = re.compile(r"[A-Za-z0-9._=-]+(/[A-Za-z0-9._=-]+)*")
 awkward = st.text(
@@ -101,11 +101,6 @@ def test_A9_names_that_a_sanitiser_would_merge_stay_apart() -> None:
 
 def test_A2_normalization_forms_stay_apart() -> None:
     assert content_path("é") != content_path("e\u0301")
-
-
-def test_readable_ones_are_spelt_like_the_name() -> None:
-    assert is_readable(content_path("plain/name.txt"))
-    assert not is_readable(content_path("a b"))
 
 
 def test_a_lone_surrogate_is_no_name() -> None:

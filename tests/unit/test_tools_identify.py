@@ -11,7 +11,7 @@ from PIL import Image
 from packages.errors import Unavailable
 from packages.findings import Severity
 from tools.ports import Identification
-from tools.pronom import PronomIdentifier, findings_for, findings_for_all
+from tools.pronom import PronomIdentifier, findings_for
 
 
 @pytest.fixture(scope="module")
@@ -64,12 +64,6 @@ def test_B1_empty_file_is_identified_as_empty(pronom: PronomIdentifier, tmp_path
     assert (found.puid, found.mime) == (None, "inode/x-empty")
     (what,) = findings_for("empty.pdf", found, 0)
     assert (what.code, what.severity, what.path) == ("format.empty", Severity.WARNING, "empty.pdf")
-
-
-def test_B2_all_files_empty_is_one_warning() -> None:
-    assert [each.code for each in findings_for_all(3, 3)] == ["format.all-empty"]
-    assert findings_for_all(3, 2) == []
-    assert findings_for_all(0, 0) == []
 
 
 def test_F1_office_files_are_read_whole_not_by_their_first_bytes(
