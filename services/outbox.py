@@ -57,7 +57,8 @@ def _index(archive: Archive, items: Sequence[OutboxItem]) -> bool:
             named = dict.fromkeys(item.package_id for item in items)
             gone: dict[str, str] = {}
             report = archive.index.put(_documents(view, named, gone))
-        archive.index.remove(gone)
+        if gone:
+            archive.index.remove(gone)
     except HoldfastError as error:
         log.warning("the search index was not reached: %s", error.message)
         wait = OUTBOX_ATTEMPTS.wait(max(item.attempts for item in items) + 1) or OUTBOX_ATTEMPTS.longest

@@ -4,6 +4,7 @@ A generation is either *active* (searched) or *building* (written to as well, no
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sqlalchemy import (
     Column,
@@ -91,6 +92,7 @@ class Generation:
         connection.execute(delete(generations).where(generations.c.number == self.number))
 
 
+@lru_cache(maxsize=8)  # SQLAlchemy compiles a statement once for the same tables, and again for new ones
 def generation(number: int) -> Generation:
     """Return the tables of generation `number`, which need not exist."""
     metadata = MetaData()
