@@ -11,11 +11,10 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from packages.bagit.collecting import Findings
 from packages.bagit.manifest import algorithm_named
 from packages.bagit.paths import decode
 from packages.bagit.tags import read_lines
-from packages.findings import Finding
+from packages.findings import Finding, Findings
 from packages.submission import Submission
 
 _ALGORITHM = r"md5|sha-?(?:1|224|256|384|512)"
@@ -88,14 +87,14 @@ def check_lists(submission: Submission) -> tuple[dict[str, dict[str, str]], list
             read += 1
             name = _target(submission, path, entry.name)
             if name is None:
-                findings.add("checksums.path-outside", path, name=entry.name)
+                findings.make("checksums.path-outside", path, name=entry.name)
             elif name not in submission:
-                findings.add("checksums.file-missing", name, manifest=path)
+                findings.make("checksums.file-missing", name, manifest=path)
             else:
                 mentioned.add(name)
                 _compare(submission, name, entry, path, declared, findings)
         if not read:
-            findings.add("checksums.nothing-read", path)
+            findings.make("checksums.nothing-read", path)
     if declared or findings.count("checksums.mismatch"):
         _unlisted(submission, mentioned, findings)
     return declared, list(findings.all())
@@ -116,9 +115,9 @@ def _entries(submission: Submission, path: str, findings: Findings) -> Iterator[
             elif not odd:
                 odd = number
     except ValueError:
-        findings.add("checksums.not-utf8", path)
+        findings.make("checksums.not-utf8", path)
     if odd:
-        findings.add("checksums.line", path, number=odd)
+        findings.make("checksums.line", path, number=odd)
 
 
 def _parse(line: str, algorithm: str | None) -> _Entry | None:
@@ -174,7 +173,7 @@ def _compare(
         declared.setdefault(name, {})[entry.algorithm] = found
         return
     blanks = {"algorithm": entry.algorithm, "expected": entry.digest, "found": found}
-    findings.add("checksums.mismatch", name, manifest=path, **blanks)
+    findings.make("checksums.mismatch", name, manifest=path, **blanks)
 
 
 def _unlisted(submission: Submission, mentioned: set[str], findings: Findings) -> None:
@@ -185,4 +184,4 @@ def _unlisted(submission: Submission, mentioned: set[str], findings: Findings) -
             count += 1
             example = example or path
     if count:
-        findings.add("checksums.partial", None, count=count, example=example)
+        findings.make("checksums.partial", None, count=count, example=example)

@@ -17,14 +17,13 @@ from jsonschema.exceptions import ValidationError
 from referencing import Registry
 
 import schemas
-from packages.findings import Finding, finding
+from packages.findings import Finding, Findings, finding
 from packages.model import Access, Openness
 
 CURRENT = "https://holdfast.example/schemas/record-1.0.json"
 SCHEMAS = {CURRENT: "record-1.0.json"}
 RECORD_LIMIT = 8 * 1024 * 1024  # bytes; the largest record known to us is 2 MiB
 DEPTH_LIMIT = 64
-FINDING_LIMIT = 500
 _WORDS = 300  # characters of a schema message that are shown
 # A string, or what an unfinished one leaves; possessive, so that no text makes it go back and try again.
 _STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
@@ -51,29 +50,29 @@ def parse_record(data: bytes, path: str | None = None) -> tuple[dict[str, Any] |
         record = _strict_json(data)
     except _NotStrictError as error:
         return None, [finding(error.code, path, detail=error.detail)]
-    lone = [finding("record.lone-surrogate", path, pointer=pointer) for pointer in _lone_surrogates(record)]
-    if lone:
-        return None, lone[:FINDING_LIMIT]
+    lone = Findings()
+    for pointer in _lone_surrogates(record):
+        lone.make("record.lone-surrogate", path, pointer=pointer)
+    if lone.rejecting:
+        return None, list(lone.all())
     if not isinstance(record, dict):
         return None, [finding("record.not-an-object", path)]
-    findings = []
+    findings = Findings()
     if "$schema" not in record:
-        findings.append(finding("record.schema-not-named", path, schema=CURRENT))
+        findings.make("record.schema-not-named", path, schema=CURRENT)
         record = {"$schema": CURRENT, **record}
     name = record["$schema"]
     if not isinstance(name, str) or name not in SCHEMAS:
         shown = json.dumps(name)[:_WORDS]
         return None, [finding("record.schema-unknown", path, schema=shown, known=", ".join(SCHEMAS))]
-    wrong = [
-        finding("record.schema", path, pointer=pointer or "/", problem=problem)
-        for pointer, problem in schema_errors(record, SCHEMAS[name])
-    ]
-    if wrong:
-        return None, findings + _at_most(wrong, path)
+    for pointer, problem in schema_errors(record, SCHEMAS[name]):
+        findings.make("record.schema", path, pointer=pointer or "/", problem=problem)
+    if findings.rejecting:
+        return None, list(findings.all())
     lacking = [field for field in _RECOMMENDED if not record.get(field)]
     if lacking:
-        findings.append(finding("record.recommended-missing", path, fields=", ".join(lacking)))
-    return full_record(record), findings
+        findings.make("record.recommended-missing", path, fields=", ".join(lacking))
+    return full_record(record), list(findings.all())
 
 
 def schema_errors(record: object, schema: str) -> Iterator[tuple[str, str]]:
@@ -187,8 +186,11 @@ def check_files_named(
 
     Files that the record does not name are nothing unusual: a record need not list files at all.
     """
-    missing = [name for name in dict.fromkeys(files_named(record)) if name not in present]
-    return _at_most([finding("record.file-missing", path, name=name) for name in missing], path)
+    findings = Findings()
+    for name in dict.fromkeys(files_named(record)):
+        if name not in present:
+            findings.make("record.file-missing", path, name=name)
+    return list(findings.all())
 
 
 def _strict_json(data: bytes) -> Any:
@@ -304,9 +306,3 @@ def _person(value: Any) -> dict[str, Any]:
     if "affiliations" in person:
         person["affiliations"] = [_as_object(each, "name") for each in person["affiliations"]]
     return person
-
-
-def _at_most(found: list[Finding], path: str | None) -> list[Finding]:
-    if len(found) <= FINDING_LIMIT:
-        return found
-    return [*found[:FINDING_LIMIT], finding("record.more", path, count=len(found) - FINDING_LIMIT)]

@@ -3,7 +3,7 @@
 `holdfast check` and the ingest's *validate* step both call `examine`, so that a check and an ingest agree.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
@@ -13,9 +13,8 @@ import schemas
 from packages.bagit.profile import check_profile
 from packages.bagit.validate import BagReport, validate_bag
 from packages.checksum_lists import check_lists
-from packages.findings import Finding, finding
+from packages.findings import Finding, Findings, finding
 from packages.names import name_findings, only_system_files
-from packages.policies import FINDINGS_PER_CODE
 from packages.record import CURRENT, check_files_named, files_named, minimal_record, parse_record, title_of
 from packages.submission import Shape, Submission, interpret
 
@@ -45,40 +44,30 @@ def examine(
     warning.
     """
     shape = interpret(submission)
-    findings = [*shape.findings, *name_findings(submission.paths())]
+    findings = Findings()
+    findings.extend((*shape.findings, *name_findings(submission.paths())))
     bag = None
     if shape.kind == "bag":
         bag = validate_bag(submission, shape.root, digests_known=True)
         declared = bag.declared
-        findings += [*bag.findings, *_profile(submission, shape, bag)]
+        findings.extend((*bag.findings, *_profile(submission, shape, bag)))
     else:
         declared, more = check_lists(submission)
-        findings += more
+        findings.extend(more)
     content = [path for path in submission.paths() if path.startswith(content_prefix(shape))]
-    if only_system_files(content) and not any(each.code == "submission.no-files" for each in findings):
-        findings.append(finding("submission.no-files"))
+    if only_system_files(content) and not findings.count("submission.no-files"):
+        findings.make("submission.no-files")
     elif not any(submission.size(path) for path in content):
-        findings.append(finding("submission.empty-files-only"))
+        findings.make("submission.empty-files-only")
     described, more = _record(submission, shape, bag, record, title, name, publisher)
+    findings.extend(more)
     checked = sum(len(each) for each in declared.values())
-    return Examined(shape, tuple(shortened([*findings, *more])), bag, described, checked)
+    return Examined(shape, findings.all(), bag, described, checked)
 
 
 def content_prefix(shape: Shape) -> str:
     """Return what the paths of the depositor's content begin with, as received."""
     return f"{shape.root}data/" if shape.kind == "bag" else ""
-
-
-def shortened(findings: Sequence[Finding]) -> Iterable[Finding]:
-    """Yield at most `FINDINGS_PER_CODE` findings of each code, then a line that counts the rest of each."""
-    seen: dict[str, int] = {}
-    for each in findings:
-        seen[each.code] = seen.get(each.code, 0) + 1
-        if seen[each.code] <= FINDINGS_PER_CODE:
-            yield each
-    for code, count in seen.items():
-        if count > FINDINGS_PER_CODE:
-            yield finding("findings.more", of=code, count=count - FINDINGS_PER_CODE)
 
 
 def _record(

@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from packages.bagit.collecting import Findings
+from packages.findings import Findings
 
 _DEBRIS = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 
@@ -41,15 +41,15 @@ def check_completeness(
     if numbers >= (1, 0):
         for name, entries in manifests:
             for path in sorted(payload - entries.keys()):
-                findings.add("bag.payload-not-listed", root + path, manifest=name)
+                findings.make("bag.payload-not-listed", root + path, manifest=name)
         listed = set().union(*(entries.keys() for _, entries in manifests))
     else:
         listed = set().union(*(entries.keys() for _, entries in manifests))
         names = ", ".join(name for name, _ in manifests)
         for path in sorted(payload - listed):
-            findings.add("bag.payload-not-listed", root + path, manifest=names)
+            findings.make("bag.payload-not-listed", root + path, manifest=names)
     for path in sorted(fetched - listed):
-        findings.add("bag.fetch-not-listed", root + path)
+        findings.make("bag.fetch-not-listed", root + path)
 
 
 def _missing(
@@ -69,12 +69,12 @@ def _missing(
         alias = there.get(fold(path))
         if alias is not None and alias not in entries:
             entries[alias] = entries.pop(path)
-            findings.add("bag.name-differs", root + path, other=alias)
+            findings.make("bag.name-differs", root + path, other=alias)
         elif alias is not None and entries[alias] == entries[path]:
-            findings.add("bag.name-alias", root + path, other=alias)
+            findings.make("bag.name-alias", root + path, other=alias)
         elif path in fetched:
-            findings.add("bag.fetch-needed", root + path)
+            findings.make("bag.fetch-needed", root + path)
         elif is_debris(path):
-            findings.add("bag.debris-missing", root + path, manifest=manifest)
+            findings.make("bag.debris-missing", root + path, manifest=manifest)
         else:
-            findings.add("bag.payload-missing", root + path, manifest=manifest)
+            findings.make("bag.payload-missing", root + path, manifest=manifest)

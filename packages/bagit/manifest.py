@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from packages.bagit.collecting import Findings
 from packages.bagit.paths import decode, parse_line
 from packages.bagit.tags import read_lines
+from packages.findings import Findings
 from packages.submission import HASHES
 
 MAX_LISTED = 10_000_000
@@ -63,12 +63,12 @@ def read_manifest(
             continue
         line = parse_line(text)
         if line is None or len(line.digest) != width:
-            findings.add("bag.manifest-line", path, number=number, algorithm=algorithm)
+            findings.make("bag.manifest-line", path, number=number, algorithm=algorithm)
             continue
         if number > MAX_LISTED:
             raise ValueError(f"it lists more than {MAX_LISTED} files")
         for code, seen in (("bag.manifest-star", line.starred), ("bag.manifest-dot", line.dotted)):
             if seen and code not in odd:
                 odd.add(code)
-                findings.add(code, path, number=number)
+                findings.make(code, path, number=number)
         yield Listed(line.digest, line.path, decode(line.path), number)

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from packages.bagit.collecting import Findings
 from packages.bagit.completeness import is_debris
+from packages.findings import Findings
 
 _OXUM = re.compile(r"([0-9]+)\.([0-9]+)")
 
@@ -29,11 +29,11 @@ def check_oxum(
             continue
         match = _OXUM.fullmatch(value)
         if match is None:
-            findings.add("bag.oxum-malformed", path, value=value)
+            findings.make("bag.oxum-malformed", path, value=value)
             continue
         said = int(match[1][:30]), int(match[2][:30])
         with_debris = gone and said[1] == len(payload) + len(gone) and said[0] >= octets
         if said != (octets, len(payload)) and not with_debris:
-            findings.add("bag.oxum-mismatch", path, declared=value, octets=octets, files=len(payload))
+            findings.make("bag.oxum-mismatch", path, declared=value, octets=octets, files=len(payload))
             agrees = False
     return agrees

@@ -7,11 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-from packages.bagit.collecting import Findings
 from packages.bagit.manifest import manifest_name
 from packages.bagit.report import BagReport
 from packages.errors import Invalid
-from packages.findings import Finding
+from packages.findings import Finding, Findings
 from packages.submission import Submission
 
 _OWN = frozenset({"bagit.txt", "bag-info.txt", "package-info.txt", "fetch.txt"})
@@ -63,13 +62,13 @@ def _info(profile: Mapping[str, Any], report: BagReport, findings: Findings) -> 
     for label, rule in profile.get("Bag-Info", {}).items():
         values = given.get(label.lower(), [])
         if rule.get("required", False) and not any(values):
-            findings.add("profile.tag-missing", "bag-info.txt", field=label)
+            findings.make("profile.tag-missing", "bag-info.txt", field=label)
         if not rule.get("repeatable", True) and len(values) > 1:
-            findings.add("profile.tag-repeated", "bag-info.txt", field=label)
+            findings.make("profile.tag-repeated", "bag-info.txt", field=label)
         allowed = rule.get("values", [])
         for value in values:
             if allowed and value not in allowed:
-                findings.add(
+                findings.make(
                     "profile.tag-value", "bag-info.txt", field=label, value=value, allowed=", ".join(allowed)
                 )
 
@@ -78,7 +77,7 @@ def _version(profile: Mapping[str, Any], report: BagReport, findings: Findings) 
     """Check the BagIt version."""
     accepted = _texts(profile, "Accept-BagIt-Version")
     if accepted and report.version not in accepted:
-        findings.add(
+        findings.make(
             "profile.version", "bagit.txt", version=report.version or "none", allowed=", ".join(accepted)
         )
 
@@ -90,14 +89,14 @@ def _manifests(profile: Mapping[str, Any], tags: Iterable[str], findings: Findin
         there = {str(each.algorithm or each.name): each.name for each in named if each.is_tag is is_tag}
         for algorithm in _texts(profile, f"{prefix}-Required"):
             if algorithm not in there:
-                findings.add(
+                findings.make(
                     "profile.manifest-missing", None, field=f"{prefix}-Required", algorithm=algorithm
                 )
         if f"{prefix}-Allowed" in profile:
             allowed = _texts(profile, f"{prefix}-Allowed")
             for algorithm, name in sorted(there.items()):
                 if algorithm not in allowed:
-                    findings.add(
+                    findings.make(
                         "profile.manifest-not-allowed", name, field=f"{prefix}-Allowed", algorithm=algorithm
                     )
 
@@ -106,12 +105,12 @@ def _files(profile: Mapping[str, Any], there: set[str], prefix: str, findings: F
     """Check required and allowed files; allowed ones are patterns, and BagIt's own files need no leave."""
     for path in _texts(profile, f"{prefix}-Required"):
         if path not in there:
-            findings.add("profile.file-missing", path, field=f"{prefix}-Required")
+            findings.make("profile.file-missing", path, field=f"{prefix}-Required")
     if f"{prefix}-Allowed" in profile:
         patterns = _texts(profile, f"{prefix}-Allowed")
         for path in sorted(_others(there)):
             if not any(fnmatchcase(path, pattern) for pattern in patterns):
-                findings.add("profile.file-not-allowed", path, field=f"{prefix}-Allowed")
+                findings.make("profile.file-not-allowed", path, field=f"{prefix}-Allowed")
 
 
 def _others(there: Iterable[str]) -> Iterator[str]:
@@ -127,11 +126,11 @@ def _payload_and_fetch(
     """Check fetch.txt and whether there may be a payload."""
     has_fetch = "fetch.txt" in tags
     if has_fetch and not profile.get("Allow-Fetch.txt", True):
-        findings.add("profile.fetch", "fetch.txt", field="Allow-Fetch.txt")
+        findings.make("profile.fetch", "fetch.txt", field="Allow-Fetch.txt")
     if not has_fetch and profile.get("Fetch.txt-Required", False):
-        findings.add("profile.file-missing", "fetch.txt", field="Fetch.txt-Required")
+        findings.make("profile.file-missing", "fetch.txt", field="Fetch.txt-Required")
     if profile.get("Data-Empty", False) and (report.payload_files > 1 or report.payload_bytes):
-        findings.add("profile.payload-not-empty", "data", field="Data-Empty")
+        findings.make("profile.payload-not-empty", "data", field="Data-Empty")
 
 
 def _serialization(profile: Mapping[str, Any], mime: str | None, findings: Findings) -> None:
@@ -140,6 +139,6 @@ def _serialization(profile: Mapping[str, Any], mime: str | None, findings: Findi
     accepted = _texts(profile, "Accept-Serialization")
     wrong = (mime is None and wish == "required") or (mime is not None and wish == "forbidden")
     if wrong or (mime is not None and accepted and mime not in accepted):
-        findings.add(
+        findings.make(
             "profile.serialization", None, field="Serialization", wish=wish, found=mime or "a folder"
         )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from packages.bagit.collecting import Findings
+from packages.findings import Findings
 
 DECLARATION = "bagit.txt"
 MAX_LINE = 1 << 20
@@ -48,12 +48,12 @@ def parse_declaration(data: bytes, path: str, findings: Findings) -> Declaration
     blanks.
     """
     if data.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        findings.add("bag.declaration-bom", path)
+        findings.make("bag.declaration-bom", path)
         data = data.removeprefix(codecs.BOM_UTF8)
     try:
         lines = io.StringIO(data.decode("utf-8"), newline=None).read().split("\n")
     except UnicodeDecodeError:
-        findings.add("bag.declaration-unreadable", path)
+        findings.make("bag.declaration-unreadable", path)
         return Declaration(None, None)
     while lines and not lines[-1]:
         lines.pop()
@@ -62,19 +62,19 @@ def parse_declaration(data: bytes, path: str, findings: Findings) -> Declaration
     for line in lines:
         match = _DECLARED.fullmatch(line)
         if match is None or match[1].lower() in values:
-            findings.add("bag.declaration-line", path, line=line[:100])
+            findings.make("bag.declaration-line", path, line=line[:100])
             continue
         values[match[1].lower()] = match[4]
         strict = strict and match[2] == "" and match[3] == " "
     declaration = Declaration(values.get("bagit-version"), values.get("tag-file-character-encoding"))
     if not declaration.version:
-        findings.add("bag.version-missing", path)
+        findings.make("bag.version-missing", path)
     elif declaration.version not in VERSIONS:
-        findings.add("bag.version-unknown", path, version=declaration.version)
+        findings.make("bag.version-unknown", path, version=declaration.version)
     if not declaration.encoding:
-        findings.add("bag.encoding-missing", path)
+        findings.make("bag.encoding-missing", path)
     if not strict and declaration.numbers >= (1, 0):
-        findings.add("bag.declaration-blanks", path)
+        findings.make("bag.declaration-blanks", path)
     return declaration
 
 
@@ -121,7 +121,7 @@ def parse_tags(lines: Iterable[str], path: str, findings: Findings) -> list[tupl
             continue
         label, colon, value = line.partition(":")
         if not colon or not label.strip():
-            findings.add("bag.info-line", path, number=number)
+            findings.make("bag.info-line", path, number=number)
             continue
         pairs.append((label.strip(_BLANKS), value.strip(_BLANKS)))
     return pairs

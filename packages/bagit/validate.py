@@ -9,7 +9,6 @@ refused on every platform: what we keep may be read on another one.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from packages.bagit.collecting import Findings
 from packages.bagit.completeness import check_completeness
 from packages.bagit.manifest import Listed, ManifestName, manifest_name, read_manifest
 from packages.bagit.oxum import check_oxum
@@ -23,6 +22,7 @@ from packages.bagit.tags import (
     read_lines,
     text_encoding,
 )
+from packages.findings import Findings
 from packages.submission import Submission
 
 __all__ = ["WEAK", "BagReport", "validate_bag"]
@@ -107,7 +107,7 @@ def _list(submission: Submission, root: str) -> _Bag:
         else:
             bag.tags.add(relative)
     if not bag.payload:
-        bag.findings.add("bag.no-payload", f"{root}data")
+        bag.findings.make("bag.no-payload", f"{root}data")
     return bag
 
 
@@ -115,13 +115,13 @@ def _declaration(bag: _Bag) -> Declaration:
     """Read ``bagit.txt`` and settle the rules and the encoding for the rest."""
     path = bag.root + DECLARATION
     if DECLARATION not in bag.tags:
-        bag.findings.add("bag.declaration-missing", path)
+        bag.findings.make("bag.declaration-missing", path)
         return Declaration(None, None)
     declaration = parse_declaration(bag.submission.read(path, _DECLARATION_LIMIT), path, bag.findings)
     bag.numbers = declaration.numbers
     encoding = text_encoding(declaration.encoding)
     if encoding is None:
-        bag.findings.add("bag.encoding-unknown", path, encoding=declaration.encoding)
+        bag.findings.make("bag.encoding-unknown", path, encoding=declaration.encoding)
     else:
         bag.encoding = encoding
     return declaration
@@ -141,7 +141,7 @@ def _lines(bag: _Bag, path: str) -> Iterator[str]:
     try:
         yield from read_lines(bag.submission.open(path), bag.encoding)
     except ValueError as error:
-        bag.findings.add("bag.tag-unreadable", path, reason=_reason(error))
+        bag.findings.make("bag.tag-unreadable", path, reason=_reason(error))
 
 
 def _read(bag: _Bag, manifest: ManifestName) -> dict[str, bytes]:
@@ -155,19 +155,19 @@ def _read(bag: _Bag, manifest: ManifestName) -> dict[str, bytes]:
         for line in lines:
             name = _meant(bag, line, path)
             if not is_inside(name) or (not manifest.is_tag and not name.startswith("data/")):
-                bag.findings.add("bag.path-outside", path, name=line.written, number=line.number)
+                bag.findings.make("bag.path-outside", path, name=line.written, number=line.number)
                 continue
             digest = bytes.fromhex(line.digest)
             if name not in entries:
                 entries[name] = digest
             elif entries[name] != digest:
-                bag.findings.add("bag.listed-twice-differently", bag.root + name, manifest=manifest.name)
+                bag.findings.make("bag.listed-twice-differently", bag.root + name, manifest=manifest.name)
             elif bag.numbers >= (1, 0):
-                bag.findings.add("bag.listed-twice", bag.root + name, manifest=manifest.name)
+                bag.findings.make("bag.listed-twice", bag.root + name, manifest=manifest.name)
             else:
-                bag.findings.add("bag.listed-twice-alike", bag.root + name, manifest=manifest.name)
+                bag.findings.make("bag.listed-twice-alike", bag.root + name, manifest=manifest.name)
     except ValueError as error:
-        bag.findings.add("bag.tag-unreadable", path, reason=_reason(error))
+        bag.findings.make("bag.tag-unreadable", path, reason=_reason(error))
     return entries
 
 
@@ -182,7 +182,7 @@ def _meant(bag: _Bag, line: Listed, manifest: str) -> str:
     if bag.has(first) or not bag.has(second):
         return first
     if second == line.written:
-        bag.findings.add("bag.path-not-encoded", bag.root + second, manifest=manifest)
+        bag.findings.make("bag.path-not-encoded", bag.root + second, manifest=manifest)
     return second
 
 
@@ -190,19 +190,19 @@ def _unknown_algorithms(bag: _Bag, manifests: Iterable[ManifestName]) -> None:
     """Say which manifests could not be used."""
     for manifest in manifests:
         if manifest.algorithm is None:
-            bag.findings.add("bag.algorithm-unknown", bag.root + manifest.name)
+            bag.findings.make("bag.algorithm-unknown", bag.root + manifest.name)
 
 
 def _payload_manifests(bag: _Bag, payload: dict[ManifestName, dict[str, bytes]]) -> None:
     """Check that there is something to check by."""
     if not payload:
-        bag.findings.add("bag.manifest-missing", bag.root or None)
+        bag.findings.make("bag.manifest-missing", bag.root or None)
     for manifest, entries in payload.items():
         if not entries and bag.payload:
-            bag.findings.add("bag.manifest-empty", bag.root + manifest.name)
+            bag.findings.make("bag.manifest-empty", bag.root + manifest.name)
     if payload and all(each.algorithm in WEAK for each in payload):
         names = ", ".join(sorted(str(each.algorithm) for each in payload))
-        bag.findings.add("bag.digests-weak", bag.root or None, algorithms=names)
+        bag.findings.make("bag.digests-weak", bag.root or None, algorithms=names)
 
 
 def _fetch(bag: _Bag) -> set[str]:
@@ -216,16 +216,16 @@ def _fetch(bag: _Bag) -> set[str]:
         if not parts:
             continue
         if len(parts) != _FETCH_PARTS or not (parts[1] == "-" or parts[1].isdecimal()):
-            bag.findings.add("bag.fetch-line", path, number=number)
+            bag.findings.make("bag.fetch-line", path, number=number)
             continue
         name = parts[2].removeprefix("./")
         name = name if name in bag.payload else decode(name)
         if not is_inside(name) or not name.startswith("data/"):
-            bag.findings.add("bag.path-outside", path, name=parts[2], number=number)
+            bag.findings.make("bag.path-outside", path, name=parts[2], number=number)
             continue
         wanted.add(name)
     if wanted and wanted <= bag.payload:
-        bag.findings.add("bag.fetch-not-needed", path)
+        bag.findings.make("bag.fetch-not-needed", path)
     return wanted
 
 
@@ -234,7 +234,7 @@ def _tag_files(bag: _Bag, tagged: dict[ManifestName, dict[str, bytes]]) -> None:
     for manifest, entries in tagged.items():
         for name in entries:
             if not bag.has(name):
-                bag.findings.add("bag.tag-missing", bag.root + name, manifest=manifest.name)
+                bag.findings.make("bag.tag-missing", bag.root + name, manifest=manifest.name)
 
 
 def _compare(bag: _Bag, manifests: dict[ManifestName, dict[str, bytes]], code: str) -> None:
@@ -247,7 +247,7 @@ def _compare(bag: _Bag, manifests: dict[ManifestName, dict[str, bytes]], code: s
             found = bag.submission.digest(bag.root + name, algorithm)
             if found != expected.hex():
                 blanks = {"algorithm": algorithm, "expected": expected.hex(), "found": found}
-                bag.findings.add(code, bag.root + name, manifest=manifest.name, **blanks)
+                bag.findings.make(code, bag.root + name, manifest=manifest.name, **blanks)
 
 
 def _declared(root: str, *groups: dict[ManifestName, dict[str, bytes]]) -> Declared:

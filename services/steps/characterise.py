@@ -3,10 +3,9 @@
 from dataclasses import asdict, dataclass, field
 from typing import Self
 
-from packages.findings import finding
+from packages.findings import Findings
 from packages.ledger import StepOutcome
 from packages.model import Agent
-from services.examination import shortened
 from services.steps.context import StepContext, StepResult
 from storage.staging import Workspace
 from tools.ports import Characterisation
@@ -53,18 +52,17 @@ def characterise(context: StepContext) -> StepResult:
     What a tool could not read is a warning with the tool's reason; the file itself is kept.
     """
     came_to = Technical.saved(context.workspace)
-    findings = [
-        finding("characterise.failed", path, tool=tool, reason=reason)
-        for path, tool, reason in came_to.failed
-    ]
+    findings = Findings()
+    for path, tool, reason in came_to.failed:
+        findings.make("characterise.failed", path, tool=tool, reason=reason)
     told = (
         f"technical metadata of {came_to.described} of {came_to.files} files,"
-        f" {len(findings)} could not be read"
+        f" {len(came_to.failed)} could not be read"
     )
     event = context.event(
         "metadata extraction",
         told,
-        outcome="warning" if findings else "success",
+        outcome="warning" if came_to.failed else "success",
         agents=[Agent(name, "software") for name in sorted(came_to.tools)],
     )
-    return StepResult(StepOutcome.DONE, "characterised", told, list(shortened(findings)), (event,))
+    return StepResult(StepOutcome.DONE, "characterised", told, findings.all(), (event,))

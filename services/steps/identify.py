@@ -3,10 +3,9 @@
 from collections import Counter, deque
 from collections.abc import Iterator
 
-from packages.findings import Finding
+from packages.findings import Findings
 from packages.ledger import StepOutcome
 from packages.model import Agent, FileEntry, evolved
-from services.examination import shortened
 from services.steps.characterise import Technical
 from services.steps.context import StepContext, StepResult
 from tools.ports import Identification
@@ -21,7 +20,7 @@ def identify(context: StepContext) -> StepResult:
     work; the step *characterise* judges what came of it.
     """
     workspace, identifier = context.workspace, context.archive.identifier
-    findings: list[Finding] = []
+    findings = Findings()
     puids: Counter[str | None] = Counter()
     technical = Technical()
 
@@ -60,7 +59,7 @@ def identify(context: StepContext) -> StepResult:
         outcome="success" if not unknown else "warning",
         agents=(Agent(identifier.version, "software"),),
     )
-    return StepResult(StepOutcome.DONE, "identified", told, list(shortened(findings)), (event,))
+    return StepResult(StepOutcome.DONE, "identified", told, findings.all(), (event,))
 
 
 def _matched(context: StepContext) -> Iterator[tuple[FileEntry, Identification]]:

@@ -8,11 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from packages.content_paths import content_path
-from packages.findings import Finding, finding
+from packages.findings import Findings
 from packages.format_policy import Kind, Outcome
 from packages.ledger import StepOutcome
 from packages.model import Agent, FileEntry, Role
-from services.examination import shortened
 from services.steps.context import StepContext, StepResult
 from tools.normalise import Made
 
@@ -29,7 +28,7 @@ def normalise(context: StepContext) -> StepResult:
     original, it is a warning.
     """
     workspace = context.workspace
-    findings: list[Finding] = []
+    findings = Findings()
     outcomes: Counter[str] = Counter()
     made: list[tuple[str, Made]] = []
     originals: deque[FileEntry] = deque()
@@ -47,7 +46,7 @@ def normalise(context: StepContext) -> StepResult:
             outcomes[one.outcome] += 1
             if one.outcome in WORTH_SAYING:
                 code = WORTH_SAYING[one.outcome]
-                findings.append(finding(code, entry.path, tool=one.tool, kind=one.kind, reason=one.message))
+                findings.make(code, entry.path, tool=one.tool, kind=one.kind, reason=one.message)
             if one.file is not None:
                 made.append((entry.path, one))
     entries = list(_entries(context, made))
@@ -55,15 +54,16 @@ def normalise(context: StepContext) -> StepResult:
     workspace.write_sheet("derived", kept)
     workspace.write_sheet("access", (e for e in entries if e.role is Role.ACCESS))
     told = ", ".join(f"{word.replace('_', ' ')} {count}" for word, count in sorted(outcomes.items()))
-    if not made and not findings:
+    found = findings.all()
+    if not made and not found:
         return StepResult(StepOutcome.SKIPPED, "no_rule", told or "no rule of the policy applies")
     event = context.event(
         "normalization",
         f"{len(kept)} preservation and {len(entries) - len(kept)} access derivatives; {told}",
-        outcome="warning" if findings else "success",
+        outcome="warning" if found else "success",
         agents=[Agent(name, "software") for name in sorted({one.tool for _, one in made if one.tool})],
     )
-    return StepResult(StepOutcome.DONE, "normalised", told, list(shortened(findings)), (event,))
+    return StepResult(StepOutcome.DONE, "normalised", told, found, (event,))
 
 
 def _entries(context: StepContext, made: Iterable[tuple[str, Made]]) -> Iterator[FileEntry]:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from packages.errors import Invalid, NotFound, Unavailable
 from packages.findings import finding
 from storage.durability import unavailable
-from storage.sources.intake import Algorithms, Findings, Intake, timestamp
+from storage.sources.intake import Algorithms, Intake, Refusals, timestamp
 from storage.sources.limits import Limits
 from storage.sources.names import is_utf8, judge_name, shown
 from storage.sources.sink import CHUNK, digest_whole
@@ -131,7 +131,7 @@ def _list(fd: int, prefix: str, stack: list[_Folder]) -> Iterator[Found]:
         yield Found(prefix + name, kind, name, fd)
 
 
-def survey(root: int, limits: Limits, findings: Findings, algorithms: Algorithms) -> tuple[Survey, set[str]]:
+def survey(root: int, limits: Limits, findings: Refusals, algorithms: Algorithms) -> tuple[Survey, set[str]]:
     """List the folder without reading its files: judge every name and kind, sum the sizes up.
 
     Returns what was seen and which digests the names announce. Raises Invalid at the limits of number and
@@ -149,7 +149,7 @@ def survey(root: int, limits: Limits, findings: Findings, algorithms: Algorithms
     return seen, declared
 
 
-def _survey(root: int, limits: Limits, findings: Findings, seen: Survey) -> Iterator[str]:
+def _survey(root: int, limits: Limits, findings: Refusals, seen: Survey) -> Iterator[str]:
     """Yield the name of each file that can be accepted, and keep account in `seen`."""
     members = 0
     for each in walk(root, limits.depth):
@@ -180,7 +180,7 @@ def _state(each: Found) -> os.stat_result:
         raise unavailable(error, f"Cannot look at {shown(each.path)}") from error
 
 
-def _refuse(each: Found, findings: Findings) -> None:
+def _refuse(each: Found, findings: Refusals) -> None:
     if each.kind == "link":
         target = os.readlink(each.name, dir_fd=each.parent)
         findings.add(finding("source.symlink", shown(each.path), target=shown(target)))

@@ -1,7 +1,6 @@
 """What all sources share: taking members in under limits, one pass, row by row; collecting findings."""
 
 import os
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from packages.content_paths import content_path
 from packages.errors import Invalid, Unavailable
-from packages.findings import Finding, Severity, finding, has_errors
+from packages.findings import Finding, Findings, finding, has_errors
 from packages.model import FileEntry
 from packages.submission import HASHES
 from storage.durability import unavailable
@@ -27,7 +26,6 @@ from storage.staging import SheetWriter, Workspace, free_bytes
 if TYPE_CHECKING:
     from storage.sources.limits import Limits
 
-MAX_FINDINGS_OF_A_KIND = 1_000
 _ASK_FOR_SPACE_EVERY = 256 << 20
 _REPORT_EVERY = 1 << 20
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -56,32 +54,8 @@ class Received:
     findings: tuple[Finding, ...]
 
 
-class Findings:
-    """All findings of one reception; of each code no more than a thousand, then their number."""
-
-    def __init__(self) -> None:
-        self._all: list[Finding] = []
-        self._counts: Counter[str] = Counter()
-        self.rejecting = False
-
-    def add(self, new: Finding | None) -> bool:
-        """Add `new` unless it is None; tell whether there was one."""
-        if new is None:
-            return False
-        self._counts[new.code] += 1
-        if self._counts[new.code] <= MAX_FINDINGS_OF_A_KIND:
-            self._all.append(new)
-        self.rejecting |= new.severity is Severity.ERROR
-        return True
-
-    def all(self) -> tuple[Finding, ...]:
-        """Return them in the order found, with the numbers of those that were too many to list."""
-        more = (
-            finding("findings.more", count=count - MAX_FINDINGS_OF_A_KIND, of=code)
-            for code, count in self._counts.items()
-            if count > MAX_FINDINGS_OF_A_KIND
-        )
-        return (*self._all, *more)
+class Refusals(Findings):
+    """All findings of one reception; raises Invalid with them."""
 
     def settle(self) -> None:
         """Raise Invalid with everything that was found if any of it rejects."""
@@ -118,7 +92,7 @@ class Intake:
     ) -> None:
         self.limits = limits
         self.incoming = workspace.incoming.absolute()
-        self.findings = Findings()
+        self.findings = Refusals()
         self.algorithms: tuple[str, ...] = ()
         self.files = 0
         self.bytes = 0

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from packages.bagit.collecting import PER_CODE, Findings
 from packages.bagit.manifest import algorithm_named, manifest_name, read_manifest
 from packages.bagit.paths import decode, encode, format_line, is_inside, parse_line
 from packages.bagit.tags import (
@@ -17,7 +16,8 @@ from packages.bagit.tags import (
     read_lines,
     text_encoding,
 )
-from packages.findings import Severity, has_errors
+from packages.findings import Findings, Severity, has_errors
+from packages.policies import FINDINGS_PER_CODE
 
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
 odd_names = st.text(st.sampled_from("%25 0AaDd\n\r\t\u2028\x85\x0b*/\\"), min_size=1, max_size=20)
@@ -199,10 +199,10 @@ def test_a_line_without_end_is_not_read_into_memory() -> None:
 
 def test_a_million_findings_of_one_sort_stay_a_short_list_with_their_weight() -> None:
     findings = Findings()
-    for number in range(PER_CODE + 7):
-        findings.add("bag.payload-missing", f"data/{number}", manifest="m")
+    for number in range(FINDINGS_PER_CODE + 7):
+        findings.make("bag.payload-missing", f"data/{number}", manifest="m")
     result = findings.all()
-    assert len(result) == PER_CODE + 1
+    assert len(result) == FINDINGS_PER_CODE + 1
     assert result[-1].severity is Severity.ERROR
     assert "7" in result[-1].message
     assert has_errors(result)
