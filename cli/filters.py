@@ -4,11 +4,12 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from cli.call import UsageError
-from packages.ledger import JobState, PackageFilter, PackageState
+from packages.ledger import OPEN_STATES, JobState, PackageFilter, PackageState
+from packages.model import rfc3339
 
 _AGO = re.compile(r"(\d+)([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_AT_WORK = (JobState.QUEUED, JobState.RUNNING, JobState.WAITING, JobState.FAILED)
+_AT_WORK = tuple(each for each in JobState if each in OPEN_STATES)
 
 
 def package_filter(
@@ -51,7 +52,7 @@ def time_of(option: str, text: str, *, past: bool) -> str:
     except (ValueError, OverflowError):
         hint = "write 2026-11-21, 2026-11-21T09:30Z, or a span such as 90m, 12h, 7d"
         raise UsageError(f"{option} {text}: this is no time", hint) from None
-    return when.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return rfc3339(when)
 
 
 def _require_step(step: str) -> None:

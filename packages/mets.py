@@ -9,14 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from packages.crosswalks.dublin_core import elements
+from packages.crosswalks.dublin_core import DC, elements
 from packages.model import FileEntry, Role
-from packages.premis import XSI, file_object, package_urn
-from packages.xml_text import Sink, escape, href, write_pieces
+from packages.premis import file_object, package_urn
+from packages.xml_text import XSI, Sink, escape, href, write_pieces
 
 NAMESPACE = "http://www.loc.gov/METS/"
 XLINK = "http://www.w3.org/1999/xlink"
-DC = "http://purl.org/dc/elements/1.1/"
 ROOT_NAME = "metadata/mets.xml"
 PART_LIMIT = 50_000
 AGENT = "Holdfast"

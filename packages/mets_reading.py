@@ -7,9 +7,8 @@ from lxml import etree
 
 from packages.errors import Corrupt
 from packages.mets import NAMESPACE
-from packages.model import FileEntry, Role
+from packages.model import ORIGINALS, FileEntry, Role
 from packages.premis import NAMESPACE as PREMIS
-from packages.premis import ORIGINALS
 from packages.premis_reading import HARDENED, object_fields
 from packages.xml_text import path_of
 

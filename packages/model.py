@@ -6,7 +6,7 @@ lower-case hex without their algorithm's name, CRC-32 as an unsigned integer.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from operator import attrgetter
 from types import MappingProxyType
@@ -15,9 +15,24 @@ from typing import Any
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
+ORIGINALS = "data/original/"
+"""Where the files of the depositor lie in an AIP's bag."""
+
+
+def rfc3339(moment: datetime) -> str:
+    """Return a time in UTC as the catalogue, receipts and events write it: microseconds and ``Z``."""
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
 def now() -> str:
-    """Return the present time as the catalogue, receipts and events write it: UTC, microseconds, ``Z``."""
-    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    """Return the present time; see `rfc3339`."""
+    return rfc3339(datetime.now(UTC))
+
+
+def later(seconds: float, after: str | None = None) -> str:
+    """Return the time `seconds` after `after` (as `now` writes it), or from now on."""
+    start = datetime.now(UTC) if after is None else datetime.fromisoformat(after)
+    return rfc3339(start + timedelta(seconds=seconds))
 
 
 class Role(StrEnum):

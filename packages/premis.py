@@ -11,15 +11,14 @@ from functools import lru_cache
 from typing import Any
 
 import schemas
-from packages.model import Agent, Event, FileEntry, Role
-from packages.xml_text import Sink, escape, href, json_text, write_pieces
+from packages.model import ORIGINALS, Agent, Event, FileEntry, Role
+from packages.xml_text import XSI, Sink, escape, href, json_text, write_pieces
 
 NAMESPACE = "http://www.loc.gov/premis/v3"
-XSI = "http://www.w3.org/2001/XMLSchema-instance"
+URN = "urn:uuid:"
 EXTENSION = "https://holdfast.example/ns/premis-extension"
 VOCABULARY = "http://id.loc.gov/vocabulary/preservation/"
 DEPOSITOR = "depositor"
-ORIGINALS = "data/original/"
 UNKNOWN_FORMAT = "unknown"
 
 ALGORITHMS = {
@@ -48,7 +47,12 @@ _DERIVATION = (
 
 def package_urn(package_id: str) -> str:
     """Return the OCFL and PREMIS identifier of a package: ``urn:uuid:…``."""
-    return f"urn:uuid:{package_id}"
+    return URN + package_id
+
+
+def person_urn(person_id: str) -> str:
+    """Return what identifies a person of the archive, for the versions that they made (OCFL 1.1, 3.5.3.1)."""
+    return f"urn:holdfast:person:{person_id}"
 
 
 def events_name(version: int) -> str:

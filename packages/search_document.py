@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol, TypedDict
 
 from packages.access import access_facts
-from packages.model import Access, FileEntry, Role
+from packages.model import ORIGINALS, Access, FileEntry, Role
 
 MAX_TEXT = 100_000
 """Characters kept of one text field, all its values together."""
@@ -25,8 +25,6 @@ MAX_NAME_TEXT = 1_000_000
 
 MAX_KEYWORD = 500
 """Characters kept of one value that is compared as a whole (identifiers, languages, types)."""
-
-_ORIGINALS = "data/original/"
 
 
 class Format(TypedDict):
@@ -247,7 +245,7 @@ def _files(files: Iterable[FileEntry], trim: _Trim) -> tuple[list[str], list[For
         if (entry.puid or entry.mime) and len(formats) < MAX_VALUES:
             name = f"{entry.format_name or ''} {entry.format_version or ''}".strip()
             formats[entry.puid, name or None, entry.mime] = None
-        name = clean(entry.path.removeprefix(_ORIGINALS))
+        name = clean(entry.path.removeprefix(ORIGINALS))
         if len(names) < MAX_NAMES and len(name) <= room:
             names.append(name)
             room -= len(name)

@@ -10,14 +10,14 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 from urllib.parse import quote, unquote
 
+XSI = "http://www.w3.org/2001/XMLSchema-instance"
+
 _PLAIN = re.compile(r"[^\x20-\x7e]|[&<>\"]")
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _URI_PLAIN = re.compile(r"[A-Za-z0-9._~/-]*\Z")
 _ESCAPES = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"}
 )
-
-
 _PIECE = 256 * 1024  # characters; large enough for an unbuffered file, small beside everything else
 
 

@@ -22,10 +22,9 @@ from typing import Protocol
 from packages.errors import Conflict, HoldfastError, Invalid, Kind, Unavailable
 from packages.findings import finding
 from packages.ledger import Job, JobKind, JobState, Lease, Package, PackageState, StepOutcome
-from packages.model import now
+from packages.model import later, now
 from packages.policies import RETRY_BY_KIND
 from services.archive import Archive
-from services.clock import later
 from services.duplicates import SameContent
 from services.ingest import MAY_REJECT, SEQUENCES
 from services.outbox import drain

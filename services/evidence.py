@@ -14,6 +14,7 @@ import orjson
 from packages.errors import HoldfastError, NotFound, Unavailable
 from packages.model import Actor, Event, now
 from packages.ocfl.stage import stage_first_version
+from packages.premis import person_urn
 from services.archive import Archive
 from services.logbook import event_of
 from storage.ports import ArchivalStore, StagedVersion
@@ -44,7 +45,7 @@ def keep(archive: Archive, actor: Actor, happened: Sequence[tuple[str, Event]]) 
             created=now(),
             message=f"Audit: {len(happened)} copies read back",
             user=actor.name,
-            address=f"urn:holdfast:person:{actor.id}",
+            address=person_urn(actor.id),
         )
         _spread(archive, StagedVersion(PREFIX + run, workspace.object, inventory, None))
     finally:

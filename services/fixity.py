@@ -8,7 +8,7 @@ from typing import Any
 from packages.errors import Corrupt, HoldfastError, Kind, NotFound, Unavailable
 from packages.ledger import KEPT_STATES, CopyRecord, CopyState, Package
 from packages.model import Actor, Agent, Event, now
-from packages.premis import package_urn
+from packages.premis import URN, package_urn
 from services.archive import Archive
 from services.evidence import keep
 from services.logbook import write_log
@@ -90,7 +90,7 @@ def repair(
 
 def report_json(report: ObjectReport) -> dict[str, Any]:
     """Return a report as INTERFACE.md shows it."""
-    shown = asdict(report) | {"id": report.object_id.removeprefix("urn:uuid:"), "verdict": report.verdict}
+    shown = asdict(report) | {"id": report.object_id.removeprefix(URN), "verdict": report.verdict}
     del shown["object_id"]
     shown["problems"] = [
         {"path": each.path, "verdict": each.verdict, "expected": each.expected, "found": each.found}

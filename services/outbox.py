@@ -4,22 +4,17 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 
 from packages.errors import HoldfastError, NotFound
-from packages.ledger import OutboxItem, PackageState
-from packages.model import now
+from packages.ledger import KEPT_STATES, OutboxItem
+from packages.model import later, now
 from packages.policies import OUTBOX_ATTEMPTS
 from packages.search_document import SearchDocument, revision_of, search_document
 from services.archive import Archive
-from services.clock import later
 from storage.catalogue.port import ReadSession
 
 log = logging.getLogger("holdfast.outbox")
 
 INDEX = "index"
 BATCH = 100
-FINDABLE = frozenset(
-    {PackageState.ARCHIVED, PackageState.PUBLISHED, PackageState.WITHDRAWN, PackageState.PARTLY_DELETED}
-)
-"""States in which a package is in the index; who then finds it is the access rule's business."""
 
 
 def drain(archive: Archive) -> int:
@@ -39,12 +34,15 @@ def drain(archive: Archive) -> int:
 
 
 def document_of(view: ReadSession, package_id: str) -> SearchDocument | None:
-    """Return the package's search document, or None when it is not to be found (any more)."""
+    """Return the package's search document, or None when it is not to be found (any more).
+
+    Who finds it is the access rule's business.
+    """
     try:
         package = view.package(package_id)
     except NotFound:
         return None
-    if package.state not in FINDABLE or package.version is None:
+    if package.state not in KEPT_STATES or package.version is None:
         return None
     return search_document(package, package.record, view.iter_files(package_id, package.version))
 

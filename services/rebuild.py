@@ -28,7 +28,7 @@ from packages.ledger import (
 from packages.mets_reading import read_files_mets
 from packages.model import Actor, Event, FileEntry, Role
 from packages.ocfl.inventory import Inventory
-from packages.premis import events_name, package_urn
+from packages.premis import URN, events_name, package_urn
 from packages.premis_reading import read_events
 from packages.receipt import RECEIPT_NAME, Receipt, parse_receipt
 from packages.record import access_of, title_of
@@ -41,7 +41,6 @@ from services.steps.context import Progress
 from storage.catalogue.port import WriteSession
 from storage.ports import ArchivalStore
 
-URN = "urn:uuid:"
 PARTS = "metadata/files/"
 
 

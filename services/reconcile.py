@@ -10,16 +10,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from packages.errors import HoldfastError, NotFound
-from packages.ledger import KEPT_STATES, CopyState, Job, JobState, PackageFilter
+from packages.ledger import KEPT_STATES, OPEN_STATES, CopyState, Job, JobState, PackageFilter
 from packages.model import Actor, now
-from packages.premis import package_urn
+from packages.premis import URN, package_urn
 from services import evidence
 from services.archive import Archive
 from services.engine import Observer, is_dead, run_due
 from services.outbox import drain
 from services.people import require_archivist
 
-URN = "urn:uuid:"
 ABANDONED_AFTER = 3600.0
 """Seconds after which an attempt in a store whose writer cannot be asked counts as dead."""
 
@@ -194,7 +193,7 @@ def _disagreements(archive: Archive) -> Iterator[str]:
     """Compare the objects of each store with the packages of the catalogue, by id."""
     with archive.catalogue.read() as view:
         kept = {each.id for each in view.iter_packages(PackageFilter()) if each.state in KEPT_STATES}
-        at_work = {job.package_id for job in view.jobs(_OPEN, limit=1_000_000)}
+        at_work = {job.package_id for job in view.jobs(OPEN_STATES, limit=1_000_000)}
     for name, store in archive.stores.items():
         try:
             held = {each.removeprefix(URN) for each in store.objects() if each.startswith(URN)}
@@ -205,6 +204,3 @@ def _disagreements(archive: Archive) -> Iterator[str]:
             yield f"{package_id} is catalogued, but not in the store {name}: `holdfast repair {package_id}`"
         for package_id in sorted(held - kept - at_work):
             yield f"{package_id} is in the store {name}, but not catalogued: `holdfast rebuild --catalogue`"
-
-
-_OPEN = (JobState.QUEUED, JobState.RUNNING, JobState.WAITING, JobState.FAILED)

@@ -4,12 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from packages.record import full_record, title_of
-from packages.xml_text import escape
+from packages.xml_text import XSI, escape
 
 OAI_DC = "http://www.openarchives.org/OAI/2.0/oai_dc/"
 DC = "http://purl.org/dc/elements/1.1/"
-XSI = "http://www.w3.org/2001/XMLSchema-instance"
-
 
 _LISTED = (  # (Dublin Core element, field of the record, its member that is said)
     ("title", "titles", "title"),

@@ -19,7 +19,7 @@ from packages.bagit.write import (
 from packages.mets import PART_LIMIT, ROOT_NAME, part_name, write_files_mets, write_root_mets
 from packages.model import Event, FileEntry, Role, evolved
 from packages.ocfl.stage import stage_first_version
-from packages.premis import events_name, package_urn, write_events
+from packages.premis import events_name, package_urn, person_urn, write_events
 from packages.receipt import RECEIPT_NAME, Receipt, dump_receipt
 from packages.record import dump_record
 from services.judging import with_second_opinion
@@ -192,7 +192,7 @@ def _stage(context: StepContext) -> None:
         created=context.job.created,
         message="Ingest",
         user=context.job.options["by"]["name"],
-        address=f"urn:holdfast:person:{context.job.options['by']['id']}",
+        address=person_urn(context.job.options["by"]["id"]),
     )
 
 

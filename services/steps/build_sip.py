@@ -7,6 +7,7 @@ import schemas
 from packages.bagit.write import payload_oxum, write_bag_info, write_bagit_txt, write_bytes, write_manifest
 from packages.content_paths import content_path
 from packages.model import FileEntry, Role, evolved
+from packages.premis import package_urn
 from packages.record import dump_record
 from services.judging import with_second_opinion
 from services.steps.context import HOLDFAST, StepContext, StepResult
@@ -109,7 +110,7 @@ def _write_sheet_and_tags(context: StepContext, settled: dict[str, Any], placed:
     tags.append(("manifest-sha512.txt", manifest))
     info = [
         *((label, value) for label, value in settled["info"] if label.lower() in CARRIED_OVER),
-        ("External-Identifier", f"urn:uuid:{package.id}"),
+        ("External-Identifier", package_urn(package.id)),
         ("Bagging-Date", package.created[:10]),
         ("Payload-Oxum", payload_oxum(size, files)),
         ("Bag-Software-Agent", f"{HOLDFAST.name} {HOLDFAST.version}"),

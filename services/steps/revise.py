@@ -12,7 +12,7 @@ from packages.mets_reading import read_directories
 from packages.model import Event, FileEntry, Role
 from packages.ocfl.inventory import Inventory
 from packages.ocfl.stage import stage_next_version
-from packages.premis import events_name, package_urn
+from packages.premis import events_name, package_urn, person_urn
 from packages.premis_reading import read_events
 from packages.record import dump_record
 from services.steps.build_aip import document, write_premis
@@ -47,7 +47,7 @@ def revise(context: StepContext) -> StepResult:
         created=context.job.created,
         message=context.job.options["message"],
         user=context.job.options["by"]["name"],
-        address=f"urn:holdfast:person:{context.job.options['by']['id']}",
+        address=person_urn(context.job.options["by"]["id"]),
     )
     workspace.write_json("base", base.digest())
     workspace.write_sheet("packaged", documents)

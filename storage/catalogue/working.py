@@ -2,7 +2,6 @@
 """Jobs: claimed by lease, walked step by step. These run most often, so their statements are few."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, delete, select, update
@@ -11,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from packages.errors import Conflict, Internal
 from packages.findings import Finding
 from packages.ledger import Job, JobState, Lease, StepOutcome, StepRecord
-from packages.model import Event, now
+from packages.model import Event, later, now
 from storage.catalogue import rows, tables
 from storage.catalogue.reading import is_due
 from storage.catalogue.writing import RecordWriting
@@ -55,12 +54,6 @@ def _lost(lease: Lease) -> Conflict:
     return Conflict(f"{lease.owner} has lost job {lease.job_id}: somebody else has taken or changed it.")
 
 
-def later(at: str, seconds: float) -> str:
-    """Return the time `seconds` after `at`, both as `packages.model.now` writes them."""
-    moved = datetime.fromisoformat(at) + timedelta(seconds=seconds)
-    return moved.isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
 class Writing(RecordWriting):
     """The write half of a session; see `port.WriteSession` for what each method owes."""
 
@@ -89,7 +82,7 @@ class Writing(RecordWriting):
             run(tables.findings.insert(), found)
 
     def claim(self, job_id: str | None, owner: str, now: str, lease_seconds: float) -> Lease | None:
-        until = later(now, lease_seconds)
+        until = later(lease_seconds, after=now)
         due = select(jobs.c.id).where(is_due(now)).order_by(jobs.c.created, jobs.c.id).limit(1)
         if job_id is not None:
             due = due.where(jobs.c.id == job_id)
@@ -113,7 +106,7 @@ class Writing(RecordWriting):
         return Lease(row.id, owner, row.fence, until) if row else None
 
     def renew(self, lease: Lease, now: str, lease_seconds: float) -> Lease:
-        until = later(now, lease_seconds)
+        until = later(lease_seconds, after=now)
         statement = update(jobs).where(*_HELD).values(lease_until=until)
         held = {"job": lease.job_id, "fenced": lease.fence}
         if self._connection.execute(statement, held).rowcount == 0:

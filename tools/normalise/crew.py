@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from packages.content_paths import content_path
 from packages.format_policy import FormatPolicy, Kind, Outcome, Plan, default_policy, derivative_name
-from packages.model import FileEntry
+from packages.model import ORIGINALS, FileEntry
 from packages.policies import NORMALISE_SECONDS
 from tools.process import Crew, Lost, Work
 
@@ -20,7 +20,6 @@ WORK = Work(
     batch=8,
     environment={},
 )
-ORIGINALS = "data/original/"
 # Which library each tool of the policy needs.
 TOOLS = {"pillow": "PIL"}
 
