@@ -19,7 +19,7 @@ VERSION = 1
 """Goes up when terms change: an index made with another version has to be rebuilt."""
 
 MAX_TERM = 100
-"""Characters of a term that count (EDGE_CASES L2); longer runs are cut on both sides alike."""
+"""Characters of a term that count; longer runs are cut on both sides alike."""
 
 _ASCII_WORD = re.compile(r"[A-Za-z0-9]+")
 _BLANKS = re.compile(r"\s+")

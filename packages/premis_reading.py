@@ -20,7 +20,7 @@ HARDENED: Mapping[str, Any] = {
     "load_dtd": False,
     "huge_tree": True,
 }
-"""Parser options: no entities, no network, no DTD (EDGE_CASES G6); long texts are allowed."""
+"""Parser options: no entities, no network, no DTD; long texts are allowed."""
 
 
 def read_events(stream: BinaryIO) -> list[Event]:

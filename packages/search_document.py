@@ -1,7 +1,7 @@
 """The search document of a package: one pure function makes it, every search backend indexes the same.
 
 `schemas/search-mapping.json` says what each field is to a searcher. The record is deposited data: whatever
-JSON it holds, a document comes out, and it is bounded in size (EDGE_CASES L2): long texts and lists are
+JSON it holds, a document comes out, and it is bounded in size: long texts and lists are
 trimmed and ``trimmed`` says so; id, PID and title are always there.
 """
 
@@ -136,7 +136,7 @@ class Described(Protocol):
 def revision_of(package: Described) -> str:
     """Return how new the package's present description is: text that grows with each change.
 
-    Taken by the index as a guard against updates that arrive out of order (EDGE_CASES L7). Version first,
+    Taken by the index as a guard against updates that arrive out of order. Version first,
     then the time of the last change, which also moves when only access or state changes.
     """
     return f"{package.version or 0:08d} {package.updated}"

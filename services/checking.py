@@ -27,7 +27,7 @@ class Checked:
     reason: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """Return the check as INTERFACE.md shows it."""
+        """Return the check as JSON."""
         shown = {
             "path": self.path,
             "verdict": self.verdict,

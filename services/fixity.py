@@ -89,7 +89,7 @@ def repair(
 
 
 def report_json(report: ObjectReport) -> dict[str, Any]:
-    """Return a report as INTERFACE.md shows it."""
+    """Return a report as JSON."""
     shown = asdict(report) | {"id": report.object_id.removeprefix(URN), "verdict": report.verdict}
     del shown["object_id"]
     shown["problems"] = [

@@ -32,7 +32,7 @@ INGEST: tuple[tuple[str, Step], ...] = (
     ("build_dip", build_dip),
     ("publish", publish),
 )
-"""DESIGN §4, with the archivist's decision before anything is minted or stored."""
+"""The way of a submission, with the archivist's decision before anything is minted or stored."""
 
 MAY_REJECT = frozenset({"receive", "validate", "scan", "approve"})
 """Steps that judge the content. In any other one *invalid* is our own trouble: nothing minted is rejected."""

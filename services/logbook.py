@@ -1,4 +1,4 @@
-"""Class B of what archivists must not lose: what happens to a package after its AIP version was sealed.
+"""What archivists must not lose, second part: what happens to a package after its AIP version was sealed.
 
 Each happening is one immutable, digest-named JSON file in the object's ``logs/`` on every store, written
 before the catalogue's row. `rebuild` reads them back, so nothing here may be known to the database alone.

@@ -33,7 +33,7 @@ from packages.premis_reading import read_events
 from packages.receipt import RECEIPT_NAME, Receipt, parse_receipt
 from packages.record import access_of, title_of
 from services import evidence
-from services.archive import Archive
+from services.archive import Archive, require_archive_id
 from services.logbook import read_logs
 from services.outbox import INDEX, document_of
 from services.people import require_archivist
@@ -74,7 +74,7 @@ class _Held:
 
 
 def rebuild_catalogue(archive: Archive, actor: Actor, progress: Progress = lambda _done: None) -> Rebuilt:
-    """Restore packages, versions, files, events, copies and identifiers from the stores (DESIGN §2, A and B).
+    """Restore packages, versions, files, events, copies and identifiers from the stores.
 
     One transaction: the catalogue is what it was, or the new one. What only the database knows (people,
     tokens, queue, rejections) stays as it is. Copies count as *unchecked* until they are read again. An
@@ -86,6 +86,7 @@ def rebuild_catalogue(archive: Archive, actor: Actor, progress: Progress = lambd
     holders = _holders(archive, URN)
     with archive.catalogue.write() as unit:
         unit.clear_for_rebuild()
+        require_archive_id(archive, unit)
         for object_id, stores in sorted(holders.items()):
             package_id = object_id.removeprefix(URN)
             if unit.open_job(package_id) is not None:

@@ -1,4 +1,4 @@
-"""What packages look like from outside: the JSON of INTERFACE.md, made in one place for every door."""
+"""What packages look like from outside: the JSON of packages and events, made in one place for every door."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict

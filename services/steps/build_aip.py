@@ -1,4 +1,4 @@
-"""Build AIP: one OCFL object version whose state is a complete, valid BagIt bag (DESIGN §5)."""
+"""Build AIP: one OCFL object version whose state is a complete, valid BagIt bag."""
 
 import hashlib
 import mimetypes

@@ -17,7 +17,7 @@ SINCE_SEALING = frozenset({"build_aip", "store", "build_dip"})
 def publish(context: StepContext) -> StepResult:
     """Make the package known: register the PID, set state and datestamp, queue the index work.
 
-    The log in storage is written before the row (DESIGN §2, class B), with all that `rebuild` needs to
+    The log in storage is written before the row, with all that `rebuild` needs to
     restore it. Metadata that is not open is published to nobody but its owner and archivists; its PID
     then stays reserved.
     """

@@ -60,7 +60,7 @@ def validate(context: StepContext) -> StepResult:
 
 
 def fingerprint(workspace: Workspace, shape: Shape, record: Mapping[str, Any]) -> str:
-    """Return the SHA-512 of what the package is: sorted (path, size, SHA-512) and record (DESIGN §5)."""
+    """Return the SHA-512 of what the package is: sorted (path, size, SHA-512) and record."""
     prefix = f"{shape.root}data/" if shape.kind == "bag" else ""
     rows = sorted(
         f"{entry.path.removeprefix(prefix)}\0{entry.size}\0{entry.sha512}\n"

@@ -12,7 +12,7 @@ from packages.query import mapping
 from packages.search_document import SearchDocument
 
 MAX_TERMS = 200_000
-"""Terms indexed of one field (EDGE_CASES L2)."""
+"""Terms indexed of one field."""
 
 MAX_BODY = 16 * 1024 * 1024
 """Bytes of a document; `packages.search_document` keeps far below."""
