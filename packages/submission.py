@@ -32,6 +32,14 @@ _MANIFEST = re.compile(r"manifest-[A-Za-z0-9_-]+\.txt")
 _DEBRIS = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", "._.DS_Store"})
 
 
+def digest_of(stream: BinaryIO, algorithm: str) -> str:
+    """Return the digest of what `stream` still holds, in lower-case hex; `algorithm` is a key of `HASHES`."""
+    total = HASHES[algorithm]()
+    while piece := stream.read(BUFFER):
+        total.update(piece)
+    return str(total.hexdigest())
+
+
 class Submission(Protocol):
     """A read-only view of the files that were deposited, whatever container they came in.
 
@@ -98,11 +106,8 @@ class FolderSubmission:
         """Return the digest of the file in lower-case hex, reading it at the first call."""
         key = (path, algorithm)
         if key not in self._digests:
-            total = HASHES[algorithm]()
             with self.open(path) as stream:
-                while piece := stream.read(BUFFER):
-                    total.update(piece)
-            self._digests[key] = total.hexdigest()
+                self._digests[key] = digest_of(stream, algorithm)
         return self._digests[key]
 
     def read(self, path: str, limit: int) -> bytes:

@@ -1,6 +1,5 @@
 """Check submissions and identify files without taking anything in."""
 
-import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -49,7 +48,9 @@ def check(
     A folder is read where it lies; an archive is unpacked into a temporary folder below `scratch`. With
     `strict` a warning makes it invalid.
     """
-    with tempfile.TemporaryDirectory(prefix="holdfast-check-", dir=scratch) as folder:
+    with tempfile.TemporaryDirectory(
+        prefix="holdfast-check-", dir=scratch, ignore_cleanup_errors=True
+    ) as folder:
         workspace = Staging(Path(folder)).workspace("check")
         try:
             if not source.exists():
@@ -63,8 +64,6 @@ def check(
         except HoldfastError as error:
             verdict = "invalid" if isinstance(error, NotFound) else "unchecked"
             return Checked(str(source), verdict, error.findings, error.message)
-        finally:
-            shutil.rmtree(workspace.path, ignore_errors=True)
     findings = (*received.findings, *seen.findings)
     wrong = has_errors(findings) or (strict and any(each.severity is Severity.WARNING for each in findings))
     return Checked(str(source), "invalid" if wrong else "valid", findings)

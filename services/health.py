@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from packages.errors import HoldfastError
 from services.archive import Archive
+from services.settings import path_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ def _devices(archive: Archive) -> Iterator[Tried]:
     devices: dict[int, list[str]] = {}
     for name, url in archive.settings.store_urls.items():
         if url.startswith("file://"):
-            place = Path(unquote(urlsplit(url).path))
+            place = path_of(url)
             if place.exists():
                 devices.setdefault(place.stat().st_dev, []).append(name)
     for names in devices.values():

@@ -15,10 +15,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from packages.errors import Refused
+from packages.pids.ark import NAAN
 
 PREFIX = "HOLDFAST_"
 NOT_SETTINGS = frozenset({"HOLDFAST_HOME"})  # says where the settings are; is none itself
-NAAN = re.compile(r"[0-9bcdfghjkmnpqrstvwxz]{5,}")
 
 
 class StoreFacts(BaseModel):
@@ -80,7 +80,7 @@ class Settings(BaseModel):
     @classmethod
     def _naan(cls, value: str) -> str:
         if not NAAN.fullmatch(value):
-            raise ValueError("a NAAN is five or more betanumeric characters, such as 12345")
+            raise ValueError("a NAAN is five to nine betanumeric characters, such as 12345")
         return value
 
     @property

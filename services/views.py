@@ -6,17 +6,11 @@ from typing import Any
 
 from packages.access import may_read_metadata, today
 from packages.errors import NotFound
-from packages.ledger import CopyRecord, Job, JobState, Package, PackageFilter
+from packages.ledger import CopyRecord, Job, Package, PackageFilter, StepRecord
 from packages.model import Actor, Event
 from services.archive import Archive
 from storage.catalogue.port import ReadSession
 
-AT_WORK = {
-    JobState.QUEUED: "queued",
-    JobState.RUNNING: "running",
-    JobState.WAITING: "waiting",
-    JobState.FAILED: "failed",
-}
 PAGE = 500
 
 
@@ -127,19 +121,19 @@ def _said(copy: CopyRecord) -> dict[str, str | None]:
 
 
 def _work(job: Job | None) -> dict[str, Any] | None:
-    if job is None or job.state not in AT_WORK:
+    if job is None or not job.is_open:
         return None
     return {
         "flow": job.kind,
         "step": job.step,
-        "outcome": AT_WORK[job.state],
+        "outcome": job.state,
         "attempts": job.attempts,
         "since": job.updated,
         "reason": job.reason,
     }
 
 
-def _step(step: Any) -> dict[str, Any]:
+def _step(step: StepRecord) -> dict[str, Any]:
     return {
         "name": step.name,
         "outcome": step.outcome,

@@ -26,7 +26,7 @@ import orjson
 
 from packages.errors import Internal, NotFound, Unavailable
 from packages.model import FileEntry, Role
-from packages.submission import HASHES
+from packages.submission import digest_of
 from storage.durability import sync_filesystem, unavailable
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -297,14 +297,11 @@ class StagedSubmission:
         return known
 
     def _compute(self, path: str, algorithm: str) -> str:
-        digest = HASHES[algorithm]()
         try:
             with self.open(path) as stream:
-                while chunk := stream.read(_CHUNK):
-                    digest.update(chunk)
+                return digest_of(stream, algorithm)
         except OSError as error:
             raise unavailable(error, f"Cannot read {path} in staging") from error
-        return str(digest.hexdigest())
 
     def read(self, path: str, limit: int) -> bytes:
         """Return the first `limit` bytes of `path`."""

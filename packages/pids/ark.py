@@ -18,7 +18,7 @@ BLADE = 12
 _RADIX = len(BETANUMERIC)
 _VALUE = {character: value for value, character in enumerate(BETANUMERIC)}
 _HYPHENS = dict.fromkeys(map(ord, "-\u00ad\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"))
-_NAAN = re.compile(r"[0-9bcdfghjkmnpqrstvwxz]{5,9}")
+NAAN = re.compile(r"[0-9bcdfghjkmnpqrstvwxz]{5,9}")
 _SHOULDER = re.compile(r"[bcdfghjkmnpqrstvwxz]{1,6}[0-9]")
 _ARK = re.compile(
     r"(?:.*?/)?ark:/?(?P<naan>[^/?#\s]+)/(?P<name>[^/?#.\s]+)(?P<rest>[/.?#].*)?", re.IGNORECASE
@@ -43,7 +43,7 @@ def mint(package_id: str, naan: str = TEST_NAAN, shoulder: str = "hf1") -> str:
     Raises Invalid for a NAAN or shoulder that is not betanumeric, or so long that the check character could
     not find every single error (NOID: fewer than 29 characters), and for what is not a UUID.
     """
-    if not _NAAN.fullmatch(naan):
+    if not NAAN.fullmatch(naan):
         raise Invalid(
             f"{naan!r} is not a NAAN", hint="A NAAN is five digits or betanumeric letters, such as 99999."
         )
@@ -81,7 +81,7 @@ def parse(text: str) -> Ark:
     match = _ARK.fullmatch(text.strip())
     naan = match["naan"].translate(_HYPHENS).lower() if match else ""
     name = match["name"].translate(_HYPHENS) if match else ""
-    if match is None or not name or not _NAAN.fullmatch(naan):
+    if match is None or not name or not NAAN.fullmatch(naan):
         raise Invalid(f"{text[:200]!r} is not an ARK", hint="An ARK looks like ark:99999/hf1….")
     return Ark(naan, name, match["rest"] or "")
 

@@ -9,10 +9,11 @@ import orjson
 
 from packages.findings import Severity
 from packages.ledger import StepOutcome
+from packages.model import Event
 from packages.record import access_of, title_of
 from packages.submission import Shape
 from services.duplicates import SameContent
-from services.examination import Examined, examine
+from services.examination import Examined, content_prefix, examine
 from services.steps.context import StepContext, StepResult, judged
 from storage.catalogue.port import WriteSession
 from storage.staging import StagedSubmission, Workspace
@@ -61,7 +62,7 @@ def validate(context: StepContext) -> StepResult:
 
 def fingerprint(workspace: Workspace, shape: Shape, record: Mapping[str, Any]) -> str:
     """Return the SHA-512 of what the package is: sorted (path, size, SHA-512) and record."""
-    prefix = f"{shape.root}data/" if shape.kind == "bag" else ""
+    prefix = content_prefix(shape)
     rows = sorted(
         f"{entry.path.removeprefix(prefix)}\0{entry.size}\0{entry.sha512}\n"
         for entry in workspace.read_sheet("received")
@@ -85,7 +86,7 @@ def _settle(unit: WriteSession, context: StepContext, record: Mapping[str, Any],
     )
 
 
-def _events(context: StepContext, seen: Examined) -> tuple[Any, Any]:
+def _events(context: StepContext, seen: Examined) -> tuple[Event, Event]:
     errors = [each for each in seen.findings if each.severity is Severity.ERROR]
     mismatched = any("mismatch" in each.code for each in errors)
     told = (

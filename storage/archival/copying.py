@@ -95,9 +95,5 @@ def _compare(digest: bytes, path: str) -> None:
 
 
 def _digest_of(path: str) -> bytes:
-    hashed = hashlib.sha512()
-    fd = os.open(path, _READ)
-    with os.fdopen(fd, "rb") as stream:
-        while data := stream.read(_BUFFER):
-            hashed.update(data)
-    return hashed.digest()
+    with os.fdopen(os.open(path, _READ), "rb") as stream:
+        return hashlib.file_digest(stream, "sha512").digest()

@@ -15,7 +15,7 @@ from typing import BinaryIO
 from packages.errors import Conflict, HoldfastError, NotFound
 from storage.archival import readback
 from storage.archival.copying import copy_file, copy_stream
-from storage.archival.medium import INTENT, STAGING, Files, Item, Pace, Reading
+from storage.archival.medium import INTENT, STAGING, Files, Item, Pace, Reading, walk
 from storage.durability import SyncPoint, fsync_folder, unavailable
 from storage.ports import Capabilities
 
@@ -81,15 +81,7 @@ class LocalMedium:
 
     def walk(self, key: str) -> Iterator[tuple[str, str]]:
         """Yield what is below `key`, without recursion."""
-        folders = [key]
-        while folders:
-            folder = folders.pop()
-            for item in self.list(folder):
-                below = f"{folder}/{item.name}" if folder else item.name
-                if item.kind == "folder":
-                    folders.append(below)
-                else:
-                    yield below, item.kind
+        return walk(self, key)
 
     def create(self, key: str, data: bytes) -> None:
         """Write, sync, link into place: a crash leaves all or nothing."""

@@ -156,3 +156,16 @@ class Medium(Protocol):
     def adopt(self, folder: Path, key: str) -> bool:
         """Rename a local folder to `key`; Conflict when occupied, False when that needs a copy instead."""
         ...
+
+
+def walk(medium: Medium, key: str) -> Iterator[tuple[str, str]]:
+    """Yield (key, kind) as `Medium.walk` owes it, folder by folder, without recursion."""
+    folders = [key]
+    while folders:
+        folder = folders.pop()
+        for item in medium.list(folder):
+            below = f"{folder}/{item.name}" if folder else item.name
+            if item.kind == "folder":
+                folders.append(below)
+            else:
+                yield below, item.kind

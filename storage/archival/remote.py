@@ -19,7 +19,7 @@ from urllib.parse import urlsplit, urlunsplit
 from fsspec.core import url_to_fs
 
 from packages.errors import Conflict, HoldfastError, NotFound, Unavailable
-from storage.archival.medium import INTENT, STAGING, Files, Item, Pace, Reading
+from storage.archival.medium import INTENT, STAGING, Files, Item, Pace, Reading, walk
 from storage.ports import Capabilities
 
 _BUFFER = 1 << 20
@@ -95,15 +95,7 @@ class RemoteMedium:
 
     def walk(self, key: str) -> Iterator[tuple[str, str]]:
         """Yield every key below a prefix."""
-        folders = [key]
-        while folders:
-            folder = folders.pop()
-            for item in self.list(folder):
-                below = f"{folder}/{item.name}" if folder else item.name
-                if item.kind == "folder":
-                    folders.append(below)
-                else:
-                    yield below, item.kind
+        return walk(self, key)
 
     def create(self, key: str, data: bytes) -> None:
         """Create a key unless it exists."""
