@@ -13,7 +13,7 @@ def name_findings(paths: Iterable[str]) -> list[Finding]:
     """Return what is remarkable about `paths`: names that differ only by case or Unicode form, system files.
 
     Nothing here rejects: on the archive's own storage each name has a place of its own. `paths` is gone
-    through more than once only where something was found. Memory is a few dozen bytes for each path.
+    through several times. Memory is a few dozen bytes for each path.
     """
     paths = list(paths) if not hasattr(paths, "__len__") else paths
     found = [finding("name.system-file", path) for path in paths if path.rpartition("/")[2] in SYSTEM_FILES]

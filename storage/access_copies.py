@@ -11,7 +11,7 @@ from packages.model import FileEntry
 from storage.staging import Workspace, decode_entry
 
 FOLDER = "derivatives"
-"""Where normalisation leaves access copies in a workspace; the sheet ``access`` locates them below it."""
+"""Where normalisation leaves derivatives in a workspace; the sheet ``access`` locates access copies there."""
 
 INDEX = "index.jsonl"
 

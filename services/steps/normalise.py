@@ -13,10 +13,12 @@ from packages.format_policy import Kind, Outcome
 from packages.ledger import StepOutcome
 from packages.model import Agent, FileEntry, Role
 from services.steps.context import StepContext, StepResult
+from storage.access_copies import FOLDER
 from tools.normalise import Made
 
-FOLDER = "derivatives"
 CHUNK = 1 << 20
+MANY_FILES = 20_000
+"""From here on the inventory, which comes next, takes memory that idle tools should not hold as well."""
 WORTH_SAYING = {Outcome.FAILED: "normalise.failed", Outcome.TOOL_MISSING: "normalise.tool-missing"}
 
 
@@ -53,6 +55,7 @@ def normalise(context: StepContext) -> StepResult:
     kept = [e for e in entries if e.role is Role.PRESERVATION]
     workspace.write_sheet("derived", kept)
     workspace.write_sheet("access", (e for e in entries if e.role is Role.ACCESS))
+    _let_tools_rest(context)
     told = ", ".join(f"{word.replace('_', ' ')} {count}" for word, count in sorted(outcomes.items()))
     found = findings.all()
     if not made and not found:
@@ -64,6 +67,13 @@ def normalise(context: StepContext) -> StepResult:
         agents=[Agent(name, "software") for name in sorted({one.tool for _, one in made if one.tool})],
     )
     return StepResult(StepOutcome.DONE, "normalised", told, found, (event,))
+
+
+def _let_tools_rest(context: StepContext) -> None:
+    archive = context.archive
+    if context.package.files > MANY_FILES:
+        for tool in (archive.identifier, archive.characteriser, archive.normaliser):
+            tool.rest()
 
 
 def _entries(context: StepContext, made: Iterable[tuple[str, Made]]) -> Iterator[FileEntry]:
