@@ -55,14 +55,14 @@ class Call:
 
         return local_actor(self.archive)
 
-    def make_archive(self) -> bool:
-        """Make the archive in the home, or complete it; tell whether it is new."""
-        from services.archive import init_archive  # noqa: PLC0415  # start-up time
+    def make_archive(self, purpose: str) -> bool:
+        """Make or complete the archive in the home for a `Purpose`; tell whether it is new."""
+        from services.archive import Purpose, init_archive  # noqa: PLC0415  # start-up time
 
         made: list[bool] = []
 
         def opener() -> "Archive":
-            archive, is_new = init_archive(self.home)
+            archive, is_new = init_archive(self.home, Purpose(purpose))
             made.append(is_new)
             return archive
 

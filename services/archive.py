@@ -7,15 +7,16 @@ import os
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 
-from packages.errors import NotFound, Refused
+from packages.errors import NotFound, Refused, Unavailable
 from services.settings import Settings, load_settings
 from storage.access_copies import AccessCopies
 from storage.archival import open_store
 from storage.catalogue import open_catalogue
-from storage.catalogue.port import Catalogue
+from storage.catalogue.port import Catalogue, WriteSession
 from storage.ports import ArchivalStore
 from storage.search import open_search_index
 from storage.search.port import SearchIndex
@@ -30,6 +31,7 @@ from tools.ports import FormatIdentifier, PidProvider, VirusScanner
 from tools.pronom import PronomIdentifier
 
 MARKER = "holdfast.toml"
+CATALOGUE = "catalogue.db"
 TEMPLATE = """\
 # Settings of this archive. `holdfast config` shows every one of them with its value and where it came from;
 # docs/settings.md explains them. The environment (HOLDFAST_...) goes before this file.
@@ -142,29 +144,46 @@ class Archive:
                 opened.close()
 
 
-def init_archive(home: Path) -> tuple[Archive, bool]:
+class Purpose(StrEnum):
+    """Why an archive is made or completed; closed."""
+
+    INIT = "init"
+    """Somebody asked for it: every store is prepared."""
+    INGEST = "ingest"
+    """Something is to be kept: stores are prepared only while nothing is kept yet."""
+    REBUILD = "rebuild"
+    """The catalogue is about to be made from the stores, which stay as they are."""
+
+
+def init_archive(home: Path, purpose: Purpose = Purpose.INIT) -> tuple[Archive, bool]:
     """Make an archive in `home`, or complete one; return it and whether it is new.
 
-    Doing it twice changes nothing. Raises Refused for a folder with other things in it, and for a store
-    that bears another archive's marker.
+    Doing it twice changes nothing. A store whose disk is not mounted never begins anew in the empty folder,
+    unless `init` asks for it. Raises Refused for a folder with other things in it and for a store that bears
+    another archive's marker, Unavailable for an ingest whose catalogue was lost.
     """
     home = home.absolute()
     settings = load_settings(home)
     filled = home.exists() and any(home.iterdir())
-    if filled and not (home / MARKER).exists():
+    if filled and not any((home / name).exists() for name in (MARKER, CATALOGUE)):
         raise Refused(f"{home} is not empty and not an archive", hint="choose an empty or a new folder")
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     _require_owner(home)
     is_new = _mark(home)
     archive = Archive(settings)
     archive.staging.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if purpose is Purpose.INGEST:
+        _require_catalogue(archive)
     with archive.catalogue.write() as unit:  # one transaction: two who begin at once agree on the id
-        archive_id = unit.archive_id()
+        archive_id, kept = unit.archive_id(), bool(unit.packages(limit=1))
         if archive_id is None:
-            archive_id = _known_by_a_store(archive) or str(uuid.uuid4())
-            unit.set_archive_id(archive_id)
-    for store in archive.stores.values():
-        store.prepare(archive_id)
+            held = _holder(archive)
+            kept, archive_id = held is not None, held[1] if held else str(uuid.uuid4())
+            if not kept or purpose is Purpose.INIT:  # else whoever rebuilds sets it with all the rest
+                unit.set_archive_id(archive_id)
+    if purpose is Purpose.INIT or not kept:
+        for store in archive.stores.values():
+            store.prepare(archive_id)
     archive.index.count()  # makes it
     return archive, is_new
 
@@ -172,13 +191,16 @@ def init_archive(home: Path) -> tuple[Archive, bool]:
 def open_archive(home: Path) -> Archive:
     """Open the archive in `home`.
 
-    Raises NotFound where there is none, Refused where it belongs to another user.
+    Raises NotFound where there is none, Refused where it belongs to another user, Unavailable where the
+    catalogue was lost while the stores are there.
     """
     home = home.absolute()
     if not (home / MARKER).exists():
         raise NotFound(f"there is no archive in {home}", hint="run `holdfast init`, or name one with --home")
     _require_owner(home)
-    return Archive(load_settings(home))
+    archive = Archive(load_settings(home))
+    _require_catalogue(archive)
+    return archive
 
 
 def _mark(home: Path) -> bool:
@@ -197,9 +219,27 @@ def _require_owner(home: Path) -> None:
         raise Refused(f"{home} belongs to another user", hint="act as that user, or use a home of your own")
 
 
-def _known_by_a_store(archive: Archive) -> str | None:
-    """Return the id that a store bears already, so that a lost catalogue does not make it foreign."""
-    for store in archive.stores.values():
+def require_archive_id(archive: Archive, unit: WriteSession) -> None:
+    """Give a catalogue that was lost the id that the stores bear, in the transaction that fills it again."""
+    if unit.archive_id() is None and (held := _holder(archive)) is not None:
+        unit.set_archive_id(held[1])
+
+
+def _require_catalogue(archive: Archive) -> None:
+    """Raise Unavailable for a catalogue that knows nothing while a store bears an archive's marker."""
+    with archive.catalogue.read() as view:
+        if view.archive_id() is not None:
+            return
+    if (held := _holder(archive)) is not None:
+        raise Unavailable(
+            f"the catalogue of {archive.home} is lost or new, but the store {held[0]} keeps packages",
+            hint="`holdfast rebuild` makes the catalogue from the stores",
+        )
+
+
+def _holder(archive: Archive) -> tuple[str, str] | None:
+    """Return the first store that bears a marker, and the archive's id in it."""
+    for name, store in archive.stores.items():
         if (found := store.archive_id()) is not None:
-            return found
+            return name, found
     return None

@@ -16,13 +16,14 @@ from packages.bagit.paths import format_line
 from packages.bagit.tags import DECLARATION, format_tags
 from packages.bagit.write import DECLARATION_TEXT, payload_oxum
 from packages.crosswalks.dublin_core import dublin_core
-from packages.errors import Corrupt, NotFound, Unavailable
+from packages.errors import Corrupt, HoldfastError, Kind, NotFound, Unavailable
 from packages.ledger import Package
 from packages.mets import ROOT_NAME
 from packages.mets_reading import read_directories
 from packages.model import FileEntry, Role
 from packages.premis import package_urn
 from services.archive import Archive
+from storage.ports import ArchivalStore
 
 CHUNK = 1 << 20
 RECORD_NAME = "metadata/record.json"
@@ -47,34 +48,54 @@ class Member:
 class Sources:
     """Reads archived files from the first store that has them intact, and remembers which copies were bad.
 
-    `bad` maps a content path to the names of the stores whose copy of it was found damaged or missing.
+    `bad` maps a content path to the names of the stores whose copy of it was found damaged or missing; `away`
+    maps the name of a store that cannot be used now to the reason, which says nothing about its copies.
     """
 
     archive: Archive
     object_id: str
     bad: dict[str, set[str]] = field(default_factory=dict)
+    away: dict[str, str] = field(default_factory=dict)
 
     def chunks(self, entry: FileEntry) -> Iterator[bytes]:
         """Yield the file's bytes.
 
-        Raises Corrupt, having noted the store, when they are not what was archived.
+        Raises Corrupt, having noted the store, when they are not what was archived, and Unavailable when
+        only a store that is away may have them.
         """
-        trouble: Corrupt | NotFound | Unavailable | None = None
+        trouble: HoldfastError | None = None
         for store in self.archive.stores.values():
-            if store.name in self.bad.get(entry.location, ()):
+            if store.name in self.away or store.name in self.bad.get(entry.location, ()):
                 continue
             try:
                 stream = store.open(self.object_id, entry.location)
             except (NotFound, Unavailable, Corrupt) as error:
-                self.bad.setdefault(entry.location, set()).add(store.name)
-                trouble = error
+                if not self._is_away(store, error):
+                    self.bad.setdefault(entry.location, set()).add(store.name)
+                    trouble = error
                 continue
             yield from self._compared(stream, entry, store.name)
             return
+        if self.away:
+            raise Unavailable(
+                f"{entry.path} cannot be had: {' '.join(self.away.values())}", hint="bring the store back"
+            )
         raise Corrupt(
             f"no store has {entry.path} intact" + (f": {trouble.message}" if trouble else ""),
             hint="run `holdfast audit` and `holdfast repair`, or bring a store back",
         )
+
+    def _is_away(self, store: ArchivalStore, error: HoldfastError) -> bool:
+        """Tell a store that cannot be used now from one that lacks a file."""
+        try:
+            store.check(self.archive.archive_id)
+        except HoldfastError as reason:
+            error = reason
+        else:
+            if error.kind is not Kind.UNAVAILABLE:
+                return False
+        self.away[store.name] = error.message
+        return True
 
     def _compared(self, stream: BinaryIO, entry: FileEntry, store: str) -> Iterator[bytes]:
         total = hashlib.sha512()

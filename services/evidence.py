@@ -11,7 +11,7 @@ from dataclasses import asdict
 
 import orjson
 
-from packages.errors import HoldfastError, NotFound, Unavailable
+from packages.errors import HoldfastError, NotFound, Refused, Unavailable
 from packages.model import Actor, Event, now
 from packages.ocfl.stage import stage_first_version
 from packages.premis import person_urn
@@ -69,7 +69,10 @@ def spread_missing(archive: Archive, object_ids: Iterable[str], holder: Archival
     done = []
     wanted = set(object_ids)
     for store in archive.stores.values():
-        for object_id in sorted(wanted - set(store.objects())):
+        lacking = sorted(wanted - set(store.objects()))
+        if lacking:
+            store.check(archive.archive_id)
+        for object_id in lacking:
             store.replicate(holder, object_id)
             done.append(
                 f"{store.name}: evidence of the audit {object_id.removeprefix(PREFIX)} was brought up"
@@ -88,7 +91,7 @@ def _spread(archive: Archive, staged: StagedVersion) -> None:
                 holder = store
             else:
                 store.replicate(holder, staged.object_id)
-        except Unavailable as error:
+        except (Unavailable, Refused) as error:  # Refused: not ours, so nothing is written there
             trouble = error
     if holder is None:
         raise trouble

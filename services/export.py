@@ -26,7 +26,10 @@ EARLIEST_ZIP, LATEST_ZIP = 315_532_800, 4_354_819_198  # a ZIP knows 1980 to 210
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What was given: where it lies, how much it is, what the second judge said, and copies found damaged."""
+    """What was given: where it lies, how much it is, what the second judge said, and what was amiss.
+
+    `damaged` names copies that were passed over, `away` stores that could not be asked.
+    """
 
     package_id: str
     path: Path
@@ -36,6 +39,7 @@ class Exported:
     bytes: int
     second_judge: str
     damaged: tuple[str, ...]
+    away: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the export as JSON."""
@@ -48,6 +52,7 @@ class Exported:
             "bytes": self.bytes,
             "second_judge": self.second_judge,
             "damaged": list(self.damaged),
+            "away": list(self.away),
         }
 
 
@@ -66,7 +71,7 @@ def export(
 
     Every byte is compared with its SHA-512 on the way out; a damaged copy is replaced by the next
     store's. Raises NotFound for what the actor may not know of, Refused for what they may not have,
-    Corrupt when no store has a file.
+    Corrupt when no store has a file, Unavailable when one that is away may have it.
     """
     package, number = _wanted(archive, actor, reference, kind, version)
     to = to.absolute()
@@ -95,7 +100,8 @@ def export(
     finally:
         _remove(target)
     damaged = tuple(f"{store}: {path}" for path, stores in sources.bad.items() for store in sorted(stores))
-    return Exported(package.id, to, kind, number, files, size, opinion, damaged)
+    away = tuple(f"{store}: {reason}" for store, reason in sources.away.items())
+    return Exported(package.id, to, kind, number, files, size, opinion, damaged, away)
 
 
 def receipt(archive: Archive, actor: Actor, reference: str) -> bytes:

@@ -16,6 +16,7 @@ from packages.premis import URN, package_urn
 from services import evidence
 from services.archive import Archive
 from services.engine import Observer, is_dead, run_due
+from services.fixity import COPY_STATES
 from services.outbox import drain
 from services.people import require_archivist
 
@@ -57,6 +58,7 @@ def reconcile(
     done = Reconciled(dry_run=dry_run)
     for name, store in archive.stores.items():
         try:
+            store.check(archive.archive_id)
             if not dry_run:
                 patience = 0.0 if store.capabilities.sees_writers else ABANDONED_AFTER
                 done.actions += [f"{name}: {line}" for line in store.recover(older_than=patience)]
@@ -151,10 +153,11 @@ def _bring_up_copies(archive: Archive, done: Reconciled) -> None:
         if done.dry_run:
             continue
         try:
+            target.check(archive.archive_id)
             target.replicate(archive.primary, package_urn(package_id))
             report = target.verify(package_urn(package_id))
             with archive.catalogue.write() as unit:
-                unit.set_copy_state(package_id, store, CopyState(report.verdict), now(), "")
+                unit.set_copy_state(package_id, store, COPY_STATES[report.verdict], now(), "")
         except HoldfastError as error:
             done.disagreements.append(f"{package_id}: the copy in {store}: {error.message}")
 

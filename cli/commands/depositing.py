@@ -100,7 +100,7 @@ def ingest(
             "--record, --title and --corrects speak of one submission", "ingest one PATH at a time"
         )
     described = record.read_bytes() if record else None
-    if call.make_archive():  # or completes one whose making was killed; a few milliseconds otherwise
+    if call.make_archive("ingest"):  # or completes one whose making was killed; a few milliseconds otherwise
         call.voice.note(f"made an archive in {call.home}")
     go_on_with_abandoned(call)
     codes = []

@@ -61,6 +61,8 @@ def export(
         call.voice.facts([("second judge", done.second_judge)])
     for each in done.damaged:
         call.voice.note(f"a copy is damaged (another one was taken): {each}")
+    for each in done.away:
+        call.voice.note(f"a store is away (another one was taken): {each}")
     if done.damaged:
         call.voice.note(f"→ holdfast repair {done.package_id}")
     return exit_codes.DAMAGED if done.damaged else exit_codes.DONE
@@ -191,7 +193,8 @@ def rebuild(
     from services.rebuild import rebuild_catalogue, rebuild_index  # noqa: PLC0415  # start-up time
 
     call.interrupted_hint = "what was there before is still in use; run `holdfast rebuild` again"
-    if call.make_archive():  # a lost catalogue gets its archive id from the stores
+    only_index = index and not catalogue  # which a lost catalogue does not allow
+    if call.make_archive("ingest" if only_index else "rebuild"):
         call.voice.note(f"made an archive in {call.home}")
     shown: dict[str, object] = {}
     failed: list[tuple[str, str]] = []

@@ -29,7 +29,7 @@ def init(
     """
     if folder is not None:
         call.home = folder.expanduser().absolute()
-    is_new = call.make_archive()
+    is_new = call.make_archive("init")
     stores = {name: store.url for name, store in call.archive.stores.items()}
     call.voice.document(
         {"home": str(call.home), "new": is_new, "archive_id": call.archive.archive_id, "stores": stores}

@@ -60,7 +60,10 @@ def _check_marker(medium: Medium, archive_id: str, *, missing_is_fine: bool) -> 
     except NotFound:
         if missing_is_fine:
             return
-        raise Refused(f"{medium.url} is an OCFL storage root, but bears no marker of this archive.") from None
+        raise Refused(
+            f"{medium.url} is an OCFL storage root, but bears no marker of this archive.",
+            hint=f"Is the right disk mounted? If it is, copy {MARKER} from another store of the archive.",
+        ) from None
     except (ValueError, KeyError, TypeError):
         raise Refused(f"The archive's marker in {medium.url} cannot be read.") from None
     if found != archive_id:
