@@ -3,7 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def answering(folder: Path, version: str, verdict: bytes | None) -> Iterator[str
         server.listen()
 
         def play(connection: socket.socket) -> None:
-            with connection:
+            with suppress(OSError), connection:  # the scanner may have hung up
                 seen = b""
                 while piece := connection.recv(65536):
                     seen += piece
@@ -39,9 +39,10 @@ def answering(folder: Path, version: str, verdict: bytes | None) -> Iterator[str
                         seen = b""
 
         def accept() -> None:
-            for _ in range(2):
-                connection, _ = server.accept()
-                threading.Thread(target=play, args=(connection,), daemon=True).start()
+            with suppress(OSError):  # a scan that asked for the version only may be over by now
+                for _ in range(2):
+                    connection, _ = server.accept()
+                    threading.Thread(target=play, args=(connection,), daemon=True).start()
 
         threading.Thread(target=accept, daemon=True).start()
         yield f"unix://{path}"
