@@ -36,6 +36,10 @@ class FormatIdentifier(Protocol):
         """Identify each of `paths`."""
         ...
 
+    def rest(self) -> None:
+        """Give back memory that is held while idle; may be called at any time."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class ScanReport:

@@ -16,10 +16,11 @@ import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from queue import LifoQueue
+from queue import Empty, LifoQueue
 from typing import Any
 
 import tools
@@ -176,6 +177,16 @@ class Crew:
         finally:
             for future in waiting:
                 future.cancel()
+
+    def rest(self) -> None:
+        """End the children that are idle, to give their memory back; they start again when needed."""
+        idle: list[_Child] = []
+        with suppress(Empty):
+            while True:
+                idle.append(self._idle.get_nowait())
+        for child in idle:
+            child.end()
+            self._idle.put(child)
 
     def close(self) -> None:
         """Wait for what is under way, then end the children."""

@@ -63,6 +63,10 @@ class PronomIdentifier:
                 raise Unavailable(f"The file {path} cannot be read: {error}.")
             yield Identification(*fields)
 
+    def rest(self) -> None:
+        """End the child process if it is idle; a later call starts another."""
+        self._crew.rest()
+
     def close(self) -> None:
         """End the child process; a later call starts another."""
         self._crew.close()

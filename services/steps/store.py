@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 
 from packages.errors import HoldfastError, Kind, NotFound
 from packages.ledger import CopyRecord, CopyState, JobKind, PackageState, StepOutcome, VersionRecord
@@ -15,7 +16,7 @@ from storage.ports import ArchivalStore, StagedVersion, Verdict
 
 
 def store(context: StepContext) -> StepResult:
-    """Publish the staged version as DESIGN §6 says, replicate it, and read every copy back from the medium.
+    """Publish the staged version, replicate it, and read every copy back from the medium.
 
     Done only when every required copy is intact. A store that is down leaves its copy *pending*; what the
     other stores have got stays, and the failed job needs to bring up only the rest when it is tried
@@ -24,7 +25,7 @@ def store(context: StepContext) -> StepResult:
     primary, *others = context.archive.stores.values()
     object_id = package_urn(context.package.id)
     primary.check(context.archive.archive_id)
-    inventory = _publish(context, primary, object_id)
+    published = _publish(context, primary, object_id)
     with ThreadPoolExecutor(1 + len(others)) as pool:
         copies = {primary.name: pool.submit(_read_back, context, primary, object_id)}
         for each in others:
@@ -47,23 +48,41 @@ def store(context: StepContext) -> StepResult:
         told,
         (),
         _events(context, primary, records),
-        apply=lambda unit: _catalogue(unit, context, inventory, records),
+        apply=lambda unit: _catalogue(unit, context, published, records),
     )
 
 
-def _publish(context: StepContext, primary: ArchivalStore, object_id: str) -> Inventory:
-    """Publish what is staged, unless a former attempt has done so, and return the inventory."""
+def _publish(context: StepContext, primary: ArchivalStore, object_id: str) -> VersionRecord:
+    """Publish what is staged, unless a former attempt has done so, and return the version's record.
+
+    The inventory itself is let go: it is large, and every store reads its own.
+    """
     root = context.workspace.object
     staged = root / NAME
     if not staged.exists():
         inventory = primary.inventory(object_id)
         if inventory.head < context.version:
             raise NotFound(f"version {context.version} of {object_id} is neither staged nor stored")
-        return inventory
+        return _described(context, inventory)
     inventory = parse(staged.read_bytes())
     base = None if context.version == 1 else context.workspace.read_json("base")
     primary.publish(StagedVersion(object_id, root, inventory, base), progress=context.progress)
-    return inventory
+    return _described(context, inventory)
+
+
+def _described(context: StepContext, inventory: Inventory) -> VersionRecord:
+    """Return the record of the job's version, its files not yet counted."""
+    version = inventory.versions[context.version]
+    return VersionRecord(
+        context.package.id,
+        context.version,
+        version.created,
+        version.message,
+        version.user_name,
+        inventory.digest(),
+        files=0,
+        bytes=0,
+    )
 
 
 def _bring_up(context: StepContext, copy: ArchivalStore, primary: ArchivalStore, object_id: str) -> None:
@@ -102,10 +121,10 @@ def _events(context: StepContext, primary: ArchivalStore, records: Sequence[Copy
 
 
 def _catalogue(
-    unit: WriteSession, context: StepContext, inventory: Inventory, records: Sequence[CopyRecord]
+    unit: WriteSession, context: StepContext, published: VersionRecord, records: Sequence[CopyRecord]
 ) -> None:
     """Make the version visible: files, version, copies and state in one transaction."""
-    package, version = context.package, inventory.versions[context.version]
+    package = context.package
     files, size = package.files, package.bytes
     rows = context.workspace.read_sheet("packaged")
     if context.job.kind is JobKind.INGEST:
@@ -124,18 +143,7 @@ def _catalogue(
         record = context.job.options["new_record"]
         unit.carry_files(package.id, context.version, rows)
         unit.update_package(package.id, title=title_of(record), access=access_of(record), record=record)
-    unit.publish_version(
-        VersionRecord(
-            package.id,
-            context.version,
-            version.created,
-            version.message,
-            version.user_name,
-            inventory.digest(),
-            files,
-            size,
-        )
-    )
+    unit.publish_version(replace(published, files=files, bytes=size))
     _set_copies(unit, records)
 
 

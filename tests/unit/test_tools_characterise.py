@@ -180,3 +180,18 @@ def test_real_files_are_read(reader: Characteriser, shared: Path) -> None:
     )
     damaged = read(reader, corpus / "033689.pdf", "application/pdf").properties
     assert damaged["first_problem"] == "file is damaged"
+
+
+def test_files_that_no_family_reads_do_not_pile_up(reader: Characteriser, tmp_path: Path) -> None:
+    taken = 0
+
+    def files() -> Iterator[tuple[Path, str | None]]:
+        nonlocal taken
+        for _ in range(10_000):
+            taken += 1
+            yield tmp_path / "nothing", None
+
+    found = reader.characterise_many(files())
+    assert next(found).tool == "none"
+    assert taken <= 2000
+    assert sum(1 for _ in found) == 9_999

@@ -248,3 +248,19 @@ def test_a_policy_with_two_rules_for_a_format_is_refused() -> None:
     rule = {"name": "x", "puids": ["fmt/1"]}
     with pytest.raises(Invalid, match="fmt/1"):
         policy_with(rules=[rule, rule])
+
+
+def test_originals_that_need_nothing_do_not_pile_up(normaliser: Normaliser, tmp_path: Path) -> None:
+    taken = 0
+    original = FileEntry("data/original/a", "", 1, "", 0)
+
+    def originals() -> Iterator[tuple[FileEntry, Path]]:
+        nonlocal taken
+        for _ in range(10_000):
+            taken += 1
+            yield original, tmp_path / "a"
+
+    found = normaliser.normalise_many(originals(), tmp_path)
+    assert next(found)[0].outcome is Outcome.NO_RULE
+    assert taken <= 2000
+    assert sum(1 for _ in found) == 9_999

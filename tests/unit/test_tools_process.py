@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from itertools import islice
 
@@ -67,6 +68,19 @@ def test_close_ends_the_children_and_the_crew_can_be_used_again(crew: Crew) -> N
     with pytest.raises(ProcessLookupError):
         os.kill(first[1], 0)
     assert said(crew, ["b"]) == ["b"]
+
+
+def test_rest_ends_idle_children_only(crew: Crew) -> None:
+    running = crew.map(str(number) for number in range(100))
+    assert next(running)[0] == "0"
+    crew.rest()
+    assert [each[0] for each in running] == [str(number) for number in range(1, 100)]
+    deadline = time.monotonic() + 10
+    while crew._idle.qsize() < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)  # the last answer is given a moment before its child is back
+    crew.rest()
+    assert not any(child._process for child in crew._children)
+    assert said(crew, ["again"]) == ["again"]
 
 
 def test_a_hung_child_ends_itself_when_nobody_is_left_to_end_it() -> None:

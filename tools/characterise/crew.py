@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
@@ -36,6 +37,8 @@ _FAMILIES: tuple[tuple[str, tuple[str, ...], set[str]], ...] = (
     ("text", ("text/",), _TEXT),
 )
 NOTHING = Characterisation("none", {}, None)
+AT_ONCE = 1000
+"""Files looked at before an answer is waited for: those that no family reads must not pile up."""
 
 
 def family_of(mime: str | None) -> str | None:
@@ -66,6 +69,11 @@ class Characteriser:
 
     def characterise_many(self, files: Iterable[tuple[Path | str, str | None]]) -> Iterator[Characterisation]:
         """Yield one Characterisation for each (file, MIME type), in order, in bounded memory."""
+        rest = iter(files)
+        while some := list(islice(rest, AT_ONCE)):
+            yield from self._some(some)
+
+    def _some(self, files: Iterable[tuple[Path | str, str | None]]) -> Iterator[Characterisation]:
         families: deque[str | None] = deque()
 
         def jobs() -> Iterator[list[str]]:
@@ -81,6 +89,10 @@ class Characteriser:
                 yield NOTHING
             yield _read(family, answer)
         yield from (NOTHING for _ in families)
+
+    def rest(self) -> None:
+        """End the child processes that are idle; later calls start others."""
+        self._crew.rest()
 
     def close(self) -> None:
         """End the child processes; a later call starts others."""

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,6 +21,8 @@ WORK = Work(
     batch=8,
     environment={},
 )
+AT_ONCE = 1000
+"""Originals planned before an answer is waited for: those that need nothing must not pile up."""
 # Which library each tool of the policy needs.
 TOOLS = {"pillow": "PIL"}
 
@@ -72,6 +75,11 @@ class Normaliser:
         A derivative is at ``folder/<kind>/<content_path(name)>``; it appears there complete or not at all,
         and a repeated call replaces it. What cannot be made is an outcome, never an exception.
         """
+        rest = iter(originals)
+        while some := list(islice(rest, AT_ONCE)):
+            yield from self._some(some, folder)
+
+    def _some(self, originals: Iterable[tuple[FileEntry, Path | str]], folder: Path) -> Iterator[list[Made]]:
         waiting: deque[tuple[Plan, list[dict[str, Any]]]] = deque()
 
         def jobs() -> Iterator[dict[str, Any]]:
@@ -95,6 +103,10 @@ class Normaliser:
             ]
         while waiting:
             yield self._made(waiting.popleft()[0])
+
+    def rest(self) -> None:
+        """End the child processes that are idle; later calls start others."""
+        self._crew.rest()
 
     def close(self) -> None:
         """End the child processes; a later call starts others."""
