@@ -23,6 +23,8 @@ def publish(context: StepContext) -> StepResult:
     """
     package, archive = context.package, context.archive
     target = f"{archive.settings.base_url.rstrip('/')}/records/{package.id}"
+    if package.state is PackageState.WITHDRAWN:
+        return _out_of_sight(context)
     is_open = package.access.metadata == "open"
     if is_open and package.pid is not None:
         archive.pids.register(package.pid, target, package.record)
@@ -56,6 +58,33 @@ def publish(context: StepContext) -> StepResult:
         unit.enqueue(INDEX, package.id)
 
     return StepResult(StepOutcome.DONE, "published", public, (), (event,), apply=record)
+
+
+def _out_of_sight(context: StepContext) -> StepResult:
+    """Log a new version of a withdrawn package, which stays withdrawn: only its tombstone is dated anew."""
+    package, at = context.package, now()
+    told = "the package stays withdrawn"
+    with context.archive.catalogue.read() as view:
+        steps = [_ended(asdict(each), at, told) for each in view.steps(context.job.id)]
+        findings = [asdict(each) for each in view.findings(context.job.id)]
+        events = [each for each in view.events(package.id) if each.step in SINCE_SEALING]
+    facts = {
+        "job": context.job.id,
+        "kind": context.job.kind,
+        "fingerprint": package.fingerprint,
+        "state": PackageState.WITHDRAWN,
+        "oai_datestamp": at,
+        "pid_state": PidState.TOMBSTONE,
+        "steps": steps,
+        "findings": findings,
+    }
+    write_log(context.archive, package.id, events, facts, at=at)
+
+    def record(unit: WriteSession) -> None:
+        unit.update_package(package.id, oai_datestamp=at, updated=at)
+        unit.enqueue(INDEX, package.id)
+
+    return StepResult(StepOutcome.DONE, "withdrawn", told, apply=record)
 
 
 def _ended(step: dict[str, Any], at: str, message: str) -> dict[str, Any]:

@@ -158,6 +158,17 @@ def test_withdraw_hold_and_release_need_a_reason(holdfast: Holdfast, package: di
     assert [each["id"] for each in holdfast.json("list", "--state", "withdrawn").lines] == [package["id"]]
 
 
+def test_a_new_version_of_a_withdrawn_package_stays_out_of_sight(
+    holdfast: Holdfast, package: dict[str, Any]
+) -> None:
+    holdfast("withdraw", package["id"], "--reason", "published by mistake")
+    assert holdfast.json("update", package["id"], "--title", "Mended").document["state"] == "withdrawn"
+    assert len(holdfast.json("versions", package["id"]).lines) == 2
+    (holdfast.home / "catalogue.db").unlink()
+    holdfast("rebuild")
+    assert holdfast.json("status", package["id"]).document["state"] == "withdrawn"
+
+
 def test_list_filters_by_state_step_reason_and_time(holdfast: Holdfast, package: dict[str, Any]) -> None:
     found = [package["id"]]
     for options in (
