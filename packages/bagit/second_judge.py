@@ -24,6 +24,10 @@ _MAX_DETAILS = 100
 _LINE_BREAKS = frozenset("\v\f\x1c\x1d\x1e\x85\u2028\u2029")
 
 
+def _most_breaks(name: str) -> int:
+    return max(name.count("\n"), name.count("\r"))
+
+
 @dataclass(frozen=True, slots=True)
 class Defect:
     """Something that bagit-python does not do as RFC 8493 says, with the names that meet it."""
@@ -38,6 +42,7 @@ DEFECTS = (
         "it ends lines at other characters than LF and CR", lambda name: not _LINE_BREAKS.isdisjoint(name)
     ),
     Defect("it strips blanks from the end of a path", lambda name: name != name.rstrip()),
+    Defect("it decodes two %0A and two %0D of a path at most", lambda name: _most_breaks(name) > 2),
 )
 """Defects that one name alone meets; `SAME_NORMALIZED` takes two names."""
 

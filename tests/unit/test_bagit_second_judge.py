@@ -132,6 +132,7 @@ MEETS = {
     DEFECTS[0].reason: ["data/100%", "data/%0A", "data/%25"],
     DEFECTS[1].reason: [f"data/a{each}b" for each in "\v\f\x1c\x1d\x1e\x85\u2028\u2029"],
     DEFECTS[2].reason: ["data/a ", "data/a\t", "data/a\u3000"],
+    DEFECTS[3].reason: ["data/a\nb\nc\nd", "data/a\rb\rc\rd"],
 }
 
 
