@@ -7,16 +7,13 @@ package for each audit. The object holds ``events.jsonl``: a PREMIS event a line
 import hashlib
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
-
-import orjson
 
 from packages.errors import HoldfastError, NotFound, Refused, Unavailable
+from packages.log_entry import dump_events, parse_event_line
 from packages.model import Actor, Event, now
 from packages.ocfl.stage import stage_first_version
 from packages.premis import person_urn
 from services.archive import Archive
-from services.logbook import event_of
 from storage.ports import ArchivalStore, StagedVersion
 
 PREFIX = "urn:holdfast:audit:"
@@ -33,10 +30,7 @@ def keep(archive: Archive, actor: Actor, happened: Sequence[tuple[str, Event]]) 
     try:
         content = workspace.object / "v1" / "content"
         content.mkdir(parents=True)
-        lines = b"".join(
-            orjson.dumps({"package": package_id, **asdict(event)}, option=orjson.OPT_APPEND_NEWLINE)
-            for package_id, event in happened
-        )
+        lines = dump_events(happened)
         (content / NAME).write_bytes(lines)
         inventory = stage_first_version(
             workspace.object,
@@ -59,9 +53,7 @@ def read(store: ArchivalStore, object_id: str) -> Iterator[tuple[str, Event]]:
     if place is None:
         raise NotFound(f"{object_id} in {store.name} has no {NAME}")
     with store.open(object_id, place[0]) as lines:
-        for line in lines:
-            said = orjson.loads(line)
-            yield said.pop("package"), event_of(said)
+        yield from map(parse_event_line, lines)
 
 
 def spread_missing(archive: Archive, object_ids: Iterable[str], holder: ArchivalStore) -> list[str]:

@@ -25,6 +25,7 @@ from packages.ledger import (
     StepRecord,
     VersionRecord,
 )
+from packages.log_entry import LogEntry
 from packages.mets_reading import read_files_mets
 from packages.model import Actor, Event, FileEntry, Role
 from packages.ocfl.inventory import Inventory
@@ -63,13 +64,13 @@ class _Held:
     inventory: Inventory
     receipt: Receipt
     record: Mapping[str, Any]
-    logs: Sequence[Mapping[str, Any]]
+    logs: Sequence[LogEntry]
 
     def facts(self) -> dict[str, Any]:
         """Return what the logs say in the end: later entries go before earlier ones."""
         merged: dict[str, Any] = {}
         for entry in self.logs:
-            merged |= entry["facts"]
+            merged |= entry.facts
         return merged
 
 
@@ -158,7 +159,7 @@ def _read(object_id: str, stores: Sequence[ArchivalStore]) -> _Held:
                 inventory,
                 parse_receipt(_bytes(store, object_id, paths[RECEIPT_NAME])),
                 orjson.loads(_bytes(store, object_id, paths["metadata/record.json"])),
-                list(read_logs(store, object_id)),
+                read_logs(store, object_id),
             )
         except KeyError as error:
             trouble = Corrupt(f"{object_id} in {store.name} has no {error.args[0]}: it is not an AIP of ours")
@@ -177,7 +178,7 @@ def _restore(unit: WriteSession, held: _Held, stores: Sequence[str]) -> int:
         owner=receipt.owner,
         title=title_of(held.record),
         created=created,
-        updated=held.logs[-1]["at"] if held.logs else created,
+        updated=held.logs[-1].at if held.logs else created,
         state=state,
         access=access_of(held.record),
         fingerprint=facts.get("fingerprint"),
@@ -267,13 +268,13 @@ def _events(held: _Held) -> Iterator[Event]:
         if place is not None:
             yield from read_events(io.BytesIO(_bytes(held.store, package_urn(held.package_id), place[0])))
     for entry in held.logs:
-        yield from entry["events"]
+        yield from entry.events
 
 
 def _restore_job(unit: WriteSession, held: _Held, facts: Mapping[str, Any]) -> None:
     """Restore the job that made the package as it ended; one that was never published goes on with that."""
     published = "oai_datestamp" in facts
-    at = held.logs[-1]["at"] if held.logs else held.receipt.issued
+    at = held.logs[-1].at if held.logs else held.receipt.issued
     job = Job(
         id=facts.get("job", str(uuid.uuid5(uuid.UUID(held.package_id), "rebuild"))),
         package_id=held.package_id,
