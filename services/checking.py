@@ -56,9 +56,8 @@ def check(
             if not source.exists():
                 raise NotFound(f"there is nothing at {source}", hint="check the path")
             received = measure(source, workspace, limits, algorithms=algorithms_declared, progress=progress)
-            seen = examine(
-                StagedSubmission(workspace), record=None, title=None, name=source.name, publisher=""
-            )
+            with StagedSubmission(workspace) as submission:
+                seen = examine(submission, record=None, title=None, name=source.name, publisher="")
         except Invalid as error:
             return Checked(str(source), "invalid", error.findings, error.message)
         except HoldfastError as error:

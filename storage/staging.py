@@ -247,8 +247,9 @@ class Staging:
 class StagedSubmission:
     """What was deposited, read from the sheet ``received`` (implements ``packages.submission.Submission``).
 
-    Holds one number for each path, not its row; rows are parsed when asked for. A digest that reception
-    did not compute (its manifest came late in a stream) is computed from the staged bytes, once.
+    Close it, or use it in a `with`: until then the sheet is mapped, and its space is not given back. Holds
+    one number for each path, not its row; rows are parsed when asked for. A digest that reception did not
+    compute (its manifest came late in a stream) is computed from the staged bytes, once.
     """
 
     def __init__(self, workspace: Workspace) -> None:
@@ -321,6 +322,12 @@ class StagedSubmission:
     def close(self) -> None:
         """Let go of the sheet; may be called twice."""
         self._rows.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def free_bytes(folder: Path) -> int:

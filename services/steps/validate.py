@@ -26,13 +26,14 @@ def validate(context: StepContext) -> StepResult:
     the same content. Rejected: every finding names its path and what to do.
     """
     given = context.job.options.get("record")
-    seen = examine(
-        StagedSubmission(context.workspace),
-        record=base64.b64decode(given) if given is not None else None,
-        title=context.job.options.get("title"),
-        name=context.package.source_name,
-        publisher=context.archive.settings.publisher,
-    )
+    with StagedSubmission(context.workspace) as submission:
+        seen = examine(
+            submission,
+            record=base64.b64decode(given) if given is not None else None,
+            title=context.job.options.get("title"),
+            name=context.package.source_name,
+            publisher=context.archive.settings.publisher,
+        )
     events = _events(context, seen)
     judgement = judged(
         seen.shape.kind, seen.findings, events, f"{seen.shape.kind}, {len(seen.findings)} findings"

@@ -153,10 +153,15 @@ def test_a_staged_submission_knows_its_rows_and_computes_what_is_missing(staging
         submission.size("b.txt")
     with pytest.raises(Unavailable):
         submission.read("other", 1)
+    with submission as same:
+        assert same is submission
     submission.close()
+    with pytest.raises(ValueError, match="closed"):
+        submission.size("a.txt")
 
 
 def test_an_empty_submission_can_be_looked_at(staging: Staging) -> None:
     workspace = staging.workspace("job-1")
     workspace.write_sheet("received", [])
-    assert list(StagedSubmission(workspace).paths()) == []
+    with StagedSubmission(workspace) as submission:
+        assert list(submission.paths()) == []
