@@ -139,8 +139,7 @@ class Archive:
     def close(self) -> None:
         """Give everything back."""
         for part in ("catalogue", "index", "identifier", "characteriser", "normaliser"):
-            opened = self.__dict__.pop(part, None)
-            if opened is not None and hasattr(opened, "close"):
+            if (opened := self.__dict__.pop(part, None)) is not None:
                 opened.close()
 
 

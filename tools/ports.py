@@ -40,6 +40,10 @@ class FormatIdentifier(Protocol):
         """Give back memory that is held while idle; may be called at any time."""
         ...
 
+    def close(self) -> None:
+        """Give everything back; may be called twice, and a later call begins anew."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class ScanReport:
