@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -46,6 +47,9 @@ def audit(
     """
     require_archivist(actor, "audit")
     stores = _named(archive, store)
+    for each in stores:
+        with suppress(Unavailable):  # what is away is *unchecked*; a root that is not ours is Refused
+            each.check(archive.archive_id)
     found: list[tuple[Package, ObjectReport]] = []
     try:
         for package in _packages(archive, references):

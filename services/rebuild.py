@@ -94,7 +94,7 @@ def rebuild_catalogue(archive: Archive, actor: Actor, progress: Progress = lambd
                 continue  # its job knows better, and goes on
             try:
                 held = _read(object_id, stores)
-                done.files += _restore(unit, held, [each.name for each in stores])
+                done.files += _restore(unit, held, _copies(archive, stores))
                 done.packages += 1
             except HoldfastError as error:
                 done.failed.append((package_id, error.message))
@@ -147,6 +147,12 @@ def _restore_audit(
         done.failed.append((object_id, error.message))
 
 
+def _copies(archive: Archive, holders: Sequence[ArchivalStore]) -> dict[str, CopyState]:
+    """Return what is known of each store's copy: not read yet, or not there."""
+    held = {each.name for each in holders}
+    return {name: CopyState.UNCHECKED if name in held else CopyState.MISSING for name in archive.stores}
+
+
 def _read(object_id: str, stores: Sequence[ArchivalStore]) -> _Held:
     trouble: HoldfastError = NotFound(f"{object_id} is in no store")
     for store in stores:
@@ -168,7 +174,7 @@ def _read(object_id: str, stores: Sequence[ArchivalStore]) -> _Held:
     raise trouble
 
 
-def _restore(unit: WriteSession, held: _Held, stores: Sequence[str]) -> int:
+def _restore(unit: WriteSession, held: _Held, copies: Mapping[str, CopyState]) -> int:
     """Write everything about one package, and return how many files its newest version has."""
     facts, receipt = held.facts(), held.receipt
     state = PackageState(facts.get("state", PackageState.ARCHIVED))
@@ -193,8 +199,8 @@ def _restore(unit: WriteSession, held: _Held, stores: Sequence[str]) -> int:
     unit.put_package(package)
     count = _restore_versions(unit, held)
     unit.add_events(held.package_id, _events(held))
-    for store in stores:
-        unit.set_copy(CopyRecord(held.package_id, store, held.inventory.head, CopyState.UNCHECKED))
+    for name, known in copies.items():
+        unit.set_copy(CopyRecord(held.package_id, name, held.inventory.head, known))
     if receipt.pid is not None:
         unit.reserve_pid(receipt.pid, held.package_id)
         unit.set_pid_state(

@@ -3,9 +3,12 @@
 from typing import Any
 
 from packages.access import metadata_rule, today
+from packages.errors import Unavailable
+from packages.ledger import KEPT_STATES
 from packages.model import Actor
 from packages.query import parse
 from services.archive import Archive
+from services.outbox import INDEX
 from storage.search.port import Hits, Sort
 
 
@@ -20,7 +23,20 @@ def search(
 ) -> Hits:
     """Return one page of what `text` finds. Raises Invalid for a query that cannot be read, with a hint."""
     rule = metadata_rule(actor, today())
-    return archive.index.search(parse(text), rule, sort=Sort.named(sort), size=size, after=after)
+    hits = archive.index.search(parse(text), rule, sort=Sort.named(sort), size=size, after=after)
+    if not hits.total:
+        _require_index(archive)
+    return hits
+
+
+def _require_index(archive: Archive) -> None:
+    """Raise Unavailable when the index is empty although there is something to find: it was lost."""
+    if archive.index.count():
+        return
+    with archive.catalogue.read() as view:
+        lost = any(view.counts().packages.get(state, 0) for state in KEPT_STATES) and not view.outbox(INDEX)
+    if lost:
+        raise Unavailable("the search index is empty", hint="run `holdfast rebuild --index`")
 
 
 def hits_json(hits: Hits) -> dict[str, Any]:

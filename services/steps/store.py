@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
-from packages.errors import HoldfastError, Kind, NotFound
+from packages.errors import Corrupt, HoldfastError, Kind, NotFound
 from packages.ledger import CopyRecord, CopyState, JobKind, PackageState, StepOutcome, VersionRecord
 from packages.model import Event, FileEntry, Role, now
 from packages.ocfl.inventory import NAME, Inventory, parse
@@ -39,8 +39,15 @@ def store(context: StepContext) -> StepResult:
     ]
     if lacking:
         why = "; ".join(f"{each.store}: {each.message}" for each in lacking)
+        passing = all(_kind(copies[each.store]) is Kind.UNAVAILABLE for each in lacking)
+        if not passing:
+            why += f" (run `holdfast repair {context.package.id}`, then `holdfast retry`)"
         return StepResult(
-            StepOutcome.FAILED, "copies_missing", why, apply=lambda unit: _set_copies(unit, records)
+            StepOutcome.FAILED,
+            "copies_missing",
+            why,
+            apply=lambda unit: _set_copies(unit, records),
+            kind=Kind.UNAVAILABLE if passing else Kind.CORRUPT,
         )
     return StepResult(
         StepOutcome.DONE,
@@ -96,7 +103,7 @@ def _read_back(context: StepContext, store: ArchivalStore, object_id: str) -> No
     report = store.verify(object_id, version=context.version, progress=context.progress)
     if report.verdict is not Verdict.INTACT:
         named = "; ".join(f"{each.path} is {each.verdict}" for each in report.problems[:5])
-        raise HoldfastError(f"what was just written to {store.name} does not read back: {named}")
+        raise Corrupt(f"what was just written to {store.name} does not read back: {named}")
 
 
 def _record_of(context: StepContext, name: str, copy: "Future[None]") -> CopyRecord:
@@ -105,8 +112,14 @@ def _record_of(context: StepContext, name: str, copy: "Future[None]") -> CopyRec
         return CopyRecord(context.package.id, name, context.version, CopyState.INTACT, now())
     if not isinstance(error, HoldfastError):
         raise error
-    state = CopyState.PENDING if error.kind is Kind.UNAVAILABLE else CopyState.CORRUPT
+    # Only what was read back and is wrong is corrupt; a copy that could not be brought up still lacks it.
+    state = CopyState.CORRUPT if error.kind is Kind.CORRUPT else CopyState.PENDING
     return CopyRecord(context.package.id, name, context.version, state, None, error.message)
+
+
+def _kind(copy: "Future[None]") -> Kind:
+    error = copy.exception()
+    return error.kind if isinstance(error, HoldfastError) else Kind.INTERNAL
 
 
 def _events(context: StepContext, primary: ArchivalStore, records: Sequence[CopyRecord]) -> list[Event]:

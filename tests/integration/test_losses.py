@@ -1,0 +1,54 @@
+"""What is lost is said to be lost: an index, a copy, a store's declaration."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from packages.errors import Refused, Unavailable
+from packages.ledger import CopyState
+from packages.model import Actor
+from services import fixity, rebuild, searching, views
+from services.archive import Archive
+from tests.support.depositor import depositor_of
+
+
+@pytest.fixture
+def one(tmp_path: Path) -> Iterator[tuple[Archive, Actor, str]]:
+    """An archive with one package, its administrator and the package's id."""
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "a.txt").write_text("lighthouse")
+    with depositor_of(tmp_path / "home", tmp_path / "out") as depositor:
+        yield depositor.archive, depositor.actor, depositor.accepted(source).id
+
+
+def test_a_lost_index_is_not_taken_for_an_empty_archive(one):
+    archive, actor, _ = one
+    assert searching.search(archive, actor, "source").total == 1
+    assert searching.search(archive, actor, "nowhere").total == 0
+    archive.index.rebuild(())
+    with pytest.raises(Unavailable, match="index is empty") as told:
+        searching.search(archive, actor, "source")
+    assert "rebuild --index" in told.value.hint
+
+
+def test_a_rebuild_says_which_store_lacks_a_copy(tmp_path: Path, one):
+    archive, actor, package_id = one
+    copy = archive.stores["copy"]
+    place = next((archive.home / "stores" / "copy").rglob("inventory.json")).parent
+    place.rename(tmp_path / "gone")
+    assert not [each for each in copy.objects() if package_id in each]
+    rebuild.rebuild_catalogue(archive, actor)
+    shown = views.status(archive, actor, package_id)["copies"]
+    assert {each["store"]: each["state"] for each in shown} == {
+        "primary": CopyState.UNCHECKED,
+        "copy": CopyState.MISSING,
+    }
+
+
+def test_a_root_without_its_declaration_fails_the_audit(one):
+    archive, actor, _ = one
+    (archive.home / "stores" / "copy" / "0=ocfl_1.1").unlink()
+    with pytest.raises(Refused):
+        list(fixity.audit(archive, actor))
