@@ -67,11 +67,14 @@ class Decompressed:
     """What `stream` holds, decompressed, for reading forward. `kind` is a value of `MAGIC`.
 
     `read` returns as many bytes as were asked for, fewer only at the end. Raises Damaged for a stream that is
-    broken or ends too early; `trailing` tells of bytes after the end (padding by zeros is none).
+    broken or ends too early; `trailing` tells of bytes after the end (padding by zeros is none). `judge`
+    hears, each time, how many bytes have come out so far, and may raise.
     """
 
-    def __init__(self, stream: BinaryIO, kind: str) -> None:
+    def __init__(self, stream: BinaryIO, kind: str, judge: Callable[[int], None]) -> None:
         self._stream = stream
+        self._judge = judge
+        self._out = 0
         self._kind = kind
         self._codec = _MAKE[kind]()
         self._left = b""
@@ -111,6 +114,8 @@ class Decompressed:
             except _ERRORS as error:
                 raise Damaged(f"the {self._kind} stream is broken ({error})") from error
             if found:
+                self._out += len(found)
+                self._judge(self._out)
                 return found
         return b""
 

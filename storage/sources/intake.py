@@ -149,6 +149,10 @@ class Intake:
         """Raise Invalid where `total` bytes unpacked are more than the limits, or the ratio, allow."""
         if total > self.limits.bytes:
             self.findings.stop(finding("source.too-large", limit=self.limits.bytes))
+        self.judge_ratio(total)
+
+    def judge_ratio(self, total: int) -> None:
+        """Raise Invalid where `total` bytes are more than may come out of an archive of this size."""
         if (
             self.archive_size is not None
             and total > self.limits.ratio_from

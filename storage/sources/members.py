@@ -62,5 +62,7 @@ class Members:
         while parent and parent not in self._parents:
             if parent in self._files:
                 self._findings.add(finding("archive.file-and-folder", shown(parent)))
+            if parent not in self._folders:
+                self._next()  # nobody named it, but it is made all the same
             self._parents.add(parent)
             parent = parent.rpartition("/")[0]

@@ -1,12 +1,15 @@
 """TAR as a source: plain (listed first, by seeking) or compressed (one pass, judged as it comes).
 
-tarfile ends in silence at a damaged header and at a missing end mark, and takes extended headers of any
-length into memory; `_Header` and `_Archive` see to both.
+tarfile ends in silence at a damaged header and at a missing end mark, takes headers of any length into
+memory, copies global ones for each member, and has patterns that go back over digits again and again
+(CVE-2024-6232, in Python up to 3.11.9); `_Header`, `_Frugal` and `_Archive` see to all of it.
 """
 
+import re
 import tarfile
 from collections.abc import Iterator
-from typing import IO, BinaryIO, Protocol, Self, cast
+from contextlib import contextmanager
+from typing import IO, Any, BinaryIO, Protocol, Self, cast
 
 from packages.findings import finding
 from storage.sources.compressed import Damaged, Decompressed
@@ -16,6 +19,10 @@ from storage.sources.names import shown
 from storage.sources.sink import CHUNK
 
 _MAX_HEADER = 1 << 20
+_MAX_HEADERS = 4 << 20  # bytes of all headers of one member: 170,000 holes of a sparse file
+_MAX_GLOBAL = 100  # fields of global headers
+_MAX_DIGITS = 300  # no name, number or list has more of them in a row
+_DIGITS = re.compile(rb"[0-9]+")
 _EXTENDED = frozenset(
     {
         tarfile.XHDTYPE,
@@ -55,11 +62,83 @@ class _Header(tarfile.TarInfo):
     @classmethod
     def fromtarfile(cls, tarfile: tarfile.TarFile) -> Self:
         """Return the next header of the archive."""
+        archive = cast("_Archive", tarfile)
         try:
-            return super().fromtarfile(tarfile)
+            with archive.frugal.header():
+                return super().fromtarfile(tarfile)
         except Exception as error:
-            cast("_Archive", tarfile).ended_by = type(error).__name__
+            archive.ended_by = type(error).__name__
             raise
+
+    def _proc_pax(self, tarfile: tarfile.TarFile) -> Self:
+        """Judge an extended header before tarfile's patterns see it."""
+        frugal = cast("_Archive", tarfile).frugal
+        body = frugal.read(-(-self.size // 512) * 512)
+        _judge_extended(body)
+        frugal.unread(body)
+        return cast("Self", super()._proc_pax(tarfile))  # type: ignore[misc]  # typeshed does not know it
+
+
+def _judge_extended(body: bytes) -> None:
+    """Raise Damaged unless `body` is records ``LENGTH KEY=VALUE`` in a row, padded with zeros."""
+    if any(len(run) > _MAX_DIGITS for run in _DIGITS.findall(body)):
+        raise Damaged(f"an extended header has more than {_MAX_DIGITS} digits in a row")
+    at = 0
+    while at < len(body) and body[at]:
+        blank = body.find(b" ", at, at + 9)
+        length = body[at:blank]
+        end = at + int(length) if blank > at and length.isdigit() else at
+        if not blank < body.find(b"=", at, end):
+            raise Damaged("an extended header is malformed")
+        at = end
+
+
+class _Frugal:
+    """The archive's stream, which gives out no more than `_MAX_HEADERS` bytes for the headers of a member."""
+
+    def __init__(self, stream: "IO[bytes]") -> None:
+        self._stream = stream
+        self._ahead = b""
+        self._left: int | None = None
+
+    @contextmanager
+    def header(self) -> Iterator[None]:
+        """Count what is read in this block; blocks inside it are part of it."""
+        outermost = self._left is None
+        if outermost:
+            self._left = _MAX_HEADERS
+        try:
+            yield
+        finally:
+            if outermost:
+                self._left = None
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next `size` bytes; raises Damaged for a header without end."""
+        if self._ahead:
+            body, self._ahead = self._ahead, b""
+            return body
+        if self._left is not None:
+            self._left -= size
+            if self._left < 0:
+                raise Damaged(f"the headers of one member take more than {_MAX_HEADERS} bytes")
+        return self._stream.read(size)
+
+    def unread(self, body: bytes) -> None:
+        """Let the next `read` return `body`, which was read last."""
+        self._ahead = body
+
+    def seek(self, place: int) -> int:
+        """Go to a place; a stream only goes forward."""
+        return self._stream.seek(place)
+
+    def tell(self) -> int:
+        """Tell the place."""
+        return self._stream.tell()
+
+    def close(self) -> None:
+        """Close the stream."""
+        self._stream.close()
 
 
 class _Archive(tarfile.TarFile):
@@ -67,12 +146,18 @@ class _Archive(tarfile.TarFile):
 
     ended_by = ""
 
+    def __init__(self, name: Any = None, mode: Any = "r", fileobj: Any = None, **options: Any) -> None:
+        self.frugal = _Frugal(fileobj)
+        super().__init__(name, mode, cast("IO[bytes]", self.frugal), **options)
+
     def members_in_turn(self) -> Iterator[tarfile.TarInfo]:
         """Yield each member, keeping none; raises Damaged where the archive breaks off or cannot be read."""
         try:
             while (member := self.next()) is not None:
                 if member.size < 0:  # reading on would go backwards, for ever
                     raise Damaged(f"a header announces {member.size} bytes")
+                if len(self.pax_headers) > _MAX_GLOBAL:
+                    raise Damaged(f"its global headers have more than {_MAX_GLOBAL} fields")
                 yield member
                 self.members.clear()  # type: ignore[attr-defined]  # typeshed does not know it
         except (tarfile.TarError, EOFError, ValueError, OverflowError, RecursionError) as error:
@@ -94,7 +179,7 @@ def receive_tar(
         source: _Source = stream
     else:
         intake.need(intake.archive_size or 0)
-        source = Decompressed(stream, kind)
+        source = Decompressed(stream, kind, intake.judge_ratio)
     members = Members(intake)
     at = name
     try:
