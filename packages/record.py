@@ -8,8 +8,10 @@ finding at once.
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
+from itertools import islice
 from typing import Any
 
 from jsonschema import Draft202012Validator, FormatChecker
@@ -19,11 +21,15 @@ from referencing import Registry
 import schemas
 from packages.findings import Finding, Findings, finding
 from packages.model import Access, Openness
+from packages.policies import FINDINGS_PER_CODE
 
 CURRENT = "https://holdfast.example/schemas/record-1.0.json"
 SCHEMAS = {CURRENT: "record-1.0.json"}
 RECORD_LIMIT = 8 * 1024 * 1024  # bytes; the largest record known to us is 2 MiB
 DEPTH_LIMIT = 64
+_MOST_ERRORS = (
+    10 * FINDINGS_PER_CODE
+)  # each holds kilobytes, and 8 MiB can break the schema millions of times
 _WORDS = 300  # characters of a schema message that are shown
 # A string, or what an unfinished one leaves; possessive, so that no text makes it go back and try again.
 _STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
@@ -65,7 +71,7 @@ def parse_record(data: bytes, path: str | None = None) -> tuple[dict[str, Any] |
     if not isinstance(name, str) or name not in SCHEMAS:
         shown = json.dumps(name)[:_WORDS]
         return None, [finding("record.schema-unknown", path, schema=shown, known=", ".join(SCHEMAS))]
-    for pointer, problem in schema_errors(record, SCHEMAS[name]):
+    for pointer, problem in schema_errors(record, SCHEMAS[name], most=_MOST_ERRORS):
         findings.make("record.schema", path, pointer=pointer or "/", problem=problem)
     if findings.rejecting:
         return None, list(findings.all())
@@ -75,12 +81,13 @@ def parse_record(data: bytes, path: str | None = None) -> tuple[dict[str, Any] |
     return full_record(record), list(findings.all())
 
 
-def schema_errors(record: object, schema: str) -> Iterator[tuple[str, str]]:
+def schema_errors(record: object, schema: str, *, most: int | None = None) -> Iterator[tuple[str, str]]:
     """Yield (JSON pointer, problem) for each violation of the schema file `schema` (JSON Schema 2020-12).
 
-    An empty registry stands behind the schema: a remote ``$ref`` is never fetched. In order of the pointers.
+    An empty registry stands behind the schema: a remote ``$ref`` is never fetched. In order of the pointers;
+    after the first `most` that are met no more is looked for.
     """
-    errors = _validator(schema).iter_errors(record)
+    errors = islice(_validator(schema).iter_errors(record), most)
     for error in sorted(errors, key=lambda each: [str(part) for part in each.absolute_path]):
         yield pointer_to(error.absolute_path), _problem(error)
 
@@ -235,8 +242,8 @@ def _depth(text: str) -> int:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) < len(pairs):
-        names = [name for name, _ in pairs]
-        double = next(name for name in names if names.count(name) > 1)
+        left = Counter(name for name, _ in pairs)
+        double = next(name for name, _ in pairs if left[name] > 1)
         raise _NotStrictError("record.duplicate-name", f"the name {json.dumps(double)[:_WORDS]} occurs twice")
     return made
 

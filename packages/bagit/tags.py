@@ -111,20 +111,19 @@ def parse_tags(lines: Iterable[str], path: str, findings: Findings) -> list[tupl
     A line that begins with a blank goes on with the value before it; blanks before the colon are passed
     over, as old bags have them.
     """
-    pairs: list[tuple[str, str]] = []
+    found: list[tuple[str, list[str]]] = []  # the lines of a value apart: joined once, however many there are
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
-        if line[0] in _BLANKS and pairs:
-            label, value = pairs[-1]
-            pairs[-1] = (label, f"{value} {line.strip(_BLANKS)}".strip(_BLANKS))
+        if line[0] in _BLANKS and found:
+            found[-1][1].append(line.strip(_BLANKS))
             continue
         label, colon, value = line.partition(":")
         if not colon or not label.strip():
             findings.make("bag.info-line", path, number=number)
             continue
-        pairs.append((label.strip(_BLANKS), value.strip(_BLANKS)))
-    return pairs
+        found.append((label.strip(_BLANKS), [value.strip(_BLANKS)]))
+    return [(label, " ".join(parts).strip(_BLANKS)) for label, parts in found]
 
 
 def format_tags(pairs: Iterable[tuple[str, str]]) -> str:

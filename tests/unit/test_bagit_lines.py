@@ -1,6 +1,7 @@
 """Manifest lines, percent-encoding, tag files: what is written can be read, and what others write too."""
 
 import io
+import time
 
 import pytest
 from hypothesis import given
@@ -159,6 +160,13 @@ def test_folded_lines_repeated_labels_and_blanks_before_colons() -> None:
     lines = ["A: one", "   two", "\tthree", "A : four", "", "nonsense", "B:"]
     assert parse_tags(lines, "bag-info.txt", findings) == [("A", "one two three"), ("A", "four"), ("B", "")]
     assert [each.code for each in findings.all()] == ["bag.info-line"]
+
+
+def test_a_value_of_very_many_lines_takes_time_in_proportion() -> None:
+    began = time.process_time()
+    ((label, value),) = parse_tags(["A: x", *[" y" * 4] * 300_000], "bag-info.txt", Findings())
+    assert (label, len(value)) == ("A", 1 + 300_000 * 8)
+    assert time.process_time() - began < 5  # minutes when each line made a new copy
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import json
 import socket
 import time
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -131,6 +132,26 @@ def test_G1_very_many_violations_end_with_a_count() -> None:
     assert len(found) == FINDINGS_PER_CODE + 1
     assert (found[-1].code, found[-1].severity) == ("findings.more", Severity.ERROR)
     assert "1000" in found[-1].message
+
+
+def test_a_record_that_breaks_the_schema_without_end_costs_bounded_memory() -> None:
+    data = json.dumps({**FULL, "languages": [[]] * 100_000}).encode()
+    tracemalloc.start()
+    try:
+        found = parse_record(data)[1]
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(found) == FINDINGS_PER_CODE + 1
+    assert peak < 60_000_000  # 220 MB when every violation was kept
+
+
+def test_the_one_double_name_among_very_many_is_found_at_once() -> None:
+    names = ",".join(f'"k{number}":1' for number in range(200_000))
+    began = time.process_time()
+    (only,) = parse_record(f'{{{names},"k199999":2}}'.encode())[1]
+    assert (only.code, "k199999" in only.message) == ("record.duplicate-name", True)
+    assert time.process_time() - began < 10  # hours when each name was counted among all
 
 
 @pytest.mark.parametrize(
