@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -10,13 +9,13 @@ from packages.errors import Corrupt, HoldfastError, Kind, NotFound, Unavailable
 from packages.ledger import KEPT_STATES, CopyRecord, CopyState, Package
 from packages.model import Actor, Agent, Event, now
 from packages.premis import URN, package_urn
+from services.agents import HOLDFAST
 from services.archive import Archive
 from services.evidence import keep
 from services.logbook import write_log
 from services.people import require_archivist
-from services.steps.context import HOLDFAST, Progress
 from storage.catalogue.port import ReadSession
-from storage.ports import ArchivalStore, ObjectReport, Problem, Verdict
+from storage.ports import ArchivalStore, ObjectReport, Problem, Progress, Verdict
 
 BATCH = 500
 """Packages of which the reports are recorded together."""
@@ -47,9 +46,6 @@ def audit(
     """
     require_archivist(actor, "audit")
     stores = _named(archive, store)
-    for each in stores:
-        with suppress(Unavailable):  # what is away is *unchecked*; a root that is not ours is Refused
-            each.check(archive.archive_id)
     found: list[tuple[Package, ObjectReport]] = []
     try:
         for package in _packages(archive, references):

@@ -1,14 +1,14 @@
-"""What is lost is said to be lost: an index, a copy, a store's declaration."""
+"""What is lost is said to be lost: an index, a copy."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from packages.errors import Refused, Unavailable
+from packages.errors import Unavailable
 from packages.ledger import CopyState
 from packages.model import Actor
-from services import fixity, rebuild, searching, views
+from services import rebuild, searching, views
 from services.archive import Archive
 from tests.support.depositor import depositor_of
 
@@ -45,10 +45,3 @@ def test_a_rebuild_says_which_store_lacks_a_copy(tmp_path: Path, one):
         "primary": CopyState.UNCHECKED,
         "copy": CopyState.MISSING,
     }
-
-
-def test_a_root_without_its_declaration_fails_the_audit(one):
-    archive, actor, _ = one
-    (archive.home / "stores" / "copy" / "0=ocfl_1.1").unlink()
-    with pytest.raises(Refused):
-        list(fixity.audit(archive, actor))
