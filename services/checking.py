@@ -10,7 +10,7 @@ from packages.checksum_lists import algorithms_declared
 from packages.errors import HoldfastError, Invalid, NotFound
 from packages.findings import Finding, Severity, has_errors
 from services.examination import examine
-from services.steps.context import Progress
+from storage.ports import Progress
 from storage.sources import Limits, measure
 from storage.staging import StagedSubmission, Staging
 from tools.pronom import PronomIdentifier

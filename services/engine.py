@@ -25,10 +25,10 @@ from packages.ledger import Job, JobKind, JobState, Lease, Package, PackageState
 from packages.model import later, now
 from packages.policies import RETRY_BY_KIND
 from services.archive import Archive
-from services.duplicates import SameContent
 from services.ingest import MAY_REJECT, SEQUENCES
 from services.outbox import drain
 from services.steps.context import Step, StepContext, StepResult
+from services.steps.validate import SameContent
 from storage.catalogue.port import WriteSession
 
 log = logging.getLogger("holdfast.engine")

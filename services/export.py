@@ -19,8 +19,8 @@ from packages.premis import package_urn
 from services.archive import Archive
 from services.dissemination import Member, Sources, aip_members, dip_members, empty_directories
 from services.views import readable
+from storage.ports import Progress
 
-Progress = Callable[[int], None]
 EARLIEST_ZIP, LATEST_ZIP = 315_532_800, 4_354_819_198  # a ZIP knows 1980 to 2107 only
 
 

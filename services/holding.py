@@ -6,11 +6,11 @@ from typing import Any
 from packages.errors import Conflict, Refused
 from packages.ledger import KEPT_STATES, Package, PackageState, PidState
 from packages.model import Actor, Agent, Event, now
+from services.agents import HOLDFAST
 from services.archive import Archive
 from services.logbook import write_log
 from services.outbox import INDEX, drain
 from services.people import require_archivist
-from services.steps.context import HOLDFAST
 
 
 def withdraw(archive: Archive, actor: Actor, reference: str, reason: str) -> None:

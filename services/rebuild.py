@@ -38,9 +38,8 @@ from services.archive import Archive, require_archive_id
 from services.logbook import read_logs
 from services.outbox import INDEX, document_of
 from services.people import require_archivist
-from services.steps.context import Progress
 from storage.catalogue.port import WriteSession
-from storage.ports import ArchivalStore
+from storage.ports import ArchivalStore, Progress
 
 PARTS = "metadata/files/"
 

@@ -22,8 +22,9 @@ from packages.ocfl.stage import stage_first_version
 from packages.premis import events_name, package_urn, person_urn, write_events
 from packages.receipt import RECEIPT_NAME, Receipt, dump_receipt
 from packages.record import dump_record
-from services.judging import with_second_opinion
-from services.steps.context import HOLDFAST, StepContext, StepResult
+from services.agents import HOLDFAST
+from services.steps.context import StepContext, StepResult
+from services.steps.judging import with_second_opinion
 from services.steps.placing import below, carried, move_file, move_folder
 from storage.staging import SheetWriter
 

@@ -9,8 +9,9 @@ from packages.content_paths import content_path
 from packages.model import FileEntry, Role, evolved
 from packages.premis import package_urn
 from packages.record import dump_record
-from services.judging import with_second_opinion
-from services.steps.context import HOLDFAST, StepContext, StepResult
+from services.agents import HOLDFAST
+from services.steps.context import StepContext, StepResult
+from services.steps.judging import with_second_opinion
 from services.steps.placing import below, carried, move_file, move_folder
 from storage.staging import SheetWriter
 

@@ -3,22 +3,19 @@
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from packages.errors import Kind
 from packages.findings import Finding, Severity
 from packages.ledger import Job, Package, StepOutcome
 from packages.model import Agent, Event, now
+from services.agents import HOLDFAST
 from storage.catalogue.port import WriteSession
+from storage.ports import Progress
 from storage.staging import Workspace
 
 if TYPE_CHECKING:
     from services.archive import Archive
-
-HOLDFAST = Agent("Holdfast", "software", version("holdfast"))
-
-Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,18 @@ from packages.ledger import StepOutcome
 from packages.model import Event
 from packages.record import access_of, title_of
 from packages.submission import Shape
-from services.duplicates import SameContent
 from services.examination import Examined, content_prefix, examine
 from services.steps.context import StepContext, StepResult, judged
 from storage.catalogue.port import WriteSession
 from storage.staging import StagedSubmission, Workspace
+
+
+class SameContent(Exception):
+    """The owner has the same content already; raised in the transaction that would have doubled it."""
+
+    def __init__(self, existing: str) -> None:
+        super().__init__(existing)
+        self.existing = existing
 
 
 def validate(context: StepContext) -> StepResult:
