@@ -136,6 +136,11 @@ class Archive:
             reserve=said.reserve_bytes,
         )
 
+    def start_tools(self) -> None:
+        """Start what an ingest will call, so that it is ready by then; may be called any number of times."""
+        for tool in (self.identifier, self.characteriser, self.normaliser):
+            tool.start()
+
     def close(self) -> None:
         """Give everything back."""
         for part in ("catalogue", "index", "identifier", "characteriser", "normaliser"):
@@ -172,6 +177,7 @@ def init_archive(home: Path, purpose: Purpose = Purpose.INIT) -> tuple[Archive, 
     archive = Archive(settings)
     archive.staging.root.mkdir(mode=0o700, parents=True, exist_ok=True)
     if purpose is Purpose.INGEST:
+        archive.start_tools()  # while the catalogue is opened
         _require_catalogue(archive)
     with archive.catalogue.write() as unit:  # one transaction: two who begin at once agree on the id
         archive_id, kept = unit.archive_id(), bool(unit.packages(limit=1))

@@ -36,6 +36,10 @@ class FormatIdentifier(Protocol):
         """Identify each of `paths`."""
         ...
 
+    def start(self) -> None:
+        """Get ready for work that will come soon; may be called any number of times."""
+        ...
+
     def rest(self) -> None:
         """Give back memory that is held while idle; may be called at any time."""
         ...

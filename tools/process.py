@@ -83,6 +83,10 @@ class _Child:
             raise _Ended(_obituary(self.end()), answers) from None
         return answers
 
+    def start(self) -> None:
+        """Start the process if it does not run."""
+        self._started()
+
     def end(self) -> int:
         """End the process if it runs and return its status; may be called twice."""
         process, self._process, self._buffer = self._process, None, b""
@@ -177,6 +181,15 @@ class Crew:
         finally:
             for future in waiting:
                 future.cancel()
+
+    def start(self) -> None:
+        """Start an idle child now, so that it is ready when work comes; may be called any number of times."""
+        with suppress(Empty):
+            child = self._idle.get_nowait()
+            try:
+                child.start()
+            finally:
+                self._idle.put(child)
 
     def rest(self) -> None:
         """End the children that are idle, to give their memory back; they start again when needed."""

@@ -63,6 +63,10 @@ class PronomIdentifier:
                 raise Unavailable(f"The file {path} cannot be read: {error}.")
             yield Identification(*fields)
 
+    def start(self) -> None:
+        """Start a child process now, so that it is ready when work comes."""
+        self._crew.start()
+
     def rest(self) -> None:
         """End the child process if it is idle; a later call starts another."""
         self._crew.rest()

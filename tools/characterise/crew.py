@@ -90,6 +90,10 @@ class Characteriser:
             yield _read(family, answer)
         yield from (NOTHING for _ in families)
 
+    def start(self) -> None:
+        """Start a child process now, so that it is ready when work comes."""
+        self._crew.start()
+
     def rest(self) -> None:
         """End the child processes that are idle; later calls start others."""
         self._crew.rest()

@@ -104,6 +104,10 @@ class Normaliser:
         while waiting:
             yield self._made(waiting.popleft()[0])
 
+    def start(self) -> None:
+        """Start a child process now, so that it is ready when work comes."""
+        self._crew.start()
+
     def rest(self) -> None:
         """End the child processes that are idle; later calls start others."""
         self._crew.rest()
