@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of reception.
+    """Limits of reception, as whoever runs the archive has set them: there is no default but `ratio_from`.
 
     `members` counts files and folders; `bytes` is their size unpacked. `ratio` is the size unpacked over the
     size of the archive, judged once more than `ratio_from` bytes have come out (small archives of blank files
@@ -13,10 +13,10 @@ class Limits:
     space that must be left on staging's file system.
     """
 
-    members: int = 2_000_000
-    bytes: int = 2 << 40
-    ratio: int = 200
+    members: int
+    bytes: int
+    ratio: int
+    depth: int
+    path_bytes: int
+    reserve: int
     ratio_from: int = 64 << 20
-    depth: int = 250
-    path_bytes: int = 4_096
-    reserve: int = 256 << 20

@@ -11,6 +11,7 @@ import struct
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import py7zr
@@ -19,8 +20,8 @@ import pytest
 from services.checking import check
 from services.engine import run_job
 from services.submission import Wanted, submit
-from storage.sources import Limits
 from tests.support.depositor import Depositor, depositor_of
+from tests.support.limits import USUAL
 
 FILES = {"a.txt": b"alpha", "sub/b.txt": b"beta" * 500, "sub/empty": b""}
 MIB = 1 << 20
@@ -235,9 +236,9 @@ def test_D6_71000_entries_are_all_seen(shared_depositor: Depositor, tmp_path: Pa
     """More than a ZIP without its 64-bit extension can count; most are folders, which cost a disk less."""
     folders = ((f"empty/{number}/", b"") for number in range(70_900))
     source = hand_in("many.zip", make_zip([*folders, *((f"{n}.txt", b"%d" % n) for n in range(100))]))
-    checked = check(source, limits=Limits(reserve=0), scratch=tmp_path)
+    checked = check(source, limits=USUAL, scratch=tmp_path)
     assert checked.verdict == "valid", checked
-    few = check(source, limits=Limits(reserve=0, members=70_999), scratch=tmp_path)
+    few = check(source, limits=replace(USUAL, members=70_999), scratch=tmp_path)
     assert [each.code for each in few.findings] == ["source.too-many-members"]
     made = shared_depositor.accepted(source)
     with zipfile.ZipFile(shared_depositor.give_back(made, "dip", zipped=True)) as bundle:

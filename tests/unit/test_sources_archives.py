@@ -9,6 +9,7 @@ import tarfile
 import time
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import py7zr
@@ -20,8 +21,8 @@ from packages.findings import Severity
 from storage.sources import Limits, Received, measure, receive
 from storage.sources.sink import CHUNK
 from storage.staging import Staging, Workspace
+from tests.support.limits import USUAL
 
-SMALL = Limits(reserve=0)
 FILES = {"a.txt": b"abc", "ü/ b\n.txt": b"", "deep/er/big": os.urandom(1000) * (CHUNK // 1000 + 1)}
 COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     "tar": bytes,
@@ -76,13 +77,13 @@ def special(name: str, kind: bytes, target: str = "") -> tarfile.TarInfo:
     return info
 
 
-def take(data: bytes, name: str, workspace: Workspace, limits: Limits = SMALL) -> Received:
+def take(data: bytes, name: str, workspace: Workspace, limits: Limits = USUAL) -> Received:
     place = workspace.path.parent.parent / name
     place.write_bytes(data)
     return receive(place, workspace, limits, algorithms=md5)
 
 
-def refused(data: bytes, name: str, workspace: Workspace, limits: Limits = SMALL) -> set[tuple[str, str]]:
+def refused(data: bytes, name: str, workspace: Workspace, limits: Limits = USUAL) -> set[tuple[str, str]]:
     """The errors of a reception that must fail, as (code, path); nothing may have been kept."""
     with pytest.raises(Invalid) as caught:
         take(data, name, workspace, limits)
@@ -131,7 +132,7 @@ def test_7z(workspace: Workspace):
 
 def test_measure_unpacks_archives_all_the_same(workspace: Workspace, tmp_path: Path):
     (tmp_path / "x.zip").write_bytes(make_zip(FILES))
-    assert measure(tmp_path / "x.zip", workspace, SMALL, algorithms=md5).files == 3
+    assert measure(tmp_path / "x.zip", workspace, USUAL, algorithms=md5).files == 3
     assert contents(workspace) == FILES
 
 
@@ -200,14 +201,14 @@ def test_D1_zip_with_a_link(workspace: Workspace):
     ],
 )
 def test_D2_bombs_are_refused_by_their_ratio(workspace: Workspace, name: str, data: bytes):
-    limits = Limits(reserve=0, ratio_from=1 << 20)
+    limits = replace(USUAL, ratio_from=1 << 20)
     assert ("source.ratio", "") in refused(data, name, workspace, limits)
 
 
 def test_D2_a_zip_that_lies_about_sizes_is_stopped_while_streaming(workspace: Workspace):
     data = make_zip({"zeros": bytes(9 << 20)})
     lying = data.replace(struct.pack("<L", 9 << 20), struct.pack("<L", 10))
-    found = refused(lying, "x.zip", workspace, Limits(reserve=0, bytes=1 << 20))
+    found = refused(lying, "x.zip", workspace, replace(USUAL, bytes=1 << 20))
     assert {code for code, _ in found} <= {"archive.damaged", "source.too-large"}
     assert found
 
@@ -222,8 +223,8 @@ def test_D2_nested_archives_are_files(workspace: Workspace):
 @pytest.mark.parametrize("make", [make_zip, make_tar, make_7z])
 def test_D2_limits_of_number_and_size(workspace: Workspace, make):
     data = make({str(number): b"x" * 100 for number in range(10)})
-    assert ("source.too-many-members", "") in refused(data, "x", workspace, Limits(reserve=0, members=9))
-    assert ("source.too-large", "") in refused(data, "x", workspace, Limits(reserve=0, bytes=999))
+    assert ("source.too-many-members", "") in refused(data, "x", workspace, replace(USUAL, members=9))
+    assert ("source.too-large", "") in refused(data, "x", workspace, replace(USUAL, bytes=999))
 
 
 def test_D3_encrypted_zip(workspace: Workspace):
@@ -345,14 +346,14 @@ def test_honest_extended_headers_are_read(workspace: Workspace):
 @pytest.mark.parametrize("make", [make_zip, make_tar])
 def test_folders_that_nobody_named_count_as_members(workspace: Workspace, make):
     data = make({f"{number}/{'a/' * 8}f": b"x" for number in range(10)})
-    assert take(data, "x", workspace, Limits(reserve=0, members=100)).files == 10
-    found = refused(data, "x", workspace, Limits(reserve=0, members=99))
+    assert take(data, "x", workspace, replace(USUAL, members=100)).files == 10
+    found = refused(data, "x", workspace, replace(USUAL, members=99))
     assert ("source.too-many-members", "") in found
 
 
 def test_D2_what_comes_out_of_a_compressed_tar_is_judged_headers_too(workspace: Workspace):
     data = gzip.compress(make_tar({f"{number:05}": b"" for number in range(9_000)}))
-    limits = Limits(reserve=0, ratio=10, ratio_from=1 << 20)
+    limits = replace(USUAL, ratio=10, ratio_from=1 << 20)
     assert ("source.ratio", "") in refused(data, "x.tgz", workspace, limits)
 
 
@@ -459,5 +460,5 @@ def test_H9_space_is_asked_for_before_unpacking(workspace: Workspace):
     }
     for name, data in made.items():
         with pytest.raises(Unavailable, match="not enough space"):
-            take(data, name, workspace, Limits(reserve=1 << 60))
+            take(data, name, workspace, replace(USUAL, reserve=1 << 60))
         assert list(workspace.incoming.iterdir()) == []

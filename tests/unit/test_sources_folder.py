@@ -6,6 +6,7 @@ import tempfile
 import unicodedata
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,7 @@ from packages.model import FileEntry
 from storage.sources import Limits, Received, measure, receive
 from storage.sources.sink import CHUNK, OVERLAP_FROM
 from storage.staging import Staging, Workspace
-
-SMALL = Limits(reserve=0)
+from tests.support.limits import USUAL
 
 
 def none(names) -> set[str]:
@@ -38,7 +38,7 @@ def workspace(tmp_path: Path) -> Workspace:
     return Staging(tmp_path / "staging").workspace("job")
 
 
-def take(source: Path, workspace: Workspace, limits: Limits = SMALL) -> dict[str, FileEntry]:
+def take(source: Path, workspace: Workspace, limits: Limits = USUAL) -> dict[str, FileEntry]:
     receive(source, workspace, limits, algorithms=none)
     return rows(workspace)
 
@@ -63,7 +63,7 @@ def assert_same(source: Path, workspace: Workspace) -> None:
         assert row.crc32 == zlib.crc32(data)
 
 
-def refused(source: Path, workspace: Workspace, limits: Limits = SMALL) -> dict[str | None, str]:
+def refused(source: Path, workspace: Workspace, limits: Limits = USUAL) -> dict[str | None, str]:
     """The findings of a reception that must fail: path → code; nothing may have been kept."""
     with pytest.raises(Invalid) as caught:
         receive(source, workspace, limits, algorithms=none)
@@ -90,7 +90,7 @@ def test_one_pass_gives_every_digest_and_the_source_stays_as_it_was(source: Path
         names.extend(found)
         return {"md5", "sha256", "sha512", "crc64-of-nobody"}
 
-    received = receive(source, workspace, SMALL, algorithms=algorithms, progress=done.append)
+    received = receive(source, workspace, USUAL, algorithms=algorithms, progress=done.append)
     assert sorted(names) == ["a/b.txt", "big", "manifest-md5.txt"]
     assert received.kind == "folder"
     assert received.files == 3
@@ -117,7 +117,7 @@ def test_reception_begins_anew_after_a_crash(source: Path, workspace: Workspace)
 
 def test_measure_digests_a_folder_where_it_lies(source: Path, workspace: Workspace):
     put(source, {"a": b"1", "b/ü": b"2", "big": os.urandom(CHUNK * 2)})
-    received = measure(source, workspace, SMALL, algorithms=none)
+    received = measure(source, workspace, USUAL, algorithms=none)
     assert received.files == 3
     assert_same(source, workspace)
     assert list(workspace.incoming.iterdir()) == []
@@ -146,7 +146,7 @@ def test_any_tree_of_odd_names_comes_in_identical(tree: dict[str, bytes]):
                 continue
             put(source, {name: data})
         workspace = Staging(Path(scratch, "staging")).workspace("job")
-        receive(source, workspace, SMALL, algorithms=none)
+        receive(source, workspace, USUAL, algorithms=none)
         assert_same(source, workspace)
 
 
@@ -196,7 +196,7 @@ def test_A8_long_and_deep_paths_come_in_without_recursion(source: Path, workspac
 
 def test_too_deep_and_too_long_are_findings_not_crashes(source: Path, workspace: Workspace):
     put(source, {"a/b/c/file": b"x", "a/" + "y" * 90: b"x"})
-    limits = Limits(reserve=0, depth=3, path_bytes=80)
+    limits = replace(USUAL, depth=3, path_bytes=80)
     assert refused(source, workspace, limits) == {
         "a/b/c": "name.too-deep",
         "a/" + "y" * 90 + "…": "name.too-long",
@@ -223,7 +223,7 @@ def test_A10_names_that_would_escape_elsewhere_are_refused(
 def test_A14_empty_folders_are_kept(source: Path, workspace: Workspace):
     put(source, {"a/file": b"x"})
     (source / "b/c").mkdir(parents=True)
-    received = receive(source, workspace, SMALL, algorithms=none)
+    received = receive(source, workspace, USUAL, algorithms=none)
     assert received.empty_directories == ("b/c",)
     assert workspace.read_json("directories") == ["b/c"]
 
@@ -284,7 +284,7 @@ def test_B5_what_cannot_be_read_is_tried_again_later(open_scratch: Path, kind: s
     try:
         workspace = staging.workspace("job")
         with pytest.raises(Unavailable, match="Permission denied"):
-            receive(source, workspace, SMALL, algorithms=none)
+            receive(source, workspace, USUAL, algorithms=none)
         assert not workspace.has_sheet("received")
     finally:
         if root:
@@ -327,7 +327,7 @@ def test_B8_a_file_that_grows_meanwhile_is_noticed(source: Path, workspace: Work
             stream.write(b"more")
 
     with pytest.raises(Unavailable, match="a changed while being read"):
-        receive(source, workspace, SMALL, algorithms=none, progress=grow)
+        receive(source, workspace, USUAL, algorithms=none, progress=grow)
     assert not workspace.has_sheet("received")
 
 
@@ -346,7 +346,7 @@ def test_B8_a_tree_that_changes_meanwhile_is_noticed(source: Path, workspace: Wo
         return set()
 
     with pytest.raises(Unavailable, match="changed while being read"):
-        receive(source, workspace, SMALL, algorithms=algorithms)
+        receive(source, workspace, USUAL, algorithms=algorithms)
     assert not workspace.has_sheet("received")
 
 
@@ -362,15 +362,15 @@ def test_B9_odd_times_are_no_trouble(source: Path, workspace: Workspace, seconds
 def test_H9_too_little_space_is_said_before_anything_is_read(source: Path, workspace: Workspace):
     put(source, {"a": b"1" * 1000})
     with pytest.raises(Unavailable, match="not enough space"):
-        receive(source, workspace, Limits(reserve=1 << 60), algorithms=none)
+        receive(source, workspace, replace(USUAL, reserve=1 << 60), algorithms=none)
     assert list(workspace.incoming.iterdir()) == []
 
 
 def test_limits_of_number_and_size_hold(source: Path, workspace: Workspace):
     put(source, {f"{number}": b"1" * 100 for number in range(10)})
-    assert refused(source, workspace, Limits(reserve=0, members=9)) == {None: "source.too-many-members"}
-    assert refused(source, workspace, Limits(reserve=0, bytes=999)) == {None: "source.too-large"}
-    assert len(take(source, workspace, Limits(reserve=0, members=10, bytes=1000))) == 10
+    assert refused(source, workspace, replace(USUAL, members=9)) == {None: "source.too-many-members"}
+    assert refused(source, workspace, replace(USUAL, bytes=999)) == {None: "source.too-large"}
+    assert len(take(source, workspace, replace(USUAL, members=10, bytes=1000))) == 10
 
 
 def test_a_thousand_findings_of_a_kind_are_enough(source: Path, workspace: Workspace):
@@ -378,7 +378,7 @@ def test_a_thousand_findings_of_a_kind_are_enough(source: Path, workspace: Works
     for number in range(1010):
         (source / f"link{number}").symlink_to("file")
     with pytest.raises(Invalid) as caught:
-        receive(source, workspace, SMALL, algorithms=none)
+        receive(source, workspace, USUAL, algorithms=none)
     assert len(caught.value.findings) == 1001
     assert caught.value.findings[-1].code == "findings.more"
     assert "10 more" in caught.value.findings[-1].message
@@ -386,9 +386,9 @@ def test_a_thousand_findings_of_a_kind_are_enough(source: Path, workspace: Works
 
 def test_a_source_that_is_not_there_is_not_found(tmp_path: Path, workspace: Workspace):
     with pytest.raises(NotFound):
-        receive(tmp_path / "absent", workspace, SMALL, algorithms=none)
+        receive(tmp_path / "absent", workspace, USUAL, algorithms=none)
 
 
 def test_received_is_what_it_says(source: Path, workspace: Workspace):
     put(source, {"a": b"12"})
-    assert receive(source, workspace, SMALL, algorithms=none) == Received("folder", 1, 2, (), ())
+    assert receive(source, workspace, USUAL, algorithms=none) == Received("folder", 1, 2, (), ())
