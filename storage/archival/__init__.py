@@ -5,7 +5,7 @@ from urllib.parse import unquote, urlsplit
 
 from packages.errors import Refused
 from storage.archival.local import LocalMedium
-from storage.archival.remote import RemoteMedium
+from storage.archival.medium import Medium
 from storage.archival.store import OcflStore
 
 __all__ = ["OcflStore", "open_store"]
@@ -17,12 +17,15 @@ def open_store(name: str, url: str) -> OcflStore:
     Raises Refused for a URL that no backend serves.
     """
     parts = urlsplit(url)
-    medium: LocalMedium | RemoteMedium
+    medium: Medium
     if parts.scheme == "" and url.startswith("/"):
         medium = LocalMedium(Path(url))
     elif parts.scheme == "file" and parts.netloc in {"", "localhost"} and parts.path.startswith("/"):
         medium = LocalMedium(Path(unquote(parts.path)))
     elif parts.scheme == "memory":
+        # fsspec takes a tenth of a second to import: only who uses it pays for it.
+        from storage.archival.remote import RemoteMedium  # noqa: PLC0415  # see above
+
         medium = RemoteMedium(url)
     else:
         raise Refused(

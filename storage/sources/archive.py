@@ -11,7 +11,6 @@ from storage.durability import unavailable
 from storage.sources.compressed import MAGIC
 from storage.sources.intake import Algorithms, Intake
 from storage.sources.names import shown
-from storage.sources.seven_zip import receive_7z
 from storage.sources.tar_archive import receive_tar
 from storage.sources.zip_archive import receive_zip
 
@@ -103,6 +102,9 @@ def _receive(stream: BinaryIO, name: str, intake: Intake, algorithms: Algorithms
     if kind == "zip":
         return "zip", receive_zip(stream, name, intake, algorithms)
     if kind == "7z":
+        # py7zr takes a twentieth of a second to import: only who is given a 7z pays for it.
+        from storage.sources.seven_zip import receive_7z  # noqa: PLC0415  # see above
+
         return "7z", receive_7z(stream, name, intake, algorithms)
     return "tar", receive_tar(stream, name, kind.partition(".")[2] or None, intake, algorithms)
 
