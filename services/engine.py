@@ -276,6 +276,7 @@ class _Walk:
             result.message,
             events=result.events,
             findings=result.findings,
+            ended=result.ended,
         )
         if result.apply is not None:
             result.apply(unit)

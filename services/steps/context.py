@@ -24,7 +24,8 @@ class StepResult:
 
     `result` is the step's own word (scan: ``not_configured``), `message` a sentence for whoever reads it,
     `apply` what must be written to the catalogue in the very transaction that records the outcome. `kind`
-    says what sort of trouble a *failed* step had; the retry policy follows from it.
+    says what sort of trouble a *failed* step had; the retry policy follows from it. `ended` is given where
+    the end has been written to storage already.
     """
 
     outcome: StepOutcome
@@ -34,6 +35,7 @@ class StepResult:
     events: Sequence[Event] = ()
     apply: Callable[[WriteSession], None] | None = None
     kind: Kind = Kind.UNAVAILABLE
+    ended: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ def publish(context: StepContext) -> StepResult:
     )
     event = context.event("publication", public)
     with archive.catalogue.read() as view:
-        steps = [_ended(asdict(each), at, public) for each in view.steps(context.job.id)]
+        steps = [_ended(asdict(each), at, "published", public) for each in view.steps(context.job.id)]
         findings = [asdict(each) for each in view.findings(context.job.id)]
         events = list(view.events(package.id))
     facts = {
@@ -57,7 +57,7 @@ def publish(context: StepContext) -> StepResult:
             unit.set_pid_state(package.pid, PidState.REGISTERED, target)
         unit.enqueue(INDEX, package.id)
 
-    return StepResult(StepOutcome.DONE, "published", public, (), (event,), apply=record)
+    return StepResult(StepOutcome.DONE, "published", public, (), (event,), apply=record, ended=at)
 
 
 def _out_of_sight(context: StepContext) -> StepResult:
@@ -65,7 +65,7 @@ def _out_of_sight(context: StepContext) -> StepResult:
     package, at = context.package, now()
     told = "the package stays withdrawn"
     with context.archive.catalogue.read() as view:
-        steps = [_ended(asdict(each), at, told) for each in view.steps(context.job.id)]
+        steps = [_ended(asdict(each), at, "withdrawn", told) for each in view.steps(context.job.id)]
         findings = [asdict(each) for each in view.findings(context.job.id)]
         events = [each for each in view.events(package.id) if each.step in SINCE_SEALING]
     facts = {
@@ -84,11 +84,11 @@ def _out_of_sight(context: StepContext) -> StepResult:
         unit.update_package(package.id, oai_datestamp=at, updated=at)
         unit.enqueue(INDEX, package.id)
 
-    return StepResult(StepOutcome.DONE, "withdrawn", told, apply=record)
+    return StepResult(StepOutcome.DONE, "withdrawn", told, apply=record, ended=at)
 
 
-def _ended(step: dict[str, Any], at: str, message: str) -> dict[str, Any]:
+def _ended(step: dict[str, Any], at: str, result: str, message: str) -> dict[str, Any]:
     """Return a step as it will stand at the end: the last one is still running while it writes this."""
     if step["outcome"] is None:
-        step |= {"outcome": StepOutcome.DONE, "result": "published", "message": message, "ended": at}
+        step |= {"outcome": StepOutcome.DONE, "result": result, "message": message, "ended": at}
     return step

@@ -279,8 +279,9 @@ class WriteSession(ReadSession, Protocol):
         *,
         events: Iterable[Event] = (),
         findings: Iterable[Finding] = (),
+        ended: str | None = None,
     ) -> None:
-        """Record how a started step ended, its events (by id, once) and findings (replacing former ones)."""
+        """Record a started step's end (at `ended` or now), its events by id, its findings for former ones."""
         ...
 
     def set_job(self, which: Lease | str, **changes: Any) -> None:

@@ -142,9 +142,10 @@ class Writing(RecordWriting):
         *,
         events: Iterable[Event] = (),
         findings: Iterable[Finding] = (),
+        ended: str | None = None,
     ) -> None:
         run = self._connection.execute
-        at = now()
+        at = ended or now()
         package_id = self._at_step(lease, name, at)
         end = {"job": lease.job_id, "step": name, "how": outcome, "word": result, "at": at}
         attempts = run(_END, end | {"told": rows.clean(message)}).scalar_one_or_none()
