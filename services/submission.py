@@ -5,12 +5,13 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from packages.errors import NotFound, Refused
+from packages.errors import Invalid, NotFound, Refused
 from packages.ledger import Job, JobKind, Package, PackageFilter, PackageState
 from packages.model import Actor, now
 from services.archive import Archive
 from services.people import require_depositor
 from storage.catalogue.port import ReadSession
+from storage.sources.names import is_utf8, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +34,17 @@ def submit(archive: Archive, actor: Actor, wanted: Wanted) -> Job:
     """Enter a package and its ingest job in the ledger; `services.engine.run_job` then walks it.
 
     Nothing has been received yet: a submission is acknowledged when its *receive* step is done. Raises
-    NotFound when there is nothing at the source, Refused for a source that is the archive itself.
+    NotFound when there is nothing at the source, Refused for a source that is the archive itself,
+    Invalid for one whose own path is not in UTF-8: neither ledger nor title could keep it.
     """
     require_depositor(actor)
     source = wanted.source.absolute()
     if not source.exists() and not source.is_symlink():
         raise NotFound(f"there is nothing at {source}", hint="check the path")
+    if not is_utf8(str(source)):
+        raise Invalid(
+            f"the path {shown(str(source))} is not in UTF-8", hint="rename the folder, or deposit a copy"
+        )
     resolved = source.resolve()
     if resolved == archive.home or archive.home in resolved.parents or resolved in archive.home.parents:
         raise Refused(

@@ -23,6 +23,7 @@ from storage.sources.sink import CHUNK, digest_whole
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Non-blocking, so that a FIFO put in a file's place cannot hold the archive up.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_PATH_MAX = 4096  # bytes of a path that Linux follows in one call, with its end mark
 _KINDS = {
     stat.S_IFIFO: "named pipe",
     stat.S_IFSOCK: "socket",
@@ -192,8 +193,9 @@ def _refuse(each: Found, findings: Refusals) -> None:
 def receive_folder(source: Path, intake: Intake, algorithms: Algorithms, *, copy: bool = True) -> list[str]:
     """Take every file of the folder in and return its empty folders.
 
-    Without `copy` files are digested where they are, and their rows give absolute locations. Raises Invalid
-    with all findings before anything is read; Unavailable for what cannot be read or changes meanwhile.
+    Without `copy` files are digested where they are, and their rows give absolute locations; only what lies
+    too deep for one is staged. Raises Invalid with all findings before anything is read; Unavailable for
+    what cannot be read or changes meanwhile.
     """
     base = str(source.absolute())
     if not copy and not is_utf8(base):
@@ -206,12 +208,18 @@ def receive_folder(source: Path, intake: Intake, algorithms: Algorithms, *, copy
         intake.declare(declared)
         for each in walk(root, intake.limits.depth):
             if each.kind == "file":
-                _take(each, intake, None if copy else f"{base}/{each.path}")
+                _take(each, intake, None if copy else _location(base, each.path))
             elif each.kind != "empty":
                 raise _changed(each.path)
         if (intake.files, intake.bytes) != (seen.files, seen.bytes):
             raise _changed("")
     return seen.empty
+
+
+def _location(base: str, path: str) -> str | None:
+    """Return where the file can be opened later on; None where no path leads there: then it is staged."""
+    location = f"{base}/{path}"
+    return location if len(location.encode()) < _PATH_MAX else None
 
 
 def _changed(path: str) -> Unavailable:

@@ -16,7 +16,8 @@ class Members:
         self._findings = intake.findings
         self._files: set[str] = set()
         self._folders: set[str] = set()  # every folder that is named
-        self._parents: set[str] = set()  # every folder that something is in
+        # Every folder that something is in, by its hash: a path may be 250 folders, each with a long name.
+        self._parents: set[int] = set()
         self._count = 0
 
     def file(self, path: str) -> bool:
@@ -28,7 +29,7 @@ class Members:
             self._findings.add(finding("archive.duplicate-name", shown(path)))
             return False
         self._files.add(path)
-        if path in self._folders or path in self._parents:
+        if path in self._folders or hash(path) in self._parents:
             self._findings.add(finding("archive.file-and-folder", shown(path)))
         self._lies_in(path)
         return True
@@ -50,7 +51,7 @@ class Members:
 
     def empty_folders(self) -> list[str]:
         """Return the folders that nothing is in."""
-        return sorted(self._folders - self._parents)
+        return sorted(each for each in self._folders if hash(each) not in self._parents)
 
     def _next(self) -> None:
         self._count += 1
@@ -59,10 +60,10 @@ class Members:
 
     def _lies_in(self, path: str) -> None:
         parent = path.rpartition("/")[0]
-        while parent and parent not in self._parents:
+        while parent and hash(parent) not in self._parents:
             if parent in self._files:
                 self._findings.add(finding("archive.file-and-folder", shown(parent)))
             if parent not in self._folders:
                 self._next()  # nobody named it, but it is made all the same
-            self._parents.add(parent)
+            self._parents.add(hash(parent))
             parent = parent.rpartition("/")[0]

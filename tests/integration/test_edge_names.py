@@ -12,7 +12,11 @@ from urllib.parse import unquote
 import pytest
 from lxml import etree
 
-from packages.errors import Refused
+from packages.errors import Invalid, Refused
+from packages.ledger import PackageFilter
+from services.checking import check
+from services.engine import run_job
+from services.submission import Wanted, submit
 from tests.support.depositor import Deposit, Depositor, put, tree
 
 HREF = "{http://www.w3.org/1999/xlink}href"
@@ -122,6 +126,44 @@ def test_A7_names_as_long_as_a_disk_allows_are_kept(
     shared_depositor: Depositor, tmp_path: Path, name: str
 ) -> None:
     kept(shared_depositor, tmp_path, [name, f"in/{name}"])
+
+
+def test_A8_check_reads_what_lies_too_deep_for_one_path_as_ingest_does(
+    shared_depositor: Depositor, tmp_path: Path
+) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    place = os.open(source, os.O_RDONLY)
+    for _ in range(22):  # 3,981 bytes; with the files below just within the limit of 4,096, but not from "/"
+        os.mkdir("p" * 180, dir_fd=place)
+        deeper = os.open("p" * 180, os.O_RDONLY, dir_fd=place)
+        os.close(place)
+        place = deeper
+    name = "q" * 104
+    for file, content in ((name, b"hello"), (f"{name}.md5", b"5d41402abc4b2a76b9719d911017c592\n")):
+        out = os.open(file, os.O_WRONLY | os.O_CREAT, dir_fd=place)
+        os.write(out, content)
+        os.close(out)
+    os.close(place)
+    assert check(source, limits=shared_depositor.archive.limits).verdict == "valid"
+    archive = shared_depositor.archive
+    job = run_job(archive, submit(archive, shared_depositor.actor, Wanted(source)).id)
+    shared_depositor.prove_accepted(shared_depositor.again(job))
+
+
+def test_A4_a_source_whose_own_path_is_not_utf8_is_refused_and_leaves_nothing(
+    shared_depositor: Depositor, tmp_path: Path
+) -> None:
+    source = put(tmp_path / os.fsdecode(b"bad\xff"), {"a": b"x"})
+    with shared_depositor.archive.catalogue.read() as view:
+        before = [each.id for each in view.iter_packages(PackageFilter())]
+    with pytest.raises(Invalid) as caught:
+        shared_depositor.deposit(source)
+    assert "\\xff" in caught.value.message
+    assert caught.value.hint
+    assert check(source, limits=shared_depositor.archive.limits).verdict == "invalid"
+    with shared_depositor.archive.catalogue.read() as view:
+        assert [each.id for each in view.iter_packages(PackageFilter())] == before
 
 
 @pytest.mark.parametrize("name", ["y" * 300, "漢" * 100 + "/file.txt"])
