@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from packages.errors import Invalid, Unavailable
-from packages.findings import Finding, finding
+from packages.findings import Finding, Findings
 from packages.policies import SCAN_ANSWER_SECONDS, SCAN_TOTAL_SECONDS
 from tools.ports import ScanReport
 
@@ -233,8 +233,11 @@ def _address(url: str) -> tuple[socket.AddressFamily, str | tuple[str, int]]:
 
 def findings_for(report: ScanReport) -> list[Finding]:
     """Say what a scan means for the submission: infected files reject it, all else is a warning."""
-    found = [finding("scan.infected", path, signature=name) for path, name in report.infected.items()]
-    found += [finding("scan.too-large", path) for path in report.unscanned]
+    found = Findings()
+    for path, name in report.infected.items():
+        found.make("scan.infected", path, signature=name)
+    for path in report.unscanned:
+        found.make("scan.too-large", path)
     if report.outcome == "not_configured":
-        found.append(finding("scan.not-configured"))
-    return found
+        found.make("scan.not-configured")
+    return list(found.all())

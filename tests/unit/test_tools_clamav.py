@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from packages.errors import Invalid, Unavailable
+from packages.findings import Severity
+from packages.policies import FINDINGS_PER_CODE
 from tools.clamav import ClamdScanner, Limits, NotConfigured, findings_for
+from tools.ports import ScanReport
 
 FRESH = datetime.now(UTC).strftime("%a %b %d %H:%M:%S %Y")
 OLD = (datetime.now(UTC) - timedelta(days=9)).strftime("%a %b %d %H:%M:%S %Y")
@@ -111,3 +114,11 @@ def test_no_scanner_is_never_clean(tmp_path: Path) -> None:
 def test_a_wrong_address_is_told(url: str) -> None:
     with pytest.raises(Invalid, match="address of clamd"):
         ClamdScanner(url)
+
+
+def test_very_many_infected_files_end_with_a_count_that_rejects_too() -> None:
+    report = ScanReport("infected", "clamd", {f"{n}": "Win.Test" for n in range(1_500)}, (), "1500 infected.")
+    found = findings_for(report)
+    assert len(found) == FINDINGS_PER_CODE + 1
+    assert (found[-1].code, found[-1].severity) == ("findings.more", Severity.ERROR)
+    assert "500" in found[-1].message
