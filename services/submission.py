@@ -38,18 +38,7 @@ def submit(archive: Archive, actor: Actor, wanted: Wanted) -> Job:
     Invalid for one whose own path is not in UTF-8: neither ledger nor title could keep it.
     """
     require_depositor(actor)
-    source = wanted.source.absolute()
-    if not source.exists() and not source.is_symlink():
-        raise NotFound(f"there is nothing at {source}", hint="check the path")
-    if not is_utf8(str(source)):
-        raise Invalid(
-            f"the path {shown(str(source))} is not in UTF-8", hint="rename the folder, or deposit a copy"
-        )
-    resolved = source.resolve()
-    if resolved == archive.home or archive.home in resolved.parents or resolved in archive.home.parents:
-        raise Refused(
-            f"{source} holds the archive itself or lies in it", hint="deposit something outside of it"
-        )
+    source = _judged(archive, wanted.source.absolute())
     created = now()
     with archive.catalogue.write() as unit:
         package = Package(
@@ -82,6 +71,22 @@ def submit(archive: Archive, actor: Actor, wanted: Wanted) -> Job:
         unit.add_package(package)
         unit.add_job(job)
     return job
+
+
+def _judged(archive: Archive, source: Path) -> Path:
+    """Return `source` if it can be deposited from, else raise as `submit` says."""
+    if not source.exists() and not source.is_symlink():
+        raise NotFound(f"there is nothing at {source}", hint="check the path")
+    if not is_utf8(str(source)):
+        raise Invalid(
+            f"the path {shown(str(source))} is not in UTF-8", hint="rename the folder, or deposit a copy"
+        )
+    resolved = source.resolve()
+    if resolved == archive.home or archive.home in resolved.parents or resolved in archive.home.parents:
+        raise Refused(
+            f"{source} holds the archive itself or lies in it", hint="deposit something outside of it"
+        )
+    return source
 
 
 def _predecessor(view: ReadSession, actor: Actor, wanted: Wanted, source_name: str) -> str | None:
