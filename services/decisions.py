@@ -16,11 +16,20 @@ STORED_FROM = frozenset({"store", "build_dip", "publish"})
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What came of a decision on one package: the job as it stands, or the error that it met."""
+    """What came of a decision on one package: the job as it stands, or the error that it met.
+
+    `is_new` is False where the same had been decided before.
+    """
 
     package_id: str
     job: Job | None
     error: HoldfastError | None
+    is_new: bool = True
+
+    @property
+    def reason(self) -> str:
+        """Return the reason that was recorded with an approval or a rejection."""
+        return "" if self.job is None else str(self.job.options.get("decision", {}).get("reason", ""))
 
 
 Decision = Callable[[WriteSession, Actor, Package, Job, str], None]
@@ -45,7 +54,8 @@ def decide(
                 if job is None:
                     raise NotFound(f"{package.id} has no work that could be decided on")
                 act(unit, actor, package, job, reason)
-                decided.append(Decided(package.id, unit.job(job.id), None))
+                after = unit.job(job.id)
+                decided.append(Decided(package.id, after, None, is_new=after != job))
         except HoldfastError as error:
             decided.append(Decided(reference, None, error))
     for each in decided:

@@ -27,6 +27,7 @@ from storage.ports import ArchivalStore
 
 CHUNK = 1 << 20
 RECORD_NAME = "metadata/record.json"
+NO_GOOD_COPY = "no copy can mend the others: bring another copy back and run `holdfast repair` again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class Sources:
             )
         raise Corrupt(
             f"no store has {entry.path} intact" + (f": {trouble.message}" if trouble else ""),
-            hint="run `holdfast audit` and `holdfast repair`, or bring a store back",
+            hint=NO_GOOD_COPY,
         )
 
     def _is_away(self, store: ArchivalStore, error: HoldfastError) -> bool:
@@ -105,7 +106,11 @@ class Sources:
                 yield chunk
         if total.hexdigest() != entry.sha512:
             self.bad.setdefault(entry.location, set()).add(store)
-            raise Corrupt(f"{entry.path} in {store} is not what was archived", hint="run `holdfast repair`")
+            is_last = self.bad[entry.location] >= self.archive.stores.keys()
+            raise Corrupt(
+                f"{entry.path} in {store} is not what was archived",
+                hint=NO_GOOD_COPY if is_last else "run `holdfast repair`",
+            )
 
 
 def aip_members(archive: Archive, package: Package, version: int, sources: Sources) -> Iterator[Member]:

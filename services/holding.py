@@ -39,9 +39,14 @@ def withdraw(archive: Archive, actor: Actor, reference: str, reason: str) -> Non
 def hold(archive: Archive, actor: Actor, reference: str, reason: str) -> None:
     """Put a package under legal hold: it cannot be deleted until it is released.
 
-    A second hold replaces the reason.
+    Raises Conflict for one that is held, with the present reason: that must not be lost by the way.
     """
     package = _named(archive, actor, reference, "hold", reason)
+    if package.hold is not None:
+        raise Conflict(
+            f"{package.id} is under legal hold already: {package.hold}",
+            hint=f"to change the reason: `holdfast release {package.id}`, then hold it again",
+        )
     _set_hold(archive, actor, package, reason, f"put under legal hold: {reason}")
 
 

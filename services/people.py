@@ -51,12 +51,14 @@ def create_token(
     """Make an API token and return it with its secret, which is shown once and kept only as a hash.
 
     The token stands for a person of its own, called `name`, with the one `role`. Raises Refused for an
-    unknown role or an actor who is no administrator.
+    unknown role, an end that is past, or an actor who is no administrator.
     """
     if "admin" not in actor.roles:
         raise Refused(f"{actor.name} may not make tokens", hint="ask an administrator")
     if role not in ROLES:
         raise Refused(f"{role} is not a role", hint=f"one of {', '.join(ROLES)}")
+    if expires is not None and expires <= now():
+        raise Refused(f"{expires} is past", hint="name a time to come")
     secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
     digest = hash_secret(secret)
     person = Person(f"token:{digest[:16]}", name, frozenset({role}), now())

@@ -4,6 +4,7 @@ The protocol is spoken here and not through a library: one session for all files
 10,000 small files and one large one quick, and every wait has a limit. (clamd(8), section COMMANDS.)
 """
 
+import re
 import socket
 import struct
 import time
@@ -18,6 +19,7 @@ from urllib.parse import urlsplit
 from packages.errors import Invalid, Unavailable
 from packages.findings import Finding, Findings
 from packages.policies import SCAN_ANSWER_SECONDS, SCAN_TOTAL_SECONDS
+from packages.wording import counted
 from tools.ports import ScanReport
 
 MIB = 1 << 20
@@ -73,6 +75,7 @@ class ClamdScanner:
 
     def __init__(self, url: str, limits: Limits | None = None) -> None:
         self._family, self._address = _address(url)
+        self._shown = _shown(url)
         self._limits = limits or Limits()
 
     def scan(self, files: Iterable[tuple[str, Path]]) -> ScanReport:
@@ -82,11 +85,11 @@ class ClamdScanner:
         try:
             scanner = self._ask_version()
             if stale := _staleness(scanner, self._limits.max_age_days):
-                return ScanReport("stale", scanner, {}, (), stale)
+                return ScanReport("stale", scanner, {}, (), f"clamd at {self._shown}: {stale}")
             self._scan_all(iter(files), tally)
         except (_Trouble, _TooLong, OSError) as trouble:
             # what was found before is told all the same; the outcome stays the system's fault
-            reason = f"clamd cannot be used: {trouble}."
+            reason = f"clamd at {self._shown} cannot be used: {trouble}."
             return ScanReport("unreachable", scanner, tally.infected, tuple(tally.unscanned), reason)
         return _report(scanner, tally)
 
@@ -191,11 +194,13 @@ def _verdict(reply: str) -> str:
 def _report(scanner: str, tally: _Tally) -> ScanReport:
     unscanned = tuple(tally.unscanned)
     if tally.infected:
-        outcome, message = "infected", f"{len(tally.infected)} infected files."
+        outcome, message = "infected", f"{counted(len(tally.infected), 'infected file')}."
     elif unscanned:
-        outcome, message = "too_large", f"{len(unscanned)} files are larger than the scanner's limit."
+        are = "file is" if len(unscanned) == 1 else "files are"
+        outcome, message = "too_large", f"{len(unscanned)} {are} larger than the scanner's limit."
     else:
-        outcome, message = "clean", f"{tally.looked_at} files are clean."
+        are = "file is" if tally.looked_at == 1 else "files are"
+        outcome, message = "clean", f"{tally.looked_at} {are} clean."
     return ScanReport(outcome, scanner, tally.infected, unscanned, message)
 
 
@@ -227,8 +232,13 @@ def _address(url: str) -> tuple[socket.AddressFamily, str | tuple[str, int]]:
         family = socket.AF_INET6 if ":" in parts.hostname else socket.AF_INET
         return family, (parts.hostname, port)
     raise Invalid(
-        f"{url!r} is not an address of clamd.", hint="Use unix:///path/of/socket or tcp://host:port."
+        f"{_shown(url)!r} is not an address of clamd.", hint="Use unix:///path/of/socket or tcp://host:port."
     )
+
+
+def _shown(url: str) -> str:
+    """Return the address without what somebody may have written before an @."""
+    return re.sub(r"//[^/]*@", "//***@", url)
 
 
 def findings_for(report: ScanReport) -> list[Finding]:

@@ -17,6 +17,7 @@ from packages.ledger import JobState
 
 if TYPE_CHECKING:
     from packages.ledger import Job
+    from services.decisions import Decided
 
 Matching = Annotated[
     str | None,
@@ -102,12 +103,17 @@ def _chosen(
     filters: tuple[str | None, str | None, str | None, str | None],
     yes: bool,
 ) -> list[str]:
-    """Return the packages that were named or filtered, confirmed if there are several."""
+    """Return the packages that were named or filtered, confirmed if there are several.
+
+    Those that a filter found are always shown: nobody has named them.
+    """
     from services.decisions import chosen  # noqa: PLC0415  # start-up time
     from services.views import status  # noqa: PLC0415  # same reason
 
     filtered = any(each is not None for each in filters)
-    if bool(references) == filtered:
+    if references and filtered:
+        raise UsageError("name packages or give filters, not both", f"see `holdfast {verb} --help`")
+    if not references and not filtered:
         raise UsageError(
             f"say which packages to {verb}", "name ids, or filter by --state, --step, --matching, --since"
         )
@@ -117,11 +123,13 @@ def _chosen(
         ids = [each.id for each in chosen(call.archive, call.actor, package_filter(*filters))]
         if not ids:
             call.voice.note("no packages match")
-    if len(ids) < 2 or yes:
+    asking = len(ids) > 1 and not yes
+    if ids and (asking or (filtered and not call.voice.quiet)):
+        print(list_heading(), file=sys.stderr)
+        for each in ids:
+            print(list_line(status(call.archive, call.actor, each)), file=sys.stderr)
+    if not asking:
         return ids
-    print(list_heading(), file=sys.stderr)
-    for each in ids:
-        print(list_line(status(call.archive, call.actor, each)), file=sys.stderr)
     question = f"{verb.capitalize()} these {count(len(ids), 'package')}?"
     if not sys.stdin.isatty():
         raise UsageError(f"{question} nobody is there to be asked", "look at the list above, then add --yes")
@@ -147,9 +155,19 @@ def _decide(call: Call, verb: str, ids: list[str], reason: str, no_wait: bool) -
             if not call.voice.json:
                 call.voice.note(f"{verb} {printable(decided.package_id)}")
             job = walk(call, job)
-        show_job(call, job)
+        if verb == "reject":
+            _show_rejection(call, job, decided)
+        else:
+            show_job(call, job)
         codes.append(_code(verb, job))
     return exit_codes.worst(codes)
+
+
+def _show_rejection(call: Call, job: "Job", decided: "Decided") -> None:
+    """Print the package and the reason on record: the first one, if it was rejected before."""
+    show_job(call, job, reason=decided.reason, new=decided.is_new)
+    word = "rejected" if decided.is_new else "rejected already"
+    call.voice.say(f"  {word}, because: {printable(decided.reason)}")
 
 
 def _code(verb: str, job: "Job") -> int:

@@ -129,7 +129,9 @@ def _show_hits(call: Call, hits: "Hits") -> None:
 def _show_hit(call: Call, hit: "Hit") -> None:
     document: Any = hit.document
     year = f" ({document['year']})" if document["year"] else ""
-    call.voice.say(f"  {painted(printable(hit.title), 'bold', sys.stdout)}{year}")
+    state = str(document["state"]).replace("_", " ")
+    standing = "" if state == "published" else f"  [{painted(state, 'yellow', sys.stdout)}]"
+    call.voice.say(f"  {painted(printable(hit.title), 'bold', sys.stdout)}{year}{standing}")
     call.voice.say(f"    {hit.id}  {printable(document['pid'] or '')}".rstrip())
     before, after = ("\x1b[1m", "\x1b[0m") if painted("x", "bold", sys.stdout) != "x" else ("", "")
     for name, fragments in hit.highlights.items():

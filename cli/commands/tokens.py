@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli import exit_codes
-from cli.call import Call
+from cli.call import Call, UsageError
 from cli.filters import time_of
 from cli.main_app import token_app
 from cli.options import command
@@ -27,9 +27,13 @@ def create(
     ] = None,
 ) -> int:
     """Make a token; it is shown this once."""
-    from services.people import create_token  # noqa: PLC0415  # start-up time
+    from services.people import ROLES, create_token  # noqa: PLC0415  # start-up time
 
+    if role not in ROLES:
+        raise UsageError(f"--role {role}: there is no such role", f"one of {', '.join(ROLES)}")
     end = None if expires is None else time_of("--expires", expires, past=False)
+    if end is not None and end <= now():
+        raise UsageError(f"--expires {expires}: this is past", "write a time to come, or a span such as 90d")
     token, secret = create_token(call.archive, call.actor, name=name, role=role, expires=end)
     call.voice.document({**_shown(token), "token": secret})
     call.voice.say(secret)

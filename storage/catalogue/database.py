@@ -35,7 +35,7 @@ class Database:
     def __init__(self, url: str) -> None:
         try:
             self._url = make_url(url)
-        except exc.ArgumentError:
+        except (exc.ArgumentError, ValueError):  # the latter for a port that is no number
             raise Refused(
                 "the database URL cannot be read.", hint="Write it like sqlite:////home/me/catalogue.db"
             ) from None

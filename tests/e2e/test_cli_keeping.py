@@ -224,7 +224,7 @@ def test_tokens_are_shown_once(holdfast: Holdfast) -> None:
     assert listed.document["state"] == "active"
     holdfast("token", "revoke", "harvester")
     assert holdfast.json("token", "list").document["state"] == "revoked"
-    holdfast("token", "create", "--name", "x", "--role", "king", code=exit_codes.CONTENT)
+    holdfast("token", "create", "--name", "x", "--role", "king", code=exit_codes.USAGE)
     assert secret.encode() not in b"".join(each.read_bytes() for each in holdfast.home.glob("*.db*"))
 
 
