@@ -14,6 +14,7 @@ from services.archive import Archive
 from services.evidence import keep
 from services.logbook import write_log
 from services.people import require_archivist
+from storage.catalogue.paging import Key, by_age, paged
 from storage.catalogue.port import ReadSession
 from storage.ports import ArchivalStore, ObjectReport, Problem, Progress, Verdict
 
@@ -121,15 +122,13 @@ def _packages(archive: Archive, references: Iterable[str]) -> Iterator[Package]:
 
 
 def _all_kept(archive: Archive) -> Iterator[Package]:
-    """Yield all packages that the stores hold, page by page: an audit may take days, a session may not."""
-    after = None
-    while True:
+    """Return all packages that the stores hold, page by page: an audit may take days, a session may not."""
+
+    def page(after: Key | None) -> list[Package]:
         with archive.catalogue.read() as view:
-            page = view.packages(after=after, limit=BATCH)
-        yield from (each for each in page if each.state in KEPT_STATES)
-        if len(page) < BATCH:
-            return
-        after = (page[-1].created, page[-1].id)
+            return view.packages(after=after, limit=BATCH)
+
+    return (each for each in paged(page, by_age) if each.state in KEPT_STATES)
 
 
 def _read_back(store: ArchivalStore, object_id: str, budget: int | None, progress: Progress) -> ObjectReport:

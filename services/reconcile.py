@@ -4,13 +4,13 @@ Never deletes archival content: what is in a store and in no catalogue is named,
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from packages.errors import HoldfastError, NotFound
-from packages.ledger import KEPT_STATES, OPEN_STATES, CopyState, Job, JobState, PackageFilter
+from packages.ledger import KEPT_STATES, OPEN_STATES, CopyRecord, CopyState, Job, JobState, PackageFilter
 from packages.model import Actor, now
 from packages.premis import URN, package_urn
 from services import evidence
@@ -19,6 +19,8 @@ from services.engine import Observer, is_dead, run_due
 from services.fixity import COPY_STATES
 from services.outbox import drain
 from services.people import require_archivist
+from storage.catalogue.paging import PAGE, Key, by_age, by_store, paged
+from storage.catalogue.port import ReadSession
 
 ABANDONED_AFTER = 3600.0
 """Seconds after which an attempt in a store whose writer cannot be asked counts as dead."""
@@ -84,8 +86,7 @@ def free_dead_leases(archive: Archive) -> list[Job]:
 
     No lease has to run out for that: the kernel knows that the process is dead.
     """
-    with archive.catalogue.read() as view:
-        dead = [job for job in view.jobs([JobState.RUNNING]) if job.lease_owner and is_dead(job.lease_owner)]
+    dead = _dead(archive)
     for job in dead:
         with archive.catalogue.write() as unit:
             held = unit.job(job.id)
@@ -95,12 +96,7 @@ def free_dead_leases(archive: Archive) -> list[Job]:
 
 
 def _free_leases(archive: Archive, done: Reconciled) -> None:
-    if done.dry_run:
-        with archive.catalogue.read() as view:
-            running = view.jobs([JobState.RUNNING])
-        dead = [job for job in running if job.lease_owner and is_dead(job.lease_owner)]
-    else:
-        dead = free_dead_leases(archive)
+    dead = _dead(archive) if done.dry_run else free_dead_leases(archive)
     done.actions += [
         f"{job.package_id}: its worker died in the step {job.step}; it goes on from there" for job in dead
     ]
@@ -175,28 +171,37 @@ def _bring_up_evidence(archive: Archive, done: Reconciled) -> None:
 
 
 def _pending(archive: Archive) -> Iterator[tuple[str, str]]:
-    after = None
-    while True:
+    """Yield package and store of each copy that is to be made, and that no open job will make."""
+
+    def page(after: Key | None) -> list[tuple[CopyRecord, bool]]:
         with archive.catalogue.read() as view:
-            page = view.copies(after=after)
-            settled = (
-                {each.package_id for each in page if view.open_job(each.package_id) is None}
-                if page
-                else set()
-            )
-        for each in page:
-            if each.state is CopyState.PENDING and each.package_id in settled:
-                yield each.package_id, each.store
-        if not page:
-            return
-        after = (page[-1].package_id, page[-1].store)
+            return [
+                (each, each.state is CopyState.PENDING and view.open_job(each.package_id) is None)
+                for each in view.copies(after=after, limit=PAGE)
+            ]
+
+    for each, is_missed in paged(page, lambda row: by_store(row[0])):
+        if is_missed:
+            yield each.package_id, each.store
+
+
+def _jobs(view: ReadSession, states: Collection[JobState]) -> Iterator[Job]:
+    """Yield all jobs in these states, oldest first."""
+    return paged(lambda after: view.jobs(states, after=after, limit=PAGE), by_age)
+
+
+def _dead(archive: Archive) -> list[Job]:
+    """Return the jobs that run in the ledger only: their worker, a process of this machine, is gone."""
+    with archive.catalogue.read() as view:
+        running = _jobs(view, [JobState.RUNNING])
+        return [job for job in running if job.lease_owner and is_dead(job.lease_owner)]
 
 
 def _disagreements(archive: Archive) -> Iterator[str]:
     """Compare the objects of each store with the packages of the catalogue, by id."""
     with archive.catalogue.read() as view:
         kept = {each.id for each in view.iter_packages(PackageFilter()) if each.state in KEPT_STATES}
-        at_work = {job.package_id for job in view.jobs(OPEN_STATES, limit=1_000_000)}
+        at_work = {job.package_id for job in _jobs(view, OPEN_STATES)}
     for name, store in archive.stores.items():
         try:
             held = {each.removeprefix(URN) for each in store.objects() if each.startswith(URN)}

@@ -9,9 +9,8 @@ from packages.errors import NotFound
 from packages.ledger import CopyRecord, Job, Package, PackageFilter, StepRecord
 from packages.model import Actor, Event
 from services.archive import Archive
+from storage.catalogue.paging import PAGE, Key, by_age, paged
 from storage.catalogue.port import ReadSession
-
-PAGE = 500
 
 
 def status(archive: Archive, actor: Actor, reference: str) -> dict[str, Any]:
@@ -30,18 +29,17 @@ def status(archive: Archive, actor: Actor, reference: str) -> dict[str, Any]:
 
 def listing(archive: Archive, actor: Actor, wanted: PackageFilter) -> Iterator[dict[str, Any]]:
     """Yield every package that the filter names and the actor may see, oldest first, in pages."""
-    after = None
-    while True:
+
+    def page(after: Key | None) -> list[tuple[Package, Job | None, list[CopyRecord]]]:
         with archive.catalogue.read() as view:
-            page = view.packages(wanted, after=after, limit=PAGE)
-            ids = [each.id for each in page]
+            found = view.packages(wanted, after=after, limit=PAGE)
+            ids = [each.id for each in found]
             jobs, copies = view.latest_jobs(ids), view.copies_of(ids)
-        for package in page:
-            if may_read(actor, package):
-                yield summary(package, jobs.get(package.id), copies.get(package.id, []))
-        if len(page) < PAGE:
-            return
-        after = (page[-1].created, page[-1].id)
+        return [(each, jobs.get(each.id), copies.get(each.id, [])) for each in found]
+
+    for package, job, copies in paged(page, lambda row: by_age(row[0])):
+        if may_read(actor, package):
+            yield summary(package, job, copies)
 
 
 def events(archive: Archive, actor: Actor, reference: str) -> Iterator[dict[str, Any]]:

@@ -30,11 +30,11 @@ from packages.ledger import (
 from packages.model import Event
 from storage.catalogue import rows, tables
 from storage.catalogue.filing import FileReading
+from storage.catalogue.paging import PAGE, by_age, paged
 
 SHORTEST_PREFIX = 4
 _CANDIDATES = 5
 _GONE = (PackageState.REJECTED, PackageState.CANCELLED, PackageState.DELETED)
-_PAGE = 500
 
 packages, jobs, steps, findings = tables.packages, tables.jobs, tables.steps, tables.findings
 
@@ -147,10 +147,7 @@ class Reading(FileReading):
         return [rows.package_of(each) for each in self._connection.execute(query)]
 
     def iter_packages(self, wanted: PackageFilter | None = None) -> Iterator[Package]:
-        after = None
-        while page := self.packages(wanted, after=after, limit=_PAGE):
-            yield from page
-            after = (page[-1].created, page[-1].id)
+        return paged(lambda after: self.packages(wanted, after=after, limit=PAGE), by_age)
 
     def same_content(self, owner: str, fingerprint: str) -> str | None:
         query = (
@@ -216,7 +213,7 @@ class Reading(FileReading):
             query = query.where(
                 events.c.number > select(events.c.number).where(events.c.id == after).scalar_subquery()
             )
-        for row in self._connection.execute(query.execution_options(yield_per=_PAGE)):
+        for row in self._connection.execute(query.execution_options(yield_per=PAGE)):
             yield rows.event_of(row)
 
     def versions(self, package_id: str) -> list[VersionRecord]:

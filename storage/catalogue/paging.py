@@ -1,0 +1,32 @@
+"""Walk what the ledger lists, page by page, by key: whole, in bounded memory, in a session for each page."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from packages.ledger import CopyRecord, Job, Package
+
+Row = TypeVar("Row")
+Key = tuple[str, str]
+PAGE = 500
+
+
+def paged(page: Callable[[Key | None], Sequence[Row]], key: Callable[[Row], Key]) -> Iterator[Row]:
+    """Yield the rows of every page until one is empty.
+
+    `page` returns the rows behind a key, from the beginning for None; `key` tells a row's own, by which the
+    ledger puts them in order. Nothing is held open between two pages, so a walk may take days.
+    """
+    after = None
+    while rows := page(after):
+        yield from rows
+        after = key(rows[-1])
+
+
+def by_age(row: Package | Job) -> Key:
+    """Return the key of packages and jobs."""
+    return row.created, row.id
+
+
+def by_store(row: CopyRecord) -> Key:
+    """Return the key of copies."""
+    return row.package_id, row.store

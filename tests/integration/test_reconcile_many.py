@@ -1,0 +1,33 @@
+"""Reconciling sees all of a large archive, however the ledger pages its lists."""
+
+import socket
+from pathlib import Path
+
+from packages.ledger import JobState, PackageFilter, PackageState
+from packages.model import Actor
+from services.archive import init_archive
+from services.reconcile import free_dead_leases, reconcile
+from services.views import listing
+from storage.catalogue.paging import PAGE
+from tests.support.catalogues import make_job, make_package
+
+MANY = PAGE + 3
+
+
+def test_B1_all_dead_workers_are_noticed_not_only_a_page_of_them(home: Path) -> None:
+    archive, _ = init_archive(home)
+    gone = f"{socket.gethostname()}/1/never"
+    with archive.catalogue.write() as unit:
+        for number in range(MANY):
+            package = make_package(number, state=PackageState.PUBLISHED)
+            unit.add_package(package)
+            unit.add_job(make_job(package, number, state=JobState.RUNNING, lease_owner=gone))
+    ada = Actor("ada", "Ada", roles=frozenset({"archivist"}))
+    assert len({each["id"] for each in listing(archive, ada, PackageFilter())}) == MANY
+    seen = reconcile(archive, ada, dry_run=True)
+    assert seen.disagreements == []  # what is still being worked at is no loss
+    assert len([each for each in seen.actions if "its worker died" in each]) == MANY
+    assert len(free_dead_leases(archive)) == MANY
+    with archive.catalogue.read() as view:
+        assert view.jobs([JobState.RUNNING]) == []
+    archive.close()
