@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from queue import Empty, LifoQueue
-from typing import Any
+from typing import Any, Self
 
 import tools
 
@@ -222,6 +222,31 @@ class Crew:
         finally:
             self._idle.put(child)
         return answers
+
+
+class Employer:
+    """Whoever has work done by a crew; close it, or use it in a `with`, to end the children."""
+
+    def __init__(self, work: Work, *, size: int) -> None:
+        self._crew = Crew(work, size=size)
+
+    def start(self) -> None:
+        """Start a child process now, so that it is ready when work comes."""
+        self._crew.start()
+
+    def rest(self) -> None:
+        """End the child processes that are idle; later calls start others."""
+        self._crew.rest()
+
+    def close(self) -> None:
+        """End the child processes; a later call starts others."""
+        self._crew.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def _one_by_one(child: _Child, jobs: list[Any]) -> list[Any]:

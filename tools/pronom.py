@@ -9,13 +9,12 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Self
 
 from packages.errors import Unavailable
 from packages.findings import Finding, finding
 from packages.policies import IDENTIFY_BATCH_SECONDS
 from tools.ports import Identification
-from tools.process import Crew, Lost, Work
+from tools.process import Employer, Lost, Work
 
 WORK = Work(
     module="tools.pronom_worker",
@@ -26,11 +25,11 @@ WORK = Work(
 )
 
 
-class PronomIdentifier:
+class PronomIdentifier(Employer):
     """A `tools.ports.FormatIdentifier`; close it, or use it in a `with`, to end its child process."""
 
     def __init__(self, work: Work = WORK) -> None:
-        self._crew = Crew(work, size=1)
+        super().__init__(work, size=1)
 
     @cached_property
     def version(self) -> str:
@@ -62,24 +61,6 @@ class PronomIdentifier:
             if error:
                 raise Unavailable(f"The file {path} cannot be read: {error}.")
             yield Identification(*fields)
-
-    def start(self) -> None:
-        """Start a child process now, so that it is ready when work comes."""
-        self._crew.start()
-
-    def rest(self) -> None:
-        """End the child process if it is idle; a later call starts another."""
-        self._crew.rest()
-
-    def close(self) -> None:
-        """End the child process; a later call starts another."""
-        self._crew.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def findings_for(path: str, identification: Identification, size: int) -> list[Finding]:

@@ -4,11 +4,11 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from packages.policies import CHARACTERISE_SECONDS
 from tools.ports import Characterisation, Identification
-from tools.process import Crew, Lost, Work
+from tools.process import Employer, Lost, Work
 
 WORK = Work(
     module="tools.characterise.worker",
@@ -52,7 +52,7 @@ def family_of(mime: str | None) -> str | None:
     return "text" if mime.endswith(("+xml", "+json")) else None
 
 
-class Characteriser:
+class Characteriser(Employer):
     """Reads the technical metadata of files, on `size` child processes; close it, or use it in a `with`.
 
     Safe to use from several threads. Never raises for a file: what could not be read is the `error` of its
@@ -60,7 +60,7 @@ class Characteriser:
     """
 
     def __init__(self, work: Work = WORK, *, size: int = 2) -> None:
-        self._crew = Crew(work, size=size)
+        super().__init__(work, size=size)
 
     def characterise(self, path: Path, identification: Identification) -> Characterisation:
         """Return what the reader of the identified format finds in one file."""
@@ -89,24 +89,6 @@ class Characteriser:
                 yield NOTHING
             yield _read(family, answer)
         yield from (NOTHING for _ in families)
-
-    def start(self) -> None:
-        """Start a child process now, so that it is ready when work comes."""
-        self._crew.start()
-
-    def rest(self) -> None:
-        """End the child processes that are idle; later calls start others."""
-        self._crew.rest()
-
-    def close(self) -> None:
-        """End the child processes; a later call starts others."""
-        self._crew.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def _read(family: str, answer: Any) -> Characterisation:

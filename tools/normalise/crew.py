@@ -6,13 +6,13 @@ from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from packages.content_paths import content_path
 from packages.format_policy import FormatPolicy, Kind, Outcome, Plan, default_policy, derivative_name
 from packages.model import ORIGINALS, FileEntry
 from packages.policies import NORMALISE_SECONDS
-from tools.process import Crew, Lost, Work
+from tools.process import Employer, Lost, Work
 
 WORK = Work(
     module="tools.normalise.worker",
@@ -44,7 +44,7 @@ class Made:
     lossless: bool = False
 
 
-class Normaliser:
+class Normaliser(Employer):
     """Makes derivatives on `size` child processes; close it, or use it in a `with`.
 
     Nothing but the folder that a call names is written to; an original is only read. What a hostile file does
@@ -53,7 +53,7 @@ class Normaliser:
 
     def __init__(self, policy: FormatPolicy | None = None, work: Work = WORK, *, size: int = 2) -> None:
         self._policy = policy or default_policy()
-        self._crew = Crew(work, size=size)
+        super().__init__(work, size=size)
         self._absent = frozenset(self.missing_tools())
 
     def missing_tools(self) -> list[str]:
@@ -103,24 +103,6 @@ class Normaliser:
             ]
         while waiting:
             yield self._made(waiting.popleft()[0])
-
-    def start(self) -> None:
-        """Start a child process now, so that it is ready when work comes."""
-        self._crew.start()
-
-    def rest(self) -> None:
-        """End the child processes that are idle; later calls start others."""
-        self._crew.rest()
-
-    def close(self) -> None:
-        """End the child processes; a later call starts others."""
-        self._crew.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _task(self, entry: FileEntry, task: Any, folder: Path) -> dict[str, Any]:
         original = entry.path.removeprefix(ORIGINALS)
