@@ -156,14 +156,44 @@ def finding_codes() -> dict[str, dict[str, str]]:
 
 
 @cache
+def takers_of_codes() -> dict[str, int]:
+    """Return where each function or class of the rooms takes a finding's code: its parameter `code`."""
+    found = {"finding": 0, "make": 0}
+    for _, tree in trees():
+        owners = {
+            part: node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) for part in node.body
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef):
+                names = [each.arg for each in node.args.args if each.arg != "self"]
+                if "code" in names:
+                    called = owners[node].name if node.name == "__init__" else node.name
+                    found[called] = names.index("code")
+    return found
+
+
+def strings(*nodes: ast.AST | None) -> set[str]:
+    """Return the string literals that stand in `nodes`."""
+    inside = (each for node in nodes if node is not None for each in ast.walk(node))
+    return {each.value for each in inside if isinstance(each, ast.Constant) and isinstance(each.value, str)}
+
+
+@cache
 def spoken() -> set[str]:
-    """Return every string literal of the rooms: whoever names a finding code names it as a literal."""
-    return {
-        node.value
-        for _, tree in trees()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    }
+    """Return what may be a finding's code: given where one is taken, or an entry of a table of literals."""
+    found: set[str] = set()
+    for _, tree in trees():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call):
+                name = getattr(node.func, "id", None) or getattr(node.func, "attr", None)
+                at = takers_of_codes().get(name)
+                if at is not None and at < len(node.args):
+                    found |= strings(node.args[at])
+            elif isinstance(node, ast.Dict):
+                found |= strings(*(each for each in node.values if isinstance(each, ast.Constant)))
+            elif isinstance(node, ast.Tuple | ast.List):
+                found |= strings(*(each for each in node.elts if isinstance(each, ast.Constant)))
+    return found
 
 
 def test_every_finding_code_is_used_and_whole() -> None:
