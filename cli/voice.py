@@ -47,7 +47,8 @@ class Voice:
         shown = "".join(f"{printable(value)}: " for value in subject.values() if value not in message)
         label = painted("error:", "red", sys.stderr)
         print(f"{label} {shown}{printable(message)}", file=sys.stderr, flush=True)
-        for line in finding_lines([asdict(each) for each in findings]) if not self.json else ():
+        beside = [asdict(each) for each in findings if each.message != message]
+        for line in finding_lines(beside) if not self.json else ():
             print(line, file=sys.stderr)
         if hint:
             print(f"  → {printable(hint)}", file=sys.stderr, flush=True)

@@ -13,6 +13,7 @@ from packages.log_entry import dump_events, parse_event_line
 from packages.model import Actor, Event, now
 from packages.ocfl.stage import stage_first_version
 from packages.premis import person_urn
+from packages.wording import counted
 from services.archive import Archive
 from storage.ports import ArchivalStore, StagedVersion
 
@@ -37,7 +38,7 @@ def keep(archive: Archive, actor: Actor, happened: Sequence[tuple[str, Event]]) 
             PREFIX + run,
             [(NAME, len(lines), hashlib.sha512(lines).hexdigest())],
             created=now(),
-            message=f"Audit: {len(happened)} copies read back",
+            message=f"Audit: {counted(len(happened), 'copy', 'copies')} read back",
             user=actor.name,
             address=person_urn(actor.id),
         )

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from packages.errors import HoldfastError
+from packages.wording import counted
 from services.archive import Archive
 from services.settings import path_of
 
@@ -81,7 +82,7 @@ def _index(archive: Archive) -> str:
     wrong = archive.index.check()
     if wrong:
         raise HoldfastError("; ".join(wrong), hint="run `holdfast rebuild --index`")
-    return f"{archive.index.count():,} packages"
+    return counted(archive.index.count(), "package")
 
 
 def _normaliser(archive: Archive) -> str:

@@ -98,6 +98,7 @@ def summary(package: Package, job: Job | None, copies: Sequence[CopyRecord]) -> 
         "created": package.created,
         "updated": package.updated,
         "predecessor": package.predecessor,
+        "same_as": job.options.get("same_as") if job else None,
         "hold": package.hold,
         "source_name": package.source_name,
         "copies": [

@@ -12,6 +12,7 @@ from cli.main_app import app
 from cli.options import Reference, Since, State, Step, command
 from cli.presenting import list_heading, list_line, show_package
 from cli.text import count, moment, painted, printable, size
+from packages.ledger import PackageState
 
 if TYPE_CHECKING:
     from storage.search.port import Hit, Hits
@@ -29,13 +30,23 @@ def list_packages(
         typer.Option("--reason", metavar="TEXT", help="Only packages whose reason holds this text."),
     ] = None,
     since: Since = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also those cancelled because their content was there already.")
+    ] = False,
 ) -> int:
-    """List packages, oldest first."""
+    """List packages, oldest first.
+
+    A package that was cancelled because the same content is there already is left out, unless --all or
+    --state cancelled is given.
+    """
     from services.views import listing  # noqa: PLC0415  # start-up time
 
     wanted = package_filter(state, step, reason, since)
+    everything = everything or wanted.state is PackageState.CANCELLED
     number = 0
     for package in listing(call.archive, call.actor, wanted):
+        if package["same_as"] and not everything:
+            continue
         if not number:
             call.voice.say(list_heading())
         number += 1

@@ -1,6 +1,7 @@
 """Build DIP: put the access copies in their place; the DIP is made on demand from them and the AIP."""
 
 from packages.ledger import StepOutcome
+from packages.wording import counted
 from services.steps.context import StepContext, StepResult
 
 
@@ -14,5 +15,6 @@ def build_dip(context: StepContext) -> StepResult:
     if not count:
         return StepResult(StepOutcome.SKIPPED, "no_access_copies", "readers get the originals")
     context.archive.access.adopt(context.package.id, workspace)
-    event = context.event("dissemination", f"{count} access copies")
-    return StepResult(StepOutcome.DONE, "built", f"{count} access copies", (), (event,))
+    told = counted(count, "access copy", "access copies")
+    event = context.event("dissemination", told)
+    return StepResult(StepOutcome.DONE, "built", told, (), (event,))

@@ -6,6 +6,7 @@ from typing import Self
 from packages.findings import Findings
 from packages.ledger import StepOutcome
 from packages.model import Agent
+from packages.wording import counted
 from services.steps.context import StepContext, StepResult
 from storage.staging import Workspace
 from tools.ports import Characterisation
@@ -56,7 +57,7 @@ def characterise(context: StepContext) -> StepResult:
     for path, tool, reason in came_to.failed:
         findings.make("characterise.failed", path, tool=tool, reason=reason)
     told = (
-        f"technical metadata of {came_to.described} of {came_to.files} files,"
+        f"technical metadata of {came_to.described} of {counted(came_to.files, 'file')},"
         f" {len(came_to.failed)} could not be read"
     )
     event = context.event(

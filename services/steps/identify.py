@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from packages.findings import Findings
 from packages.ledger import StepOutcome
 from packages.model import Agent, FileEntry, evolved
+from packages.wording import counted
 from services.steps.characterise import Technical
 from services.steps.context import StepContext, StepResult
 from tools.ports import Identification
@@ -52,7 +53,7 @@ def identify(context: StepContext) -> StepResult:
     count = workspace.write_sheet("identified", identified())
     technical.save(workspace)
     unknown = puids.pop(None, 0)
-    told = f"{count - unknown} of {count} files identified, {len(puids)} formats"
+    told = f"{count - unknown} of {counted(count, 'file')} identified, {counted(len(puids), 'format')}"
     event = context.event(
         "format identification",
         told,

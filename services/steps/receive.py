@@ -5,6 +5,7 @@ from pathlib import Path
 from packages.checksum_lists import algorithms_declared
 from packages.errors import NotFound
 from packages.ledger import StepOutcome
+from packages.wording import counted
 from services.steps.context import StepContext, StepResult
 from storage.sources import receive as receive_source
 
@@ -30,14 +31,14 @@ def receive(context: StepContext) -> StepResult:
         progress=context.progress,
     )
     context.workspace.sync()
-    files = "1 file" if received.files == 1 else f"{received.files} files"
+    told = f"{counted(received.files, 'file')}, {counted(received.bytes, 'byte')}"
     return StepResult(
         StepOutcome.DONE,
         received.kind,
-        f"{files}, {received.bytes} bytes",
+        told,
         received.findings,
         (
-            context.event("ingestion", f"received {files}, {received.bytes} bytes from a {received.kind}"),
+            context.event("ingestion", f"received {told} from a {received.kind}"),
             context.event("message digest calculation", "SHA-512 and CRC-32 computed while receiving"),
         ),
         apply=lambda unit: unit.update_package(

@@ -1,21 +1,19 @@
 """Validate: judge the submission, settle its record and its fingerprint."""
 
 import base64
-import hashlib
 from collections.abc import Mapping
 from typing import Any
-
-import orjson
 
 from packages.findings import Severity
 from packages.ledger import StepOutcome
 from packages.model import Event
 from packages.record import access_of, title_of
-from packages.submission import Shape
-from services.examination import Examined, content_prefix, examine
+from packages.wording import counted
+from services.examination import Examined, examine
 from services.steps.context import StepContext, StepResult, judged
+from services.steps.fingerprint import fingerprint
 from storage.catalogue.port import WriteSession
-from storage.staging import StagedSubmission, Workspace
+from storage.staging import StagedSubmission
 
 
 class SameContent(Exception):
@@ -43,7 +41,7 @@ def validate(context: StepContext) -> StepResult:
         )
     events = _events(context, seen)
     judgement = judged(
-        seen.shape.kind, seen.findings, events, f"{seen.shape.kind}, {len(seen.findings)} findings"
+        seen.shape.kind, seen.findings, events, f"{seen.shape.kind}, {counted(len(seen.findings), 'finding')}"
     )
     if judgement.outcome is not StepOutcome.DONE or seen.record is None:
         return judgement
@@ -57,7 +55,7 @@ def validate(context: StepContext) -> StepResult:
             "info": [list(pair) for pair in seen.bag.info] if seen.bag else [],
         },
     )
-    digest = fingerprint(context.workspace, seen.shape, record)
+    digest = fingerprint(context.workspace, seen.shape, record, seen.bag.info if seen.bag else ())
     return StepResult(
         judgement.outcome,
         judgement.result,
@@ -66,21 +64,6 @@ def validate(context: StepContext) -> StepResult:
         events,
         apply=lambda unit: _settle(unit, context, record, digest),
     )
-
-
-def fingerprint(workspace: Workspace, shape: Shape, record: Mapping[str, Any]) -> str:
-    """Return the SHA-512 of what the package is: sorted (path, size, SHA-512) and record."""
-    prefix = content_prefix(shape)
-    rows = sorted(
-        f"{entry.path.removeprefix(prefix)}\0{entry.size}\0{entry.sha512}\n"
-        for entry in workspace.read_sheet("received")
-        if entry.path.startswith(prefix)
-    )
-    total = hashlib.sha512()
-    for row in rows:
-        total.update(row.encode())
-    total.update(orjson.dumps(dict(record), option=orjson.OPT_SORT_KEYS))
-    return total.hexdigest()
 
 
 def _settle(unit: WriteSession, context: StepContext, record: Mapping[str, Any], digest: str) -> None:
@@ -96,9 +79,10 @@ def _settle(unit: WriteSession, context: StepContext, record: Mapping[str, Any],
 
 def _events(context: StepContext, seen: Examined) -> tuple[Event, Event]:
     errors = [each for each in seen.findings if each.severity is Severity.ERROR]
+    others = counted(len(seen.findings) - len(errors), "other finding")
     mismatched = any("mismatch" in each.code for each in errors)
     told = (
-        f"{seen.checked} digests that the depositor gave were compared"
+        f"{counted(seen.checked, 'digest')} of the depositor's compared"
         if seen.checked
         else "the depositor gave no digests"
     )
@@ -106,7 +90,7 @@ def _events(context: StepContext, seen: Examined) -> tuple[Event, Event]:
         context.event("fixity check", told, outcome="failure" if mismatched else "success"),
         context.event(
             "validation",
-            f"{seen.shape.kind}: {len(errors)} errors, {len(seen.findings) - len(errors)} other findings",
+            f"{seen.shape.kind}: {counted(len(errors), 'error')}, {others}",
             outcome="failure" if errors else "success",
         ),
     )

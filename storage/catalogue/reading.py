@@ -1,6 +1,7 @@
 # ruff: noqa: D102  # the port states what each method owes
 """What can be asked of the catalogue about packages, jobs, people; see `filing` for files."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -119,6 +120,11 @@ class Reading(FileReading):
                 raise Conflict(
                     f"“{reference}” may mean several packages: {named}.", hint="Give more characters."
                 )
+        if re.fullmatch(r"[0-9a-f-]{1,3}", prefix):
+            raise NotFound(
+                f"“{reference}” is too short: at least four characters of an id are needed.",
+                hint="Give more characters, or a persistent identifier.",
+            )
         raise NotFound(
             f"there is no package “{reference}”.",
             hint="Give a package id, its first four or more characters, or a persistent identifier.",

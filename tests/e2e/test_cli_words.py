@@ -96,3 +96,45 @@ def test_an_export_without_any_good_copy_says_what_can_still_be_done(
     assert "bring another copy back and run `holdfast repair` again" in answer.err
     again = holdfast("repair", package["id"], code=exit_codes.DAMAGED)
     assert "bring another copy back and run `holdfast repair` again" in again.err
+
+
+def test_list_leaves_out_what_was_there_already(
+    holdfast: Holdfast, package: dict[str, Any], deposit: Path
+) -> None:
+    again = holdfast.json("ingest", deposit, "--title", "Harbour letters").document
+    assert again["same_content"] is True
+    assert [each["id"] for each in holdfast.json("list").lines] == [package["id"]]
+    everything = holdfast.json("list", "--all").lines
+    assert [each["same_as"] for each in everything] == [None, package["id"]]
+    assert holdfast.json("list", "--state", "cancelled").document == everything[1]
+
+
+def test_what_somebody_cancelled_is_listed(holdfast: Holdfast, waiting: str) -> None:
+    holdfast("cancel", waiting)
+    assert [each["state"] for each in holdfast.json("list").lines] == ["cancelled"]
+
+
+def test_one_is_not_many(holdfast: Holdfast, tmp_path: Path) -> None:
+    folder = tmp_path / "one"
+    folder.mkdir()
+    (folder / "a.txt").write_bytes(b"x")
+    said = holdfast("ingest", folder).err
+    assert "1 file, 1 byte\n" in said
+    assert "1 of 1 file identified, 1 format\n" in said
+    for wrong in ("1 files", "1 findings", "1 formats", "1 bytes", "1 errors", "1 digests"):
+        assert f" {wrong}" not in said + holdfast("events", holdfast.json("list").document["id"]).out
+
+
+def test_a_short_prefix_is_told_how_long_it_must_be(holdfast: Holdfast, package: dict[str, Any]) -> None:
+    answer = holdfast("status", package["id"][:3], code=exit_codes.CONTENT)
+    assert "at least four characters" in answer.err
+    assert "at least four" not in holdfast("status", "xyz", code=exit_codes.CONTENT).err.partition("→")[0]
+
+
+def test_what_is_wrong_with_a_query_is_said_once(holdfast: Holdfast, package: dict[str, Any]) -> None:
+    assert package
+    answer = holdfast("search", '"open', code=exit_codes.CONTENT)
+    message = answer.err.splitlines()[0].removeprefix("error: ")
+    assert answer.err.count(message) == 1
+    assert len(answer.err.splitlines()) == 2
+    assert holdfast.json("search", '"open', code=exit_codes.CONTENT).document["error"]["findings"]
