@@ -8,12 +8,32 @@ from packages.errors import Unavailable
 from storage import durability
 
 
-def test_a_sync_point_opened_before_writing_syncs_and_closes_twice(tmp_path: Path) -> None:
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, bool]]:
+    """Which folders the system was asked to sync, each with whether the file that was written was there."""
+    asked: list[tuple[Path, bool]] = []
+    real = durability._syncfs()
+
+    def watched(fd: int) -> None:
+        folder = Path(f"/proc/self/fd/{fd}").resolve()
+        asked.append((folder, (folder / "a").exists()))
+        real(fd)
+
+    monkeypatch.setattr(durability, "_syncfs", lambda: watched)
+    return asked
+
+
+def test_a_sync_point_opened_before_writing_asks_the_system_after_it(
+    tmp_path: Path, synced: list[tuple[Path, bool]]
+) -> None:
     with durability.SyncPoint(tmp_path) as point:
         (tmp_path / "a").write_bytes(b"a" * 100_000)
+        assert synced == []
         point.sync()
+        assert synced == [(tmp_path.resolve(), True)]
     point.close()
     durability.sync_filesystem(tmp_path)
+    assert len(synced) == 2
     durability.fsync_folder(tmp_path)
 
 
