@@ -12,6 +12,9 @@ from enum import StrEnum
 import schemas
 from packages.policies import FINDINGS_PER_CODE
 
+LONGEST_BLANK = 1_000
+"""Characters of one blank of a sentence that are shown."""
+
 
 class Severity(StrEnum):
     """How much a finding weighs: an error rejects, a warning is shown, an info is kept."""
@@ -43,7 +46,7 @@ def finding(code: str, path: str | None = None, **blanks: object) -> Finding:
     both are defects that a test finds.
     """
     entry = schemas.load("findings.json")[code]
-    fill = {"path": path or "", **blanks}
+    fill = {"path": path or "", **{name: _cut(value) for name, value in blanks.items()}}
     return Finding(
         code,
         Severity(entry["severity"]),
@@ -51,6 +54,13 @@ def finding(code: str, path: str | None = None, **blanks: object) -> Finding:
         entry["sentence"].format_map(fill),
         entry["hint"].format_map(fill),
     )
+
+
+def _cut(value: object) -> object:
+    """Return a blank short enough to be read: a depositor's text may be of any length."""
+    if isinstance(value, str) and len(value) > LONGEST_BLANK:
+        return f"{value[:LONGEST_BLANK]}…"
+    return value
 
 
 class Findings:

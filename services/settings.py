@@ -120,6 +120,11 @@ class Settings(BaseModel):
             )
         return path_of(url)
 
+    def own_folders(self) -> list[Path]:
+        """Return every local folder that is the archive's own: home, staging, stores."""
+        local = [path_of(url) for url in self.store_urls.values() if url.startswith("file://")]
+        return [self.home, self.staging_root, *local]
+
     def facts(self, store: str) -> StoreFacts:
         """Return what is said about the store, or the defaults."""
         return self.store.get(store, StoreFacts())

@@ -82,10 +82,13 @@ def _judged(archive: Archive, source: Path) -> Path:
             f"the path {shown(str(source))} is not in UTF-8", hint="rename the folder, or deposit a copy"
         )
     resolved = source.resolve()
-    if resolved == archive.home or archive.home in resolved.parents or resolved in archive.home.parents:
-        raise Refused(
-            f"{source} holds the archive itself or lies in it", hint="deposit something outside of it"
-        )
+    for own in archive.settings.own_folders():
+        place = own.resolve()
+        if resolved == place or place in resolved.parents or resolved in place.parents:
+            raise Refused(
+                f"{source} holds the archive itself or lies in it ({own})",
+                hint="deposit something outside of it",
+            )
     return source
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
-from packages.errors import Corrupt, HoldfastError, Kind, NotFound
+from packages.errors import Corrupt, HoldfastError, Kind, NotFound, Unavailable
 from packages.ledger import CopyRecord, CopyState, JobKind, PackageState, StepOutcome, VersionRecord
 from packages.model import Event, FileEntry, Role, now
 from packages.ocfl.inventory import NAME, Inventory, parse
@@ -94,8 +94,20 @@ def _described(context: StepContext, inventory: Inventory) -> VersionRecord:
 
 def _bring_up(context: StepContext, copy: ArchivalStore, primary: ArchivalStore, object_id: str) -> None:
     copy.check(context.archive.archive_id)
+    _require_space(context, copy)
     copy.replicate(primary, object_id, progress=context.progress)
     _read_back(context, copy, object_id)
+
+
+def _require_space(context: StepContext, copy: ArchivalStore) -> None:
+    """Raise Unavailable before a copy is begun for which there is no room: a sparse file is none there."""
+    needed = context.package.bytes if context.version == 1 else 0
+    free = copy.free_bytes()
+    if free is not None and free < needed + context.archive.settings.reserve_bytes:
+        raise Unavailable(
+            f"no space in the store {copy.name}: {needed:,} bytes are needed, {free:,} are free",
+            hint="make room there, then run `holdfast retry`",
+        )
 
 
 def _read_back(context: StepContext, store: ArchivalStore, object_id: str) -> None:
