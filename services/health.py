@@ -52,8 +52,10 @@ def _catalogue(archive: Archive) -> str:
 def _store(archive: Archive, name: str) -> str:
     store = archive.stores[name]
     store.check(archive.archive_id)
-    free = store.free_bytes()
-    return store.url if free is None else f"{store.url}, {free:,} bytes free"
+    free, said = store.free_bytes(), archive.settings.facts(name)
+    given = {"purpose": said.purpose, "place": said.place, "medium": said.medium, "operator": said.operator}
+    facts = [f"{fact} {value}" for fact, value in given.items() if value]
+    return ", ".join([store.url, *([] if free is None else [f"{free:,} bytes free"]), *facts])
 
 
 def _devices(archive: Archive) -> Iterator[Tried]:

@@ -36,7 +36,17 @@ def init(
     )
     call.voice.say(f"{'made an archive' if is_new else 'there is an archive'} in {printable(str(call.home))}")
     call.voice.facts(stores.items())
+    if _is_to_be_rebuilt(call):
+        call.voice.note("→ the stores hold packages of this archive: `holdfast rebuild` brings them back")
     return exit_codes.DONE
+
+
+def _is_to_be_rebuilt(call: Call) -> bool:
+    """Tell whether the catalogue knows of no package although a store holds some."""
+    with call.archive.catalogue.read() as view:
+        if view.packages(limit=1):
+            return False
+    return any(next(iter(store.objects()), None) for store in call.archive.stores.values())
 
 
 @command(app, "holdfast config --check")

@@ -138,3 +138,23 @@ def test_what_is_wrong_with_a_query_is_said_once(holdfast: Holdfast, package: di
     assert answer.err.count(message) == 1
     assert len(answer.err.splitlines()) == 2
     assert holdfast.json("search", '"open', code=exit_codes.CONTENT).document["error"]["findings"]
+
+
+def test_init_says_when_the_stores_hold_packages(holdfast: Holdfast, package: dict[str, Any]) -> None:
+    assert "rebuild" not in holdfast("init").said
+    for each in [*holdfast.home.glob("*.db*"), holdfast.home / "holdfast.toml"]:
+        each.unlink()
+    (holdfast.home / "holdfast.toml").touch()  # as docs/operations.md has it
+    assert "`holdfast rebuild` brings them back" in holdfast("init").err
+    assert holdfast.json("rebuild").document["packages"] == 1
+    assert holdfast.json("list").document["id"] == package["id"]
+    assert "rebuild" not in holdfast("init").said
+
+
+def test_config_shows_what_is_said_of_each_store(holdfast: Holdfast) -> None:
+    holdfast("init")
+    facts = '[store.copy]\npurpose = "replica"\nplace = "cellar"\nmedium = "disk"\noperator = "Us"\n'
+    (holdfast.home / "holdfast.toml").write_text(facts, encoding="utf-8")
+    shown = {each["part"]: each["message"] for each in holdfast.json("config", "--check").document["checks"]}
+    assert shown["store copy"].endswith("purpose replica, place cellar, medium disk, operator Us")
+    assert "purpose" not in shown["store primary"]
