@@ -173,9 +173,7 @@ def search_document(
         "publisher": " ".join(trim.texts(_texts(record, "publisher", "name"), MAX_TEXT)),
         "type": trim.keywords(_types(record)),
         "year": _year(record),
-        "languages": trim.keywords(
-            [*_texts(record, "languages", "language"), *_texts(record, "language", "language")]
-        ),
+        "languages": trim.keywords(_texts(record, "languages", "language")),
         "formats": formats,
         "identifiers": trim.keywords(_identifiers(record)),
         "pid": package.pid,
@@ -287,36 +285,25 @@ def _person(person: Mapping[str, Any]) -> Iterator[str]:
     name = person.get("name")
     if isinstance(name, str):
         yield name
-    else:
-        parts = (person.get("familyName"), person.get("givenName"))
-        yield ", ".join(part for part in parts if isinstance(part, str))
     yield from _texts(person, "nameIdentifiers", "nameIdentifier")
-    yield from _texts(person, "affiliation", "name")
     yield from _texts(person, "affiliations", "name")
 
 
 def _types(record: object) -> Iterator[str]:
     """Yield the general type first: it is the facet; the free text of the type may be searched too."""
-    for holder in ("resourceType", "types"):
-        for inner in ("resourceTypeGeneral", "general"):
-            if isinstance(record, Mapping) and isinstance(record.get(holder), Mapping):
-                yield from _texts(record, holder, inner)
-    yield from _texts(record, "resourceTypeGeneral", "resourceTypeGeneral")
-    for holder in ("resourceType", "types"):
-        yield from _texts(record, holder, "resourceType")
+    if isinstance(record, Mapping) and isinstance(record.get("resourceType"), Mapping):
+        yield from _texts(record, "resourceType", "resourceTypeGeneral")
+    yield from _texts(record, "resourceType", "resourceType")
 
 
 def _year(record: object) -> int | None:
     value = record.get("publicationYear") if isinstance(record, Mapping) else None
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) == 4:
-        value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10_000 else None
 
 
 def _identifiers(record: object) -> Iterator[str]:
     for key, inner in (
         ("identifiers", "identifier"),
-        ("alternateIdentifiers", "alternateIdentifier"),
         ("relatedIdentifiers", "relatedIdentifier"),
     ):
         yield from _texts(record, key, inner)
