@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from packages.errors import HoldfastError
 from packages.wording import counted
@@ -22,7 +23,7 @@ def try_all(archive: Archive) -> Iterator[Tried]:
     """Try catalogue, stores, staging, index and tools, and yield what came of each; change nothing."""
     yield _try("catalogue", lambda: _catalogue(archive))
     for name in archive.settings.store_urls:
-        yield _try(f"store {name}", lambda name=name: _store(archive, name))  # type: ignore[misc]  # bound at once
+        yield _try(f"store {name}", partial(_store, archive, name))
     yield from _devices(archive)
     yield _try("staging", lambda: f"{archive.staging.free_bytes():,} bytes free in {archive.staging.root}")
     yield _try("search index", lambda: _index(archive))
