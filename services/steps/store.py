@@ -103,7 +103,7 @@ def _require_space(context: StepContext, copy: ArchivalStore) -> None:
     """Raise Unavailable before a copy is begun for which there is no room: a sparse file is none there."""
     needed = context.package.bytes if context.version == 1 else 0
     free = copy.free_bytes()
-    if free is not None and free < needed + context.archive.settings.reserve_bytes:
+    if free is not None and free < needed:
         raise Unavailable(
             f"no space in the store {copy.name}: {needed:,} bytes are needed, {free:,} are free",
             hint="make room there, then run `holdfast retry`",

@@ -1,7 +1,6 @@
 """METS: valid, lossless, deterministic, flat in memory."""
 
 import io
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -193,14 +192,14 @@ def test_G6_entities_are_not_expanded() -> None:
 
 
 WRITE_MANY = """
-import resource
 from packages.mets import PART_LIMIT, write_files_mets
 from tests.support.descriptions import CREATED, PACKAGE, entry
 with open("/dev/null", "wb") as stream:
     for part in (1, 2):
         listed = (entry(f"data/original/folder {i % 9}/{i}.txt", size=i) for i in range(PART_LIMIT))
         write_files_mets(stream, PACKAGE, 1, part, listed, created=CREATED)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+status = dict(line.split(":", 1) for line in open("/proc/self/status"))
+print(status["VmHWM"].split()[0])
 """
 
 
@@ -209,6 +208,5 @@ def test_G4_100000_files_within_300_MB() -> None:
     done = subprocess.run(
         [sys.executable, "-c", WRITE_MANY], check=True, capture_output=True, text=True, cwd=project
     )
-    unit = 1 if sys.platform == "darwin" else 1024
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > 0
-    assert int(done.stdout) * unit < 300e6
+    # VmHWM is this program's own peak; getrusage also counts what its parent had when it forked.
+    assert 10e6 < int(done.stdout) * 1024 < 300e6
