@@ -386,8 +386,7 @@ class Catalogue(Protocol):
     def write(self, *, durable: bool = True) -> AbstractContextManager[WriteSession]:
         """Open a write session: one transaction. Not to be opened inside another one of the same thread.
 
-        Without `durable` the commit does not wait for the disk: a kill loses nothing, a power failure
-        may undo it. For steps that can be repeated, never for what was acknowledged.
+        Without `durable` a power failure (no kill) may undo it: for what can be repeated, nothing acknowledged.
         """
         ...
 
