@@ -386,7 +386,7 @@ class Catalogue(Protocol):
     def write(self, *, durable: bool = True) -> AbstractContextManager[WriteSession]:
         """Open a write session: one transaction. Not to be opened inside another one of the same thread.
 
-        Without `durable` a power failure (no kill) may undo it: for what can be repeated, nothing acknowledged.
+        Without `durable` a power failure (no kill) may undo it: for what can be repeated only.
         """
         ...
 
