@@ -192,6 +192,7 @@ def test_H14_a_worker_that_wakes_while_another_is_at_its_job_keeps_its_hands_off
     later = {"step": "build_dip" if step == "store" else "store", "point": "before", "signal": signal.SIGSTOP}
     taker = other.order(crash_home, "run", job=job, die=later)
     taker.until("step", step=later["step"])
+    _wait_until_stopped(taker.pid)  # else it might stop itself after it was told to go on
     asleep.signal(signal.SIGCONT)
     assert asleep.end() == 0
     assert [line["ended"] for line in asleep.said if "ended" in line][-1] == step
