@@ -251,6 +251,31 @@ class Token:
     revoked: str | None = None
 
 
+class SignInKind(StrEnum):
+    """What a secret is that a browser came with; closed."""
+
+    LINK = "link"
+    """A link that opens one session, once."""
+    SESSION = "session"
+    """A cookie."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """A one-time link or a session of a browser; of its secret only `hash` is kept.
+
+    It ends at `expires`. `token_id` is the API token that the session was opened with, if any: it ends with
+    that token.
+    """
+
+    hash: str
+    kind: SignInKind
+    person_id: str
+    created: str
+    expires: str
+    token_id: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
     """A client's key, what came with it (`body`: a digest) and which package it led to."""

@@ -48,3 +48,6 @@ SCAN_TOTAL_SECONDS = 6 * 3600  # for all files of a package
 
 OUTBOX_ATTEMPTS = RetryPolicy(attempts=1_000_000, delay=5)  # index work waits for the index, however long
 FINDINGS_PER_CODE = 1_000  # so that a million unknown formats do not become a million rows
+
+SIGN_IN_LINK_SECONDS = 15 * 60  # a link that lies around in a terminal opens nothing for long
+SESSION_SECONDS = 12 * 3600  # a working day

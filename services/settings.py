@@ -74,6 +74,19 @@ class Settings(BaseModel):
     max_depth: int = Field(default=250, gt=0, description="folders inside each other")
     max_path_bytes: int = Field(default=4096, gt=0, description="bytes of one path in UTF-8")
     reserve_bytes: int = Field(default=64 * 2**20, ge=0, description="space that is kept free on each disk")
+    prefect_api_url: str = Field(
+        default="",
+        description="URL of Prefect's API, which ends in /api; unset: the home's own server",
+    )
+    allowed_hosts: str = Field(
+        default="", description="host names that the API answers to, beside loopback and that of the base URL"
+    )
+    proxies: int = Field(
+        default=0, ge=0, description="proxies in front of the API whose X-Forwarded-For is believed"
+    )
+    requests_per_second: int = Field(
+        default=300, gt=0, description="requests of one client that the API answers in a second, on average"
+    )
     lease_seconds: int = Field(default=60, gt=0, description="after this a silent worker counts as dead")
 
     @field_validator("ark_naan")

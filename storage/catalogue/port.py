@@ -34,9 +34,10 @@ from packages.ledger import (
     VersionRecord,
 )
 from packages.model import Event, FileEntry
+from storage.catalogue.door_ports import SignInReading, SignInWriting
 
 
-class ReadSession(Protocol):
+class ReadSession(SignInReading, Protocol):
     """One consistent view of the ledger; changes nothing."""
 
     def archive_id(self) -> str | None:
@@ -196,7 +197,7 @@ class ReadSession(Protocol):
         ...
 
 
-class WriteSession(ReadSession, Protocol):
+class WriteSession(ReadSession, SignInWriting, Protocol):
     """One transaction: committed when its context ends cleanly, undone when an exception leaves it.
 
     It sees its own changes. Methods that take a `Lease` raise Conflict when the job has been claimed by

@@ -32,6 +32,7 @@ from packages.model import Event
 from storage.catalogue import rows, tables
 from storage.catalogue.filing import FileReading
 from storage.catalogue.paging import PAGE, by_age, paged
+from storage.catalogue.signing import Signing
 
 SHORTEST_PREFIX = 4
 _CANDIDATES = 5
@@ -80,7 +81,7 @@ def _matching(wanted: PackageFilter) -> Select[*tuple[Any, ...]]:
     return query
 
 
-class Reading(FileReading):
+class Reading(FileReading, Signing):
     """The read half of a session; see `port.ReadSession` for what each method owes."""
 
     def __init__(self, connection: Connection) -> None:

@@ -107,7 +107,7 @@ def package_values(changes: Mapping[str, Any]) -> Values:
                 "files_until": value.files_until,
             }
         elif name == "record":
-            values["record"] = to_json(value)
+            values |= {"record": to_json(value), "resource_type": resource_type(value)}
         elif name in _PACKAGE_TEXT:
             values[name] = clean(value)
         elif name in PACKAGE_COLUMNS:
@@ -115,6 +115,13 @@ def package_values(changes: Mapping[str, Any]) -> Values:
         else:
             raise Internal(f"a package has no field “{name}”.")
     return values
+
+
+def resource_type(record: Mapping[str, Any]) -> str | None:
+    """Return the general type of a record, by which harvesters ask for sets."""
+    kind = record.get("resourceType")
+    general = kind.get("resourceTypeGeneral") if isinstance(kind, Mapping) else None
+    return general if isinstance(general, str) else None
 
 
 def package_row(package: Package) -> Values:

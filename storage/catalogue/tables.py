@@ -81,6 +81,20 @@ tokens = Table(
     _text("revoked", required=False),
 )
 
+# What a browser signs in with: one-time links and sessions, of which only a hash is kept. `token_id` is the
+# API token that a session was opened with, if any: it ends with it.
+sign_ins = Table(
+    "sign_ins",
+    metadata,
+    _key("hash"),
+    _text("kind"),
+    Column("person_id", EXACT, ForeignKey("people.id"), nullable=False),
+    _text("token_id", required=False),
+    _text("created"),
+    _text("expires"),
+    Index("sign_ins_by_expiry", "expires"),
+)
+
 packages = Table(
     "packages",
     metadata,
@@ -107,10 +121,13 @@ packages = Table(
     _text("job_id", required=False),
     _text("created"),
     _text("updated"),
+    _text("resource_type", required=False),
     Index("packages_by_time", "created", "id"),
     Index("packages_by_state", "state", "created", "id"),
     Index("packages_by_content", "owner", "fingerprint"),
     Index("packages_by_datestamp", "oai_datestamp", "id"),
+    Index("packages_by_type", "resource_type", "oai_datestamp", "id"),
+    Index("packages_by_owner", "owner", "created", "id"),
 )
 
 versions = Table(

@@ -1,0 +1,42 @@
+"""The application: every router, the guards before them, and the archive behind them."""
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+
+from api import content, decisions, deposits, feeds, oai, operations, packages, problems, records, resolver
+from api.guards import install as install_guards
+from api.pages import ROUTERS as PAGES
+from api.presenting import STATIC, make_templates
+from services.archive import Archive
+
+ROUTERS = (
+    operations.router,
+    deposits.router,
+    packages.router,
+    content.router,
+    decisions.router,
+    feeds.router,
+    records.router,
+    oai.router,
+    resolver.router,
+    *PAGES,
+)
+
+
+def create_app(archive: Archive) -> FastAPI:
+    """Return the application that serves `archive`, which stays open as long as the application is used."""
+    app = FastAPI(
+        title="Holdfast",
+        version="0.1.0",
+        description="Deposits, packages and records of one archive.",
+        docs_url="/docs",
+        redoc_url=None,
+    )
+    app.state.archive = archive
+    app.state.templates = make_templates()
+    problems.install(app)
+    install_guards(app, archive.settings)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    return app

@@ -1,0 +1,5 @@
+"""Taking submissions in over HTTP: deposits and checks."""
+
+from fastapi import APIRouter
+
+router = APIRouter()

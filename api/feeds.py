@@ -1,0 +1,5 @@
+"""What happened, for followers: events, audits and stores."""
+
+from fastapi import APIRouter
+
+router = APIRouter()

@@ -1,0 +1,5 @@
+"""Liveness, health and metrics."""
+
+from fastapi import APIRouter
+
+router = APIRouter()

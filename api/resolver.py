@@ -1,0 +1,5 @@
+"""Identifiers resolve to landing pages."""
+
+from fastapi import APIRouter
+
+router = APIRouter()
