@@ -15,7 +15,8 @@ from pathlib import Path
 from benchmarks.processes import tree_cpu
 from packages.ledger import JobState, Package, StepOutcome
 from services.archive import init_archive, open_archive
-from services.engine import run_job, run_jobs
+from services.crowd import run_jobs
+from services.engine import run_job
 from services.people import local_actor
 from services.submission import Wanted, submit
 

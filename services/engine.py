@@ -10,12 +10,9 @@ import os
 import socket
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -33,8 +30,6 @@ from storage.catalogue.port import WriteSession
 
 log = logging.getLogger("holdfast.engine")
 
-DRAIN_EVERY = 100
-"""Jobs of `run_jobs` between two looks at the outbox."""
 GOES_ON = frozenset({StepOutcome.DONE, StepOutcome.SKIPPED})
 ENDED: dict[StepOutcome, JobState] = {
     StepOutcome.REJECTED: JobState.REJECTED,
@@ -86,60 +81,26 @@ def is_dead(owner: str) -> bool:
 
 
 def run_job(
-    archive: Archive, job_id: str, observer: Observer | None = None, *, until: str | None = None
+    archive: Archive,
+    job_id: str,
+    observer: Observer | None = None,
+    *,
+    until: str | None = None,
+    halt: threading.Event | None = None,
+    drains: bool = True,
 ) -> Job:
     """Walk the job until it is done, rejected, failed or waiting, and return it as it stands then.
 
     With `until` the walk ends after that step, and the job is queued for whoever goes on. Nothing happens
     to a job that somebody else holds or that is not due. KeyboardInterrupt leaves the job queued, to go
-    on later. Side work of the outbox is done after the commit; its failure does not fail the job.
+    on later; setting `halt` raises it soon. Side work of the outbox is done after the commit, unless somebody
+    else `drains` it; its failure does not fail the job.
     """
-    return _run(archive, job_id, observer or Silence(), until, lambda: drain(archive), threading.Event())
-
-
-def run_jobs(
-    archive: Archive, job_ids: Iterable[str], observer: Observer | None = None, *, workers: int = 2
-) -> Iterator[Job]:
-    """Run jobs, `workers` at a time, and yield each as it stands at its end, in the order given.
-
-    While one waits for the disk or for a child process, another one goes on: worth it for many small
-    packages. `job_ids` is asked for more only when there is room, so it may submit as it goes. The observer
-    is called from several threads. The outbox is emptied now and then, and at the end. Closing the iterator,
-    or KeyboardInterrupt, leaves the jobs that are under way queued.
-    """
-    halt = threading.Event()
-    rest, waiting, done = iter(job_ids), deque[Future[Job]](), 0
-    with ThreadPoolExecutor(workers, thread_name_prefix="job") as pool:
-        try:
-            while True:
-                for job_id in islice(rest, 2 * workers - len(waiting)):
-                    waiting.append(
-                        pool.submit(_run, archive, job_id, observer or Silence(), None, lambda: None, halt)
-                    )
-                if not waiting:
-                    return
-                yield waiting.popleft().result()
-                done += 1
-                if done % DRAIN_EVERY == 0:
-                    drain(archive)
-        finally:
-            halt.set()
-            pool.shutdown(cancel_futures=True)
-            drain(archive)
-
-
-def _run(
-    archive: Archive,
-    job_id: str,
-    observer: Observer,
-    until: str | None,
-    afterwards: Callable[[], object],
-    halt: threading.Event,
-) -> Job:
     with archive.catalogue.write() as unit:
         lease = unit.claim(job_id, worker_name(), now(), archive.settings.lease_seconds)
     if lease is not None:
-        _Walk(archive, lease, observer, until, afterwards, halt).walk()
+        walk = _Walk(archive, lease, observer or Silence(), until, halt or threading.Event(), drains)
+        walk.walk()
     with archive.catalogue.read() as view:
         job = view.job(job_id)
     if not job.is_open:
@@ -163,15 +124,15 @@ def run_due(archive: Archive, observer: Observer | None = None) -> list[Job]:
 class _Walk:
     """One claim of one job: from the step where it stands to where it stops.
 
-    `afterwards` is called once the last step is recorded; `halt` asks the walk to stop where it is.
+    The outbox is worked off once the last step is recorded, if it `drains`; `halt` asks the walk to stop.
     """
 
     archive: Archive
     lease: Lease
     observer: Observer
     until: str | None
-    afterwards: Callable[[], object]
     halt: threading.Event
+    drains: bool
     renewed: float = field(default_factory=time.time)
     rows: tuple[Job, Package] | None = None
 
@@ -231,8 +192,8 @@ class _Walk:
             self._fail_unless_lost(context, error)
             return None
         self.observer.step_ended(package, name, result.outcome, result.result, result.message)
-        if last and following:
-            self.afterwards()
+        if last and following and self.drains:
+            drain(self.archive)
         return at + 1 if following and not last and name != self.until else None
 
     def _rows(self) -> tuple[Job, Package]:

@@ -60,6 +60,21 @@ class _Ended(Exception):
         self.answers = answers
 
 
+def start_python(
+    module: str, *arguments: str, buffer: int = -1, environment: Mapping[str, str] | None = None
+) -> "subprocess.Popen[bytes]":
+    """Start one of our modules as a child process that is spoken to through its pipes."""
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", module, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        bufsize=buffer,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})},
+        start_new_session=True,  # Ctrl-C is for us; the child ends when its input does
+    )
+
+
 class _Child:
     """One child process; it starts at its first batch and again after it was ended."""
 
@@ -105,15 +120,8 @@ class _Child:
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is None:
             work = self._work
-            command = [sys.executable, "-P", "-m", work.module, str(work.seconds), str(work.memory)]
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                bufsize=0,
-                env={**os.environ, "PYTHONPATH": str(ROOT), **work.environment},
-                start_new_session=True,  # Ctrl-C is for us; the child ends when its input does
+            self._process = start_python(
+                work.module, str(work.seconds), str(work.memory), buffer=0, environment=work.environment
             )
         return self._process
 

@@ -9,11 +9,11 @@ import os
 from typing import BinaryIO
 
 from packages.errors import Conflict
-from storage.archival import direct
+from storage import direct
 from storage.archival.medium import Pace
 
 _SMALL = 64 << 10
-_BUFFER = 1 << 20
+_BUFFER = direct.CACHED
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 
-from storage.archival import direct
+from storage import direct
 from storage.archival.medium import Pace, Reading
 from storage.durability import drop_cache
 

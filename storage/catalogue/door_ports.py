@@ -6,7 +6,7 @@ from packages.ledger import SignIn, SignInKind, Token
 
 
 class SignInReading(Protocol):
-    """Who a browser or a program is."""
+    """Tells who a browser or a program is; it hands out hashes and never a secret, and changes nothing."""
 
     def sign_in(self, digest: str, kind: SignInKind) -> SignIn | None:
         """Return the link or session whose secret has this hash, expired though it may be."""
@@ -18,7 +18,7 @@ class SignInReading(Protocol):
 
 
 class SignInWriting(Protocol):
-    """Changes of who may come in by a browser."""
+    """Changes who may come in by a browser; each change is part of the session's one transaction."""
 
     def add_sign_in(self, sign_in: SignIn) -> None:
         """Add a link or a session, and forget those that ended before it was created. Raises Conflict."""

@@ -12,15 +12,7 @@ from packages.findings import Finding, Findings, finding, has_errors
 from packages.model import FileEntry
 from packages.submission import HASHES
 from storage.durability import unavailable
-from storage.sources.sink import (
-    CHUNK,
-    IN_FLIGHT,
-    Digested,
-    DigestThreads,
-    Sink,
-    digest_whole,
-    write_all,
-)
+from storage.sources.sink import Digested, DigestThreads, Sink, digest_whole, write_all
 from storage.staging import SheetWriter, Workspace, free_bytes
 
 if TYPE_CHECKING:
@@ -103,7 +95,6 @@ class Intake:
         self._ask_at = _ASK_FOR_SPACE_EVERY
         self._made = {""}
         self._threads = DigestThreads()
-        self._ring: list[memoryview] = []
 
     def __enter__(self) -> Self:
         self._incoming = os.open(self.incoming, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -181,14 +172,10 @@ class Intake:
             return taking.sink.size
 
     def pump(self, stream: Reader, sink: Sink) -> None:
-        """Pass `stream` through `sink`, under the limits, in buffers that are used again and again."""
-        if not self._ring:
-            self._ring = [memoryview(bytearray(CHUNK)) for _ in range(IN_FLIGHT + 1)]
-        turn = 0
-        while count := stream.readinto(self._ring[turn]):
+        """Pass `stream` through `sink`, under the limits."""
+        while count := stream.readinto(sink.room()):
             self.admit(count)
-            sink.write(self._ring[turn][:count])
-            turn = (turn + 1) % len(self._ring)
+            sink.fill(count)
 
     def open(self, path: str, modified: str | None, *, sparse: bool = False) -> "Taking":
         """Begin a file that comes in pieces; the caller calls `admit` before each piece."""
@@ -264,6 +251,7 @@ class Taking:
     def abandon(self) -> None:
         """Let go of the file; may be called twice, and after `close`."""
         if self._fd >= 0:
+            self.sink.abandon()  # a descriptor closed under a writer could become another file's
             os.close(self._fd)
             self._fd = -1
 

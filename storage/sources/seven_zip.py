@@ -41,7 +41,7 @@ class _Member(Py7zIO):
 
     def write(self, s: bytes | bytearray) -> int:
         self._intake.admit(len(s))
-        self._taking.sink.write(bytes(s) if isinstance(s, bytearray) else s)
+        self._taking.sink.write(s)
         return len(s)
 
     def read(self, size: int | None = None) -> bytes:  # noqa: ARG002  # the port has it

@@ -8,7 +8,8 @@ import pytest
 
 from packages.ledger import JobState, Package, PackageState
 from services.archive import Archive, init_archive
-from services.engine import Silence, run_job, run_jobs
+from services.crowd import run_jobs
+from services.engine import Silence, run_job
 from services.people import local_actor
 from services.submission import Wanted, submit
 

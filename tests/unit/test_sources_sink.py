@@ -12,5 +12,6 @@ def test_H9_a_disk_that_fills_up_says_no_space():
         sink = Sink(full, DigestThreads())
         with pytest.raises(Unavailable, match="no space"):
             sink.write(b"x")
+            sink.finish()
     finally:
         os.close(full)
