@@ -35,6 +35,7 @@ def _common(request: Request) -> dict[str, Any]:
     return {
         "actor": getattr(request.state, "actor", None),
         "form_token": getattr(request.state, "form_token", ""),
+        "archive_name": archive.settings.publisher or "Holdfast",
         "is_test_pids": archive.pids.is_test,
         "path": request.url.path,
     }
