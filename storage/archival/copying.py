@@ -13,7 +13,7 @@ from storage import direct
 from storage.archival.medium import Pace
 
 _SMALL = 64 << 10
-_BUFFER = direct.CACHED
+_BUFFER = 1 << 20
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 

@@ -18,7 +18,7 @@ from packages.submission import HASHES
 from storage import direct
 from storage.durability import unavailable
 
-CHUNK = direct.CACHED
+CHUNK = 256 << 10
 """Bytes below which a file is taken as a whole, and below which a stretch of zeros makes no hole."""
 OVERLAP_FROM = direct.LARGE
 
