@@ -9,6 +9,7 @@ from packages.errors import Corrupt, HoldfastError, Kind, NotFound, Unavailable
 from packages.ledger import KEPT_STATES, CopyRecord, CopyState, Package
 from packages.model import Actor, Agent, Event, now
 from packages.premis import URN, package_urn
+from packages.wording import counted
 from services.agents import HOLDFAST
 from services.archive import Archive
 from services.evidence import keep
@@ -182,7 +183,7 @@ def _checked(report: ObjectReport) -> Event:
         type="fixity check",
         at=now(),
         outcome="success" if report.verdict is Verdict.INTACT else "failure" if is_checked else "warning",
-        detail=f"{report.store}: {report.verdict}; {report.intact} intact, {len(report.problems)} problems",
+        detail=f"{report.store}: {report.verdict}; {report.intact} intact, {counted(len(report.problems), 'problem')}",
         agents=(HOLDFAST,),
         step="audit",
         note="; ".join(f"{each.path or 'the object'}: {each.verdict}" for each in report.problems[:5]),
@@ -204,7 +205,7 @@ def _repaired(store: ArchivalStore, source: ArchivalStore, before: ObjectReport,
         type="recovery",
         at=now(),
         outcome="success",
-        detail=f"{len(before.problems)} files in {store.name} mended from {source.name}: {paths}",
+        detail=f"{counted(len(before.problems), 'file')} in {store.name} mended from {source.name}: {paths}",
         agents=(HOLDFAST, Agent(actor.name, "person")),
         step="repair",
         note=store.name,
