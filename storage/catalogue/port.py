@@ -48,12 +48,12 @@ class ReadSession(SignInReading, Protocol):
         """Return the package with exactly this id. Raises NotFound."""
         ...
 
-    def resolve(self, reference: str) -> str:
+    def resolve(self, reference: str, *, owner: str | None = None) -> str:
         """Return the package id that `reference` means.
 
         It is an id, a PID (``ark:`` with or without the old slash, hyphens ignored), an OAI id, or at
-        least four characters that only one id begins with. Raises NotFound, or Conflict naming the
-        candidates.
+        least four characters that only one id (of the owner's, if `owner` is given) begins with. Raises
+        NotFound, or Conflict naming the candidates.
         """
         ...
 

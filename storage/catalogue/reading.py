@@ -99,7 +99,7 @@ class Reading(FileReading, Signing):
             raise NotFound(f"there is no package “{rows.clean(package_id)}”.")
         return rows.package_of(row)
 
-    def resolve(self, reference: str) -> str:
+    def resolve(self, reference: str, *, owner: str | None = None) -> str:
         reference = rows.clean(reference.strip())
         found = self._exactly(reference)
         if found is not None:
@@ -112,6 +112,8 @@ class Reading(FileReading, Signing):
                 .order_by(packages.c.id)
                 .limit(_CANDIDATES + 1)
             )
+            if owner is not None:
+                query = query.where(packages.c.owner == rows.clean(owner))
             candidates = self._connection.execute(query).scalars().all()
             if len(candidates) == 1:
                 return str(candidates[0])
