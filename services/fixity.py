@@ -178,12 +178,13 @@ def _record(archive: Archive, actor: Actor, found: Sequence[tuple[Package, Objec
 
 def _checked(report: ObjectReport) -> Event:
     is_checked = report.verdict is not Verdict.UNCHECKED
+    told = f"{report.intact} intact, {counted(len(report.problems), 'problem')}"
     return Event(
         id=str(uuid.uuid4()),
         type="fixity check",
         at=now(),
         outcome="success" if report.verdict is Verdict.INTACT else "failure" if is_checked else "warning",
-        detail=f"{report.store}: {report.verdict}; {report.intact} intact, {counted(len(report.problems), 'problem')}",
+        detail=f"{report.store}: {report.verdict}; {told}",
         agents=(HOLDFAST,),
         step="audit",
         note="; ".join(f"{each.path or 'the object'}: {each.verdict}" for each in report.problems[:5]),
