@@ -26,7 +26,8 @@ from services.ingest import MAY_REJECT, SEQUENCES
 from services.outbox import drain
 from services.steps.context import Step, StepContext, StepResult
 from services.steps.validate import SameContent
-from storage.catalogue.port import WriteSession
+from storage.catalogue.port import ReadSession, WriteSession
+from storage.staging import Workspace
 
 log = logging.getLogger("holdfast.engine")
 
@@ -98,8 +99,10 @@ def run_job(
     """
     with archive.catalogue.write() as unit:
         lease = unit.claim(job_id, worker_name(), now(), archive.settings.lease_seconds)
+        if lease is not None:
+            walk = _Walk(archive, lease, observer or Silence(), until, halt or threading.Event(), drains)
+            walk.begin(unit)
     if lease is not None:
-        walk = _Walk(archive, lease, observer or Silence(), until, halt or threading.Event(), drains)
         walk.walk()
     with archive.catalogue.read() as view:
         job = view.job(job_id)
@@ -134,57 +137,66 @@ class _Walk:
     halt: threading.Event
     drains: bool
     renewed: float = field(default_factory=time.time)
-    rows: tuple[Job, Package] | None = None
+    job: Job = field(init=False)
+    package: Package = field(init=False)
+    workspace: Workspace = field(init=False)
+    first: int = 0
+
+    def begin(self, unit: WriteSession) -> None:
+        """Record that the first step begins, in the transaction of the claim."""
+        self._look(unit)
+        steps = SEQUENCES[self.job.kind]
+        self.first = next((i for i, (name, _) in enumerate(steps) if name == self.job.step), 0)
+        unit.start_step(self.lease, steps[self.first][0], self.first)
+
+    def _look(self, view: ReadSession) -> None:
+        """Read job and package as the ledger has them; under our lease only we change what steps use."""
+        self.job = view.job(self.lease.job_id)
+        self.package = view.package(self.job.package_id)
 
     def walk(self) -> None:
         """Run step after step; a lost lease ends the walk without a trace, as somebody else goes on."""
-        with self.archive.catalogue.write(durable=False) as unit:
-            job = unit.job(self.lease.job_id)
-            steps = SEQUENCES[job.kind]
-            first = next((i for i, (name, _) in enumerate(steps) if name == job.step), 0)
-            unit.start_step(self.lease, steps[first][0], first)
+        self.workspace = self.archive.staging.workspace(self.job.id)
         try:
             with self._heartbeat():
-                at: int | None = first
+                at: int | None = self.first
                 while at is not None:
-                    at = self._one(steps, at)
+                    at = self._one(at)
         except Conflict:
             log.warning("job %s was taken over or changed by a person; leaving it", self.lease.job_id)
 
-    def _one(self, steps: tuple[tuple[str, Step], ...], at: int) -> int | None:
+    def _one(self, at: int) -> int | None:
         """Run one step and record it; return the position of the next one, or None where the walk ends."""
+        job, package, steps = self.job, self.package, SEQUENCES[self.job.kind]
         name, step = steps[at]
-        job, package = self._rows()
-        workspace = self.archive.staging.workspace(job.id)
         self._require_lease()
         self.observer.step_started(package, name)
         context = StepContext(
             self.archive,
             job,
             package,
-            workspace,
+            self.workspace,
             name,
             lambda done: self._go_on(package, name, done),
         )
         result = self._attempt(step, context)
-        last = at + 1 == len(steps)
+        following = result.outcome in GOES_ON
+        then = (steps[at + 1][0], at + 1) if following and at + 1 < len(steps) else None
+        goes_on = then is not None and name != self.until
         # What only moves the job on may be undone by a power failure: the step is then repeated.
-        settled = result.apply is not None or result.outcome not in GOES_ON
-        if settled or job.attempts != 1 or job.reason:
-            self.rows = None
+        settled = result.apply is not None or not following
         try:
             with self.archive.catalogue.write(durable=settled) as unit:
-                following = self._record(unit, context, result)
-                if following and name == self.until:
-                    unit.set_job(
-                        self.lease, state=JobState.QUEUED, step=steps[at + 1][0], attempts=0, reason=""
-                    )
-                elif following and not last:
-                    unit.start_step(self.lease, steps[at + 1][0], at + 1)
-                    if job.attempts != 1 or job.reason:
-                        unit.set_job(self.lease, attempts=1, reason="")
-                elif following:
+                self._record(unit, context, result, then if goes_on else None)
+                if following and then is None:
                     unit.set_job(self.lease, state=JobState.DONE, reason="")
+                elif then is not None and not goes_on:
+                    unit.set_job(self.lease, state=JobState.QUEUED, step=then[0], attempts=0, reason="")
+                elif goes_on and (job.attempts != 1 or job.reason):
+                    unit.set_job(self.lease, attempts=1, reason="")
+                    self._look(unit)
+                elif goes_on and settled:
+                    self._look(unit)
         except SameContent as same:
             self._cancel_as_same(context, result, same.existing)
             return None
@@ -192,17 +204,9 @@ class _Walk:
             self._fail_unless_lost(context, error)
             return None
         self.observer.step_ended(package, name, result.outcome, result.result, result.message)
-        if last and following and self.drains:
+        if following and then is None and self.drains:
             drain(self.archive)
-        return at + 1 if following and not last and name != self.until else None
-
-    def _rows(self) -> tuple[Job, Package]:
-        """Return job and package as the ledger has them; under our lease only we change what steps use."""
-        if self.rows is None:
-            with self.archive.catalogue.read() as view:
-                job = view.job(self.lease.job_id)
-                self.rows = job, view.package(job.package_id)
-        return self.rows
+        return at + 1 if goes_on else None
 
     def _attempt(self, step: Step, context: StepContext) -> StepResult:
         """Run the step and translate what it raised into an outcome; the kind decides about a retry."""
@@ -227,8 +231,14 @@ class _Walk:
             told = f"a defect of Holdfast: {type(error).__name__}: {error}"
             return StepResult(StepOutcome.FAILED, "internal", told, kind=Kind.INTERNAL)
 
-    def _record(self, unit: WriteSession, context: StepContext, result: StepResult) -> bool:
-        """Write the end of the step; tell whether the walk goes on."""
+    def _record(
+        self,
+        unit: WriteSession,
+        context: StepContext,
+        result: StepResult,
+        then: tuple[str, int] | None = None,
+    ) -> None:
+        """Write the end of the step, and the beginning of the one that follows at once."""
         unit.end_step(
             self.lease,
             context.step,
@@ -238,11 +248,12 @@ class _Walk:
             events=result.events,
             findings=result.findings,
             ended=result.ended,
+            then=then,
         )
         if result.apply is not None:
             result.apply(unit)
         if result.outcome in GOES_ON:
-            return True
+            return
         not_before = None
         if result.outcome is StepOutcome.FAILED:
             wait = RETRY_BY_KIND[result.kind].wait(context.job.attempts)
@@ -250,7 +261,6 @@ class _Walk:
         unit.set_job(self.lease, state=ENDED[result.outcome], reason=result.message, not_before=not_before)
         if result.outcome is StepOutcome.REJECTED and context.job.kind is JobKind.INGEST:
             unit.update_package(context.package.id, state=PackageState.REJECTED)
-        return False
 
     def _fail_unless_lost(self, context: StepContext, error: Conflict) -> None:
         """Record that the ledger refused a step's result; a lost lease raises Conflict once more."""
@@ -295,7 +305,7 @@ class _Walk:
                 log.warning("lease of job %s not renewed: %s", self.lease.job_id, error.message)
 
     def _renew(self) -> None:
-        with self.archive.catalogue.write() as unit:
+        with self.archive.catalogue.write(durable=False) as unit:  # undone, it would run out the sooner
             unit.renew(self.lease, now(), self.archive.settings.lease_seconds)
         self.renewed = time.time()
 

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Insert,
     Table,
     and_,
+    bindparam,
     delete,
     exc,
     func,
@@ -41,6 +42,18 @@ _ENTRIES = select(*_FIELDS).join_from(files, formats, formats.c.number == files.
 _LOADED = ("package", "since", "path_digest", *rows.FILE_COLUMNS)
 _INTO = f"files ({', '.join(_LOADED)})"
 _INSERT = f"INSERT INTO {_INTO} VALUES ({', '.join('?' * len(_LOADED))})"  # noqa: S608  # own names only
+_VISIBLE = select(tables.versions).where(
+    tables.versions.c.package_id == bindparam("id"), tables.versions.c.number == bindparam("number")
+)
+_CLEAR = delete(files).where(files.c.package == bindparam("which"), files.c.since >= bindparam("at"))
+_REVIVE = (
+    update(files)
+    .where(files.c.package == bindparam("which"), files.c.until >= bindparam("at"))
+    .values(until=None)
+)
+_KNOWN = select(formats.c.digest, formats.c.number).where(
+    formats.c.digest.in_(bindparam("digests", expanding=True))
+)
 _T = TypeVar("_T")
 _CHUNK = 5000
 _PAGE = 1000
@@ -60,10 +73,7 @@ class FileReading:
     _connection: Connection
 
     def _visible(self, package_id: str, version: int) -> VersionRecord | None:
-        query = select(tables.versions).where(
-            tables.versions.c.package_id == package_id, tables.versions.c.number == version
-        )
-        row = self._connection.execute(query).one_or_none()
+        row = self._connection.execute(_VISIBLE, {"id": package_id, "number": version}).one_or_none()
         return rows.version_of(row) if row else None
 
     def _key(self, package_id: str, version: int) -> bytes:
@@ -153,9 +163,10 @@ class FileWriting(FileReading):
         if self._visible(package_id, version) is not None:
             raise Conflict(f"version {version} of package {package_id} is visible already.")
         package = rows.package_key(package_id)
-        run = self._connection.execute
-        run(delete(files).where(files.c.package == package, files.c.since >= version))
-        run(update(files).where(files.c.package == package, files.c.until >= version).values(until=None))
+        left = {"which": package, "at": version}
+        self._connection.execute(_CLEAR, left)
+        if version > 1:
+            self._connection.execute(_REVIVE, left)
         return package
 
     def _end(self, package: bytes, version: int, paths: list[str]) -> int:
@@ -200,9 +211,8 @@ class FileWriting(FileReading):
         asked = list(digests)
         found: dict[bytes, int] = {}
         for start in range(0, len(asked), _PAGE):
-            few = formats.c.digest.in_(asked[start : start + _PAGE])
-            query = select(formats.c.digest, formats.c.number).where(few)
-            found |= {bytes(digest): number for digest, number in self._connection.execute(query)}
+            few = self._connection.execute(_KNOWN, {"digests": asked[start : start + _PAGE]})
+            found |= {bytes(digest): number for digest, number in few}
         return found
 
     def _add(self, table: Table, *, instead: tuple[str, ...] = (), keep: tuple[str, ...] = ()) -> Insert:

@@ -225,10 +225,7 @@ class WriteSession(ReadSession, SignInWriting, Protocol):
         ...
 
     def put_package(self, package: Package) -> None:
-        """Add a package, or replace the row of the one with that id; for rebuilding. Its jobs stay linked.
-
-        Give it without `version`: `publish_version` sets that, version by version.
-        """
+        """Add or replace a package, jobs still linked, for rebuilding; `publish_version` sets its version."""
         ...
 
     def update_package(self, package_id: str, *, if_updated: str | None = None, **changes: Any) -> None:
@@ -270,7 +267,7 @@ class WriteSession(ReadSession, SignInWriting, Protocol):
         """Record that a step begins (again: its attempts grow, its former outcome goes)."""
         ...
 
-    def end_step(
+    def end_step(  # noqa: PLR0913  # one call, so that it is one transaction of few statements
         self,
         lease: Lease,
         name: str,
@@ -281,8 +278,12 @@ class WriteSession(ReadSession, SignInWriting, Protocol):
         events: Iterable[Event] = (),
         findings: Iterable[Finding] = (),
         ended: str | None = None,
+        then: tuple[str, int] | None = None,
     ) -> None:
-        """Record a started step's end (at `ended` or now), its events by id, its findings for former ones."""
+        """Record a started step's end (at `ended` or now), its events by id, its findings for former ones.
+
+        `then` begins the next step as `start_step` does, in fewer statements.
+        """
         ...
 
     def set_job(self, which: Lease | str, **changes: Any) -> None:

@@ -5,7 +5,19 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, func, or_, select, tuple_
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    case,
+    func,
+    or_,
+    select,
+    tuple_,
+)
 
 from packages.errors import Conflict, NotFound
 from packages.findings import Finding
@@ -43,6 +55,15 @@ packages, jobs, steps, findings = tables.packages, tables.jobs, tables.steps, ta
 # Asked at every step of every job: to build them each time would take as long as to run them.
 _PACKAGE = select(packages).where(packages.c.id == bindparam("id"))
 _JOB = select(jobs).where(jobs.c.id == bindparam("id"))
+_STEPS = select(steps).where(steps.c.job_id == bindparam("id")).order_by(steps.c.position, steps.c.name)
+_FINDINGS = select(findings).where(findings.c.job_id == bindparam("id")).order_by(findings.c.number)
+_EVENTS = (
+    select(tables.events)
+    .where(tables.events.c.package_id == bindparam("id"))
+    .order_by(tables.events.c.number)
+    .execution_options(yield_per=PAGE)
+)
+_PID = select(tables.pids).where(tables.pids.c.pid == bindparam("pid"))
 
 
 def written_pid(reference: str) -> str:
@@ -52,7 +73,7 @@ def written_pid(reference: str) -> str:
     return reference
 
 
-def is_due(now: str) -> ColumnElement[bool]:
+def is_due(now: str | BindParameter[str]) -> ColumnElement[bool]:
     """Return the condition under which a job may be claimed at `now`."""
     not_held = or_(jobs.c.not_before.is_(None), jobs.c.not_before <= now)
     return or_(
@@ -206,23 +227,21 @@ class Reading(FileReading, Signing):
         return [rows.job_of(each) for each in self._connection.execute(query)]
 
     def steps(self, job_id: str) -> list[StepRecord]:
-        query = select(steps).where(steps.c.job_id == job_id).order_by(steps.c.position, steps.c.name)
-        return [rows.step_of(each) for each in self._connection.execute(query)]
+        return [rows.step_of(each) for each in self._connection.execute(_STEPS, {"id": job_id})]
 
     def findings(self, job_id: str) -> list[Finding]:
-        query = select(findings).where(findings.c.job_id == job_id).order_by(findings.c.number)
-        return [rows.finding_of(each) for each in self._connection.execute(query)]
+        return [rows.finding_of(each) for each in self._connection.execute(_FINDINGS, {"id": job_id})]
 
     # --- what hangs on a package ---
 
     def events(self, package_id: str, *, after: str | None = None) -> Iterator[Event]:
         events = tables.events
-        query = select(events).where(events.c.package_id == package_id).order_by(events.c.number)
+        query = _EVENTS
         if after is not None:
             query = query.where(
                 events.c.number > select(events.c.number).where(events.c.id == after).scalar_subquery()
             )
-        for row in self._connection.execute(query.execution_options(yield_per=PAGE)):
+        for row in self._connection.execute(query, {"id": package_id}):
             yield rows.event_of(row)
 
     def versions(self, package_id: str) -> list[VersionRecord]:
@@ -275,8 +294,7 @@ class Reading(FileReading, Signing):
         return [rows.copy_of(each) for each in self._connection.execute(query)]
 
     def pid(self, pid: str) -> PidRecord | None:
-        query = select(tables.pids).where(tables.pids.c.pid == written_pid(pid))
-        row = self._connection.execute(query).one_or_none()
+        row = self._connection.execute(_PID, {"pid": written_pid(pid)}).one_or_none()
         return rows.pid_of(row) if row else None
 
     def pids_of(self, package_id: str) -> list[PidRecord]:

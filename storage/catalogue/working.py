@@ -4,7 +4,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from packages.errors import Conflict, Internal
@@ -47,6 +47,32 @@ _END = (
     )
     .returning(steps.c.attempts)
 )
+_CHANGE = update(jobs).where(jobs.c.id == bindparam("job"))
+_CHANGE_HELD = update(jobs).where(*_HELD)
+_RENEW = update(jobs).where(*_HELD).values(lease_until=bindparam("until"))
+
+
+def _claim(*only: ColumnElement[bool]) -> Any:
+    due = select(jobs.c.id).where(is_due(bindparam("at")), *only).order_by(jobs.c.created, jobs.c.id).limit(1)
+    # On PostgreSQL workers pass over rows that others are just taking; SQLite has one writer anyway.
+    due = due.with_for_update(skip_locked=True)
+    return (
+        update(jobs)
+        .where(jobs.c.id == due.scalar_subquery())
+        .values(
+            state=JobState.RUNNING,
+            lease_owner=bindparam("owner"),
+            lease_until=bindparam("until"),
+            not_before=None,
+            fence=jobs.c.fence + 1,
+            attempts=jobs.c.attempts + 1,
+            updated=bindparam("at"),
+        )
+        .returning(jobs.c.id, jobs.c.fence)
+    )
+
+
+_CLAIM, _CLAIM_ONE = _claim(), _claim(jobs.c.id == bindparam("named"))
 _FORGET = delete(findings).where(findings.c.job_id == bindparam("job"), findings.c.step == bindparam("name"))
 
 
@@ -83,33 +109,15 @@ class Writing(RecordWriting):
 
     def claim(self, job_id: str | None, owner: str, now: str, lease_seconds: float) -> Lease | None:
         until = later(lease_seconds, after=now)
-        due = select(jobs.c.id).where(is_due(now)).order_by(jobs.c.created, jobs.c.id).limit(1)
-        if job_id is not None:
-            due = due.where(jobs.c.id == job_id)
-        # On PostgreSQL workers pass over rows that others are just taking; SQLite has one writer anyway.
-        due = due.with_for_update(skip_locked=True)
-        taken = (
-            update(jobs)
-            .where(jobs.c.id == due.scalar_subquery())
-            .values(
-                state=JobState.RUNNING,
-                lease_owner=owner,
-                lease_until=until,
-                not_before=None,
-                fence=jobs.c.fence + 1,
-                attempts=jobs.c.attempts + 1,
-                updated=now,
-            )
-            .returning(jobs.c.id, jobs.c.fence)
-        )
-        row = self._connection.execute(taken).one_or_none()
+        taken = _CLAIM if job_id is None else _CLAIM_ONE
+        given = {"named": job_id, "at": now, "until": until, "owner": owner}
+        row = self._connection.execute(taken, given).one_or_none()
         return Lease(row.id, owner, row.fence, until) if row else None
 
     def renew(self, lease: Lease, now: str, lease_seconds: float) -> Lease:
         until = later(lease_seconds, after=now)
-        statement = update(jobs).where(*_HELD).values(lease_until=until)
-        held = {"job": lease.job_id, "fenced": lease.fence}
-        if self._connection.execute(statement, held).rowcount == 0:
+        held = {"job": lease.job_id, "fenced": lease.fence, "until": until}
+        if self._connection.execute(_RENEW, held).rowcount == 0:
             raise _lost(lease)
         return Lease(lease.job_id, lease.owner, lease.fence, until)
 
@@ -121,6 +129,9 @@ class Writing(RecordWriting):
     def start_step(self, lease: Lease, name: str, position: int) -> None:
         at = now()
         self._at_step(lease, name, at)
+        self._begin_step(lease, name, position, at)
+
+    def _begin_step(self, lease: Lease, name: str, position: int, at: str) -> None:
         step = {"job_id": lease.job_id, "name": name, "position": position, "started": at}
         self._connection.execute(_BEGIN[self._connection.dialect.name], step)
 
@@ -132,7 +143,7 @@ class Writing(RecordWriting):
             raise _lost(lease)
         return str(package_id)
 
-    def end_step(
+    def end_step(  # noqa: PLR0913  # one call, so that it is one transaction of few statements
         self,
         lease: Lease,
         name: str,
@@ -143,10 +154,11 @@ class Writing(RecordWriting):
         events: Iterable[Event] = (),
         findings: Iterable[Finding] = (),
         ended: str | None = None,
+        then: tuple[str, int] | None = None,
     ) -> None:
         run = self._connection.execute
         at = ended or now()
-        package_id = self._at_step(lease, name, at)
+        package_id = self._at_step(lease, then[0] if then else name, at)
         end = {"job": lease.job_id, "step": name, "how": outcome, "word": result, "at": at}
         attempts = run(_END, end | {"told": rows.clean(message)}).scalar_one_or_none()
         if attempts is None:
@@ -157,16 +169,18 @@ class Writing(RecordWriting):
         if found:
             run(tables.findings.insert(), found)
         self.add_events(package_id, events)
+        if then is not None:
+            self._begin_step(lease, *then, now())
 
     def set_job(self, which: Lease | str, **changes: Any) -> None:
         values: rows.Values = {"updated": now()} | rows.job_values(changes)
         if values.get("state", JobState.RUNNING) != JobState.RUNNING:
             values |= {"lease_owner": None, "lease_until": None}
         if isinstance(which, Lease):
-            statement = update(jobs).where(jobs.c.id == which.job_id, jobs.c.fence == which.fence)
-            if self._connection.execute(statement.values(values)).rowcount == 0:
+            held = {"job": which.job_id, "fenced": which.fence}
+            if self._connection.execute(_CHANGE_HELD, values | held).rowcount == 0:
                 raise _lost(which)
             return
-        values["fence"] = jobs.c.fence + 1
-        if self._connection.execute(update(jobs).where(jobs.c.id == which).values(values)).rowcount == 0:
+        moved = _CHANGE.values(fence=jobs.c.fence + 1)
+        if self._connection.execute(moved, values | {"job": which}).rowcount == 0:
             self.job(which)  # raises NotFound

@@ -4,7 +4,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import bindparam, delete, func, or_, select, update
 
 from packages.errors import Conflict, NotFound
 from packages.ledger import (
@@ -28,6 +28,19 @@ _NEVER_ARCHIVED = (PackageState.SUBMITTED, PackageState.REJECTED, PackageState.C
 _CHUNK = 1000
 
 packages, tokens, copies = tables.packages, tables.tokens, tables.copies
+
+# Made once: with each package they would take longer to build than to run.
+_CHANGE = update(packages).where(packages.c.id == bindparam("which"))
+_CHANGE_IF = _CHANGE.where(packages.c.updated == bindparam("before"))
+_FLIP = (
+    update(packages)
+    .where(packages.c.id == bindparam("which"))
+    .where(func.coalesce(packages.c.version, 0) == bindparam("before"))
+)
+_CHANGE_PID = update(tables.pids).where(tables.pids.c.pid == bindparam("which"))
+_ADD_PACKAGE, _ADD_VERSION, _ADD_PID, _ADD_OUTBOX = (
+    each.insert() for each in (packages, tables.versions, tables.pids, tables.outbox)
+)
 
 
 class RecordWriting(Reading, FileWriting):
@@ -80,7 +93,7 @@ class RecordWriting(Reading, FileWriting):
 
     def add_package(self, package: Package) -> None:
         rows.package_key(package.id)
-        self._connection.execute(packages.insert(), rows.package_row(package))
+        self._connection.execute(_ADD_PACKAGE, rows.package_row(package))
 
     def put_package(self, package: Package) -> None:
         rows.package_key(package.id)
@@ -97,10 +110,12 @@ class RecordWriting(Reading, FileWriting):
 
     def update_package(self, package_id: str, *, if_updated: str | None = None, **changes: Any) -> None:
         values = {"updated": now()} | rows.package_values(changes)
-        statement = update(packages).where(packages.c.id == package_id).values(values)
-        if if_updated is not None:
-            statement = statement.where(packages.c.updated == if_updated)
-        if self._connection.execute(statement).rowcount == 0:
+        given = values | {"which": package_id, "before": if_updated}
+        statement = _CHANGE_IF
+        if if_updated is None:
+            statement = _CHANGE
+            del given["before"]
+        if self._connection.execute(statement, given).rowcount == 0:
             self.package(package_id)  # raises NotFound
             raise Conflict(
                 f"package {package_id} has been changed in the meantime.", hint="Read it again, then repeat."
@@ -121,18 +136,20 @@ class RecordWriting(Reading, FileWriting):
             return
         values = {each.name: getattr(version, each.name) for each in tables.versions.c}
         values |= {"message": rows.clean(version.message), "user": rows.clean(version.user)}
-        flipped = (
-            update(packages)
-            .where(packages.c.id == version.package_id)
-            .where(func.coalesce(packages.c.version, 0) == version.number - 1)
-            .values(version=version.number, files=version.files, bytes=version.bytes, updated=now())
-        )
-        if self._connection.execute(flipped).rowcount == 0:
+        flipped = {
+            "which": version.package_id,
+            "before": version.number - 1,
+            "version": version.number,
+            "files": version.files,
+            "bytes": version.bytes,
+            "updated": now(),
+        }
+        if self._connection.execute(_FLIP, flipped).rowcount == 0:
             head = self.package(version.package_id).version
             raise Conflict(
                 f"version {version.number} of package {version.package_id} cannot follow version {head}."
             )
-        self._connection.execute(tables.versions.insert(), values)
+        self._connection.execute(_ADD_VERSION, values)
 
     # --- what hangs on a package ---
 
@@ -166,14 +183,13 @@ class RecordWriting(Reading, FileWriting):
         if known is None:
             record = PidRecord(pid, package_id)
             values = {each.name: getattr(record, each.name) for each in tables.pids.c}
-            self._connection.execute(tables.pids.insert(), values)
+            self._connection.execute(_ADD_PID, values)
         elif known.package_id != package_id:
             raise Conflict(f"{pid} is the identifier of package {known.package_id}, not of {package_id}.")
 
     def set_pid_state(self, pid: str, state: PidState, target: str | None = None) -> None:
         values = {"state": str(state)} | ({"target": target} if target is not None else {})
-        statement = update(tables.pids).where(tables.pids.c.pid == written_pid(pid)).values(values)
-        if self._connection.execute(statement).rowcount == 0:
+        if self._connection.execute(_CHANGE_PID, values | {"which": written_pid(pid)}).rowcount == 0:
             raise NotFound(f"the identifier “{rows.clean(pid)}” is not known.")
 
     def add_events(self, package_id: str, events: Iterable[Event]) -> None:
@@ -185,7 +201,7 @@ class RecordWriting(Reading, FileWriting):
 
     def enqueue(self, topic: str, package_id: str) -> None:
         values = {"topic": topic, "package_id": package_id, "created": now(), "attempts": 0, "message": ""}
-        self._connection.execute(tables.outbox.insert(), values)
+        self._connection.execute(_ADD_OUTBOX, values)
 
     def outbox_done(self, ids: Iterable[int]) -> None:
         for chunk in _chunks(ids):
