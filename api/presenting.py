@@ -7,6 +7,8 @@ from fastapi import Request
 from fastapi.templating import Jinja2Templates
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from packages.wording import moment, printable, size
+
 TEMPLATES = Path(__file__).parent / "templates"
 STATIC = Path(__file__).parent / "static"
 
@@ -20,6 +22,7 @@ def make_templates() -> Jinja2Templates:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters |= {"printable": printable, "size": size, "moment": moment}
     return Jinja2Templates(env=environment, context_processors=[_common])
 
 

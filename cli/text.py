@@ -6,23 +6,12 @@ import re
 from collections.abc import Mapping
 from typing import Any, TextIO
 
+from packages.wording import SUSPECT, moment, printable, size
+
+__all__ = ["count", "json_line", "moment", "octets_of", "padded", "painted", "printable", "size"]
+
 _COLOURS = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
-_SUSPECT = re.compile(r"[^\x20-\x7e]")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B?(?:/s)?", re.IGNORECASE)
-
-
-def printable(text: str) -> str:
-    r"""Return `text` in one line that a terminal only shows and never obeys.
-
-    Control characters, line ends, bidirectional and other invisible marks, and lone surrogates (bytes that
-    are not UTF-8) are written as ``\n``, ``\x1b``, ``\u202e``, ``\udcff``.
-    """
-    return _SUSPECT.sub(_shown, text)
-
-
-def _shown(match: re.Match[str]) -> str:
-    character = match[0]
-    return character if character.isprintable() else ascii(character)[1:-1]
 
 
 def json_line(value: Any) -> str:
@@ -30,7 +19,7 @@ def json_line(value: Any) -> str:
 
     Any text comes back exactly; a byte of a name that is not UTF-8 as a lone ``\udcXX``.
     """
-    return _SUSPECT.sub(_escaped, json.dumps(value, ensure_ascii=False, default=_plain))
+    return SUSPECT.sub(_escaped, json.dumps(value, ensure_ascii=False, default=_plain))
 
 
 def _escaped(match: re.Match[str]) -> str:
@@ -43,16 +32,6 @@ def _plain(value: object) -> object:
     if isinstance(value, Mapping):
         return dict(value)
     return str(value)
-
-
-def size(octets: int) -> str:
-    """Return a number of bytes for people, in powers of 1000: ``34.2 KB``."""
-    amount = float(octets)
-    for unit in ("bytes", "KB", "MB", "GB", "TB"):
-        if amount < 1000 or unit == "TB":
-            break
-        amount /= 1000
-    return f"{octets} byte{'s' if octets != 1 else ''}" if unit == "bytes" else f"{amount:.1f} {unit}"
 
 
 def octets_of(text: str) -> int:
@@ -70,11 +49,6 @@ def octets_of(text: str) -> int:
 def count(number: int, what: str) -> str:
     """Return ``1 file`` or ``2,000 files``."""
     return f"{number:,} {what}" + ("" if number == 1 else "s")
-
-
-def moment(text: str | None) -> str:
-    """Return an RFC 3339 time to the minute, for people."""
-    return f"{text[:10]} {text[11:16]}Z" if text and len(text) > 16 else text or ""
 
 
 def padded(text: str, columns: int) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from packages.content_paths import content_path
 from packages.errors import NotFound
 from packages.model import FileEntry
 from storage.staging import Workspace, decode_entry
@@ -60,6 +61,20 @@ class AccessCopies:
             return place.open("rb")
         except FileNotFoundError:
             raise NotFound(f"the access copy {entry.path} of {package_id} is not there") from None
+
+    def has(self, package_id: str, kind: str, name: str) -> bool:
+        """Tell whether there is a copy of this kind with this name (``packages.format_policy``)."""
+        return self._place(package_id, kind, name).is_file()
+
+    def read(self, package_id: str, kind: str, name: str) -> bytes:
+        """Return the bytes of a small copy, such as a thumbnail. Raises NotFound."""
+        try:
+            return self._place(package_id, kind, name).read_bytes()
+        except OSError:
+            raise NotFound(f"there is no {kind} {name} of {package_id}") from None
+
+    def _place(self, package_id: str, kind: str, name: str) -> Path:
+        return self._root / package_id / "files" / kind / content_path(name)
 
     def remove(self, package_id: str) -> None:
         """Remove a package's access copies; absent ones are no error."""
