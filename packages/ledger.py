@@ -191,6 +191,16 @@ class CopyRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class CopyTally:
+    """How many copies a store has in one state; `oldest` is when the one longest unread was read back."""
+
+    store: str
+    state: CopyState
+    number: int
+    oldest: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Lease:
     """The right to work on a job until `until`, as long as nobody has claimed it with a higher `fence`."""
 

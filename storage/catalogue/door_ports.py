@@ -1,8 +1,38 @@
 """What the doors (web pages, API, harvesters) ask of the catalogue beyond the ledger; parts of `port`."""
 
+from collections.abc import Iterable
 from typing import Protocol
 
-from packages.ledger import SignIn, SignInKind, Token
+from packages.ledger import CopyRecord, CopyTally, Job, Package, PackageFilter, SignIn, SignInKind, Token
+from packages.model import Event
+
+
+class EventFeed(Protocol):
+    """Lets somebody follow what happens in the whole archive without ever missing an event.
+
+    Numbers are given before the commit, and commits may overtake each other. So a follower first asks how far
+    the numbers are settled, then reads up to there, in a session that begins after.
+    """
+
+    def event_horizon(self, *, patience: float = 2.0) -> int | None:
+        """Return a number such that no event up to it will be recorded any more.
+
+        None when a transaction that is recording does not end within `patience` seconds. Makes nobody wait.
+        """
+        ...
+
+    def event_feed(
+        self, *, after: int, until: int, kind: str | None = None, limit: int = 100
+    ) -> list[tuple[int, str, Event]]:
+        """Return at most `limit` events as (number, package id, event) by number, `after` < number <= `until`.
+
+        With `kind` only events of that type: ``fixity check`` is the one that can be asked for.
+        """
+        ...
+
+    def has_event(self, package_id: str, event_id: str) -> bool:
+        """Tell whether the package has an event of this id."""
+        ...
 
 
 class SignInReading(Protocol):
@@ -26,4 +56,38 @@ class SignInWriting(Protocol):
 
     def take_sign_in(self, digest: str, kind: SignInKind) -> SignIn | None:
         """Remove the link or session and return it; of two who ask at once, one gets it."""
+        ...
+
+
+class Overseeing(Protocol):
+    """Tells how the whole archive stands, in few statements; each list is in a stated order."""
+
+    def pulse(self, package_ids: Iterable[str] = ()) -> dict[str, str]:
+        """Return a text that is another one once anything in the archive has changed, under the key "".
+
+        And one for each of the packages that there are, under its id, that follows the package and its newest
+        job. Costs the open jobs, not all of them.
+        """
+        ...
+
+    def copy_tallies(self) -> list[CopyTally]:
+        """Return how many copies each store has in each state, by store and state."""
+        ...
+
+    def bad_copies(self, *, after: tuple[str, str] | None = None, limit: int = 100) -> list[CopyRecord]:
+        """Return corrupt and missing copies by (package id, store), behind the key `after`."""
+        ...
+
+    def stuck(self, limit: int = 100) -> tuple[int, list[Job]]:
+        """Return how many jobs wait for a person (a decision, or a retry), and those that do so longest."""
+        ...
+
+    def newest_packages(
+        self,
+        wanted: PackageFilter | None = None,
+        *,
+        before: tuple[str, str] | None = None,
+        limit: int = 100,
+    ) -> list[Package]:
+        """Return at most `limit` packages, the newest by (created, id) first, behind the key `before`."""
         ...

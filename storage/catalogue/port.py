@@ -34,10 +34,10 @@ from packages.ledger import (
     VersionRecord,
 )
 from packages.model import Event, FileEntry
-from storage.catalogue.door_ports import SignInReading, SignInWriting
+from storage.catalogue.door_ports import EventFeed, Overseeing, SignInReading, SignInWriting
 
 
-class ReadSession(SignInReading, Protocol):
+class ReadSession(SignInReading, Overseeing, EventFeed, Protocol):
     """One consistent view of the ledger; changes nothing."""
 
     def archive_id(self) -> str | None:

@@ -43,6 +43,8 @@ from packages.ledger import (
 from packages.model import Event
 from storage.catalogue import rows, tables
 from storage.catalogue.filing import FileReading
+from storage.catalogue.following import Following
+from storage.catalogue.overseeing import Overseeing
 from storage.catalogue.paging import PAGE, by_age, paged
 from storage.catalogue.signing import Signing
 
@@ -102,7 +104,7 @@ def _matching(wanted: PackageFilter) -> Select[*tuple[Any, ...]]:
     return query
 
 
-class Reading(FileReading, Signing):
+class Reading(FileReading, Signing, Overseeing, Following):
     """The read half of a session; see `port.ReadSession` for what each method owes."""
 
     def __init__(self, connection: Connection) -> None:
@@ -174,6 +176,19 @@ class Reading(FileReading, Signing):
         query = _matching(wanted or PackageFilter()).order_by(packages.c.created, packages.c.id).limit(limit)
         if after is not None:
             query = query.where(tuple_(packages.c.created, packages.c.id) > tuple_(*after))
+        return [rows.package_of(each) for each in self._connection.execute(query)]
+
+    def newest_packages(
+        self,
+        wanted: PackageFilter | None = None,
+        *,
+        before: tuple[str, str] | None = None,
+        limit: int = 100,
+    ) -> list[Package]:
+        query = _matching(wanted or PackageFilter()).limit(limit)
+        if before is not None:
+            query = query.where(tuple_(packages.c.created, packages.c.id) < tuple_(*before))
+        query = query.order_by(packages.c.created.desc(), packages.c.id.desc())
         return [rows.package_of(each) for each in self._connection.execute(query)]
 
     def iter_packages(self, wanted: PackageFilter | None = None) -> Iterator[Package]:
