@@ -22,11 +22,11 @@ class EventFeed(Protocol):
         ...
 
     def event_feed(
-        self, *, after: int, until: int, kind: str | None = None, limit: int = 100
+        self, *, after: int, until: int, audits_only: bool = False, limit: int = 100
     ) -> list[tuple[int, str, Event]]:
-        """Return at most `limit` events as (number, package id, event) by number, `after` < number <= `until`.
+        """Return at most `limit` events as (number, package id, event), by number: over `after`, up to `until`.
 
-        With `kind` only events of that type: ``fixity check`` is the one that can be asked for.
+        With `audits_only` those are left out that are no fixity checks.
         """
         ...
 

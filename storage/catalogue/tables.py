@@ -31,6 +31,7 @@ EXACT = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
 NUMBER = BigInteger().with_variant(Integer(), "sqlite")
 OPEN_JOBS = text("state IN ('queued', 'running', 'waiting', 'failed')")
 ENDED_FILES = text("until IS NOT NULL")
+OF_AUDITS = text("type = 'fixity check'")
 
 metadata = MetaData(naming_convention=NAMES)
 
@@ -255,6 +256,7 @@ events = Table(
     _text("note"),
     _text("paths", required=False),
     Index("events_by_package", "package_id", "number"),
+    Index("events_of_audits", "number", sqlite_where=OF_AUDITS, postgresql_where=OF_AUDITS),
 )
 
 copies = Table(

@@ -22,6 +22,7 @@ from packages.ledger import (
 from packages.model import Event, now
 from storage.catalogue import rows, tables
 from storage.catalogue.filing import FileWriting
+from storage.catalogue.following import share_feed_lock
 from storage.catalogue.reading import Reading, written_pid
 
 _NEVER_ARCHIVED = (PackageState.SUBMITTED, PackageState.REJECTED, PackageState.CANCELLED)
@@ -195,6 +196,7 @@ class RecordWriting(Reading, FileWriting):
     def add_events(self, package_id: str, events: Iterable[Event]) -> None:
         values = [rows.event_row(package_id, each) for each in events]
         if values:
+            share_feed_lock(self._connection)
             self._connection.execute(self._add(tables.events, keep=("id",)), values)
 
     # --- outbox, keys ---

@@ -17,6 +17,7 @@ depends_on = None
 
 EXACT = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
 CHUNK = 1000
+AUDITS = text("type = 'fixity check'")
 
 
 def upgrade() -> None:
@@ -34,11 +35,13 @@ def upgrade() -> None:
     op.add_column("packages", Column("resource_type", EXACT, nullable=True))
     op.create_index("packages_by_type", "packages", ["resource_type", "oai_datestamp", "id"])
     op.create_index("packages_by_owner", "packages", ["owner", "created", "id"])
+    op.create_index("events_of_audits", "events", ["number"], sqlite_where=AUDITS, postgresql_where=AUDITS)
     _fill()
 
 
 def downgrade() -> None:
     """Take them away."""
+    op.drop_index("events_of_audits", "events")
     op.drop_index("packages_by_owner", "packages")
     op.drop_index("packages_by_type", "packages")
     op.drop_column("packages", "resource_type")
