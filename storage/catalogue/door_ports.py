@@ -24,7 +24,7 @@ class EventFeed(Protocol):
     def event_feed(
         self, *, after: int, until: int, audits_only: bool = False, limit: int = 100
     ) -> list[tuple[int, str, Event]]:
-        """Return at most `limit` events as (number, package id, event), by number: over `after`, up to `until`.
+        """Return at most `limit` events (number, package id, event) by number, over `after`, up to `until`.
 
         With `audits_only` those are left out that are no fixity checks.
         """
