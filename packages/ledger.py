@@ -302,7 +302,7 @@ class PackageFilter:
     """Which packages to list; None leaves a field open, fields are joined by *and*.
 
     `step` and `reason` (a part of it, case ignored in ASCII) are those of the latest job; `work` is the state
-    of the open job; `since` compares with `updated`.
+    of the open job; `since` compares with `updated`; `kept` leaves only packages that the stores hold.
     """
 
     state: PackageState | None = None
@@ -311,6 +311,7 @@ class PackageFilter:
     reason: str | None = None
     since: str | None = None
     owner: str | None = None
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from functools import partial
 from packages.errors import HoldfastError
 from packages.wording import counted
 from services.archive import Archive
-from services.settings import path_of
+from services.settings import Settings, path_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +61,7 @@ def _store(archive: Archive, name: str) -> str:
 
 def _devices(archive: Archive) -> Iterator[Tried]:
     """Say when copies share a disk, or staging is on another one than the primary store."""
-    devices: dict[int, list[str]] = {}
-    for name, url in archive.settings.store_urls.items():
-        if url.startswith("file://"):
-            place = path_of(url)
-            if place.exists():
-                devices.setdefault(place.stat().st_dev, []).append(name)
+    devices = disks(archive.settings)
     for names in devices.values():
         if len(names) > 1:
             yield Tried(
@@ -79,6 +74,17 @@ def _devices(archive: Archive) -> Iterator[Tried]:
         yield Tried(
             "staging", "warning", f"staging is on another disk than {primary}: files are copied, not renamed"
         )
+
+
+def disks(settings: Settings) -> dict[int, list[str]]:
+    """Return the names of the stores on each disk of this machine; stores elsewhere are on none."""
+    devices: dict[int, list[str]] = {}
+    for name, url in settings.store_urls.items():
+        if url.startswith("file://"):
+            place = path_of(url)
+            if place.exists():
+                devices.setdefault(place.stat().st_dev, []).append(name)
+    return devices
 
 
 def _index(archive: Archive) -> str:

@@ -91,6 +91,8 @@ def _matching(wanted: PackageFilter) -> Select[*tuple[Any, ...]]:
         query = query.join(jobs, jobs.c.id == packages.c.job_id)
     if wanted.state is not None:
         query = query.where(packages.c.state == wanted.state)
+    if wanted.kept:
+        query = query.where(packages.c.state.in_(sorted(KEPT_STATES)))
     if wanted.owner is not None:
         query = query.where(packages.c.owner == wanted.owner)
     if wanted.since is not None:
