@@ -7,7 +7,8 @@ from packages.errors import Conflict, HoldfastError, NotFound, Refused
 from packages.ledger import Job, JobKind, JobState, Package, PackageFilter, PackageState
 from packages.model import Actor, now
 from services.archive import Archive
-from services.people import require_archivist, require_steward
+from services.people import require_archivist
+from services.views import stewarded
 from storage.catalogue.port import WriteSession
 
 STORED_FROM = frozenset({"store", "build_dip", "publish"})
@@ -48,8 +49,7 @@ def decide(
     for reference in references:
         try:
             with archive.catalogue.write() as unit:
-                package = unit.package(unit.resolve(reference))
-                require_steward(actor, package)
+                package = stewarded(unit, actor, reference)
                 job = unit.open_job(package.id) or unit.latest_job(package.id)
                 if job is None:
                     raise NotFound(f"{package.id} has no work that could be decided on")

@@ -6,8 +6,8 @@ import os
 import secrets
 from collections.abc import Sequence
 
-from packages.errors import NotFound, Refused
-from packages.ledger import Package, Person, Token
+from packages.errors import Refused
+from packages.ledger import Person, Token
 from packages.model import Actor, now
 from services.archive import Archive
 
@@ -37,12 +37,6 @@ def require_archivist(actor: Actor, what: str) -> None:
     """Raise Refused unless the actor may do `what`, an archivist's work."""
     if not actor.is_archivist:
         raise Refused(f"{actor.name} may not {what}", hint="ask an archivist")
-
-
-def require_steward(actor: Actor, package: Package) -> None:
-    """Raise NotFound unless the actor owns the package or is an archivist; others are told nothing."""
-    if not actor.is_archivist and package.owner != actor.id:
-        raise NotFound(f"there is no package {package.id}")
 
 
 def create_token(

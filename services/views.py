@@ -1,59 +1,88 @@
 """What packages look like from outside: the JSON of packages and events, made in one place for every door."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 from packages.access import may_read_metadata, today
-from packages.errors import NotFound
+from packages.errors import Invalid, NotFound
 from packages.ledger import CopyRecord, Job, Package, PackageFilter, StepRecord
-from packages.model import Actor, Event
+from packages.model import Actor, Event, FileEntry
+from packages.record import full_record
 from services.archive import Archive
 from storage.catalogue.paging import PAGE, Key, by_age, paged
 from storage.catalogue.port import ReadSession
 
+NOT_KNOWN_HINT = "Give a package id, its first four or more characters, or a persistent identifier."
+
 
 def status(archive: Archive, actor: Actor, reference: str) -> dict[str, Any]:
-    """Return one package with its steps, findings and copies.
+    """Return one package with its steps, findings and copies, to its owner and to archivists.
 
-    Raises NotFound, also for what the actor may not know of.
+    Raises NotFound, also for what is somebody else's. The number of statements does not grow with anything.
     """
     with archive.catalogue.read() as view:
-        package = readable(view, actor, reference)
-        job = view.latest_job(package.id)
-        shown = summary(package, job, view.copies_of([package.id]).get(package.id, []))
-        shown["steps"] = [_step(each) for each in view.steps(job.id)] if job else []
-        shown["findings"] = [asdict(each) for each in view.findings(job.id)] if job else []
+        return described(view, stewarded(view, actor, reference))
+
+
+def described(view: ReadSession, package: Package) -> dict[str, Any]:
+    """Return the JSON of a package, whole; who may see it has been asked before."""
+    job = view.latest_job(package.id)
+    shown = summary(package, job, view.copies_of([package.id]).get(package.id, []))
+    shown["steps"] = [_step(each) for each in view.steps(job.id)] if job else []
+    shown["findings"] = [asdict(each) for each in view.findings(job.id)] if job else []
     return shown
 
 
 def listing(archive: Archive, actor: Actor, wanted: PackageFilter) -> Iterator[dict[str, Any]]:
-    """Yield every package that the filter names and the actor may see, oldest first, in pages."""
+    """Yield every package that the filter names and the actor keeps, oldest first, in pages."""
+    rows = paged(
+        lambda after: _page(archive, actor, wanted, after=after, limit=PAGE), lambda row: by_age(row[0])
+    )
+    for row in rows:
+        yield summary(*row)
 
-    def page(after: Key | None) -> list[tuple[Package, Job | None, list[CopyRecord]]]:
-        with archive.catalogue.read() as view:
-            found = view.packages(wanted, after=after, limit=PAGE)
-            ids = [each.id for each in found]
-            jobs, copies = view.latest_jobs(ids), view.copies_of(ids)
-        return [(each, jobs.get(each.id), copies.get(each.id, [])) for each in found]
 
-    for package, job, copies in paged(page, lambda row: by_age(row[0])):
-        if may_read(actor, package):
-            yield summary(package, job, copies)
+def listed(
+    archive: Archive, actor: Actor, wanted: PackageFilter, *, after: Key | None = None, limit: int = PAGE
+) -> tuple[list[dict[str, Any]], Key | None]:
+    """Return one page of what `listing` yields, and the key of the page behind it, None behind the last."""
+    rows = _page(archive, actor, wanted, after=after, limit=limit + 1)
+    more = by_age(rows[limit - 1][0]) if len(rows) > limit else None
+    return [summary(*row) for row in rows[:limit]], more
 
 
 def events(archive: Archive, actor: Actor, reference: str) -> Iterator[dict[str, Any]]:
     """Yield the package's PREMIS events in the order in which they were recorded."""
     with archive.catalogue.read() as view:
-        package = readable(view, actor, reference)
+        package = stewarded(view, actor, reference)
         for each in view.events(package.id):
             yield event_json(each)
+
+
+def some_events(
+    archive: Archive, actor: Actor, reference: str, *, after: str | None = None, limit: int = PAGE
+) -> tuple[list[dict[str, Any]], str | None]:
+    """Return events of the package behind the one with the id `after`, and the id to go on behind, if any.
+
+    Raises Invalid for an `after` that is none of its events.
+    """
+    with archive.catalogue.read() as view:
+        package = stewarded(view, actor, reference)
+        if after is not None and not view.has_event(package.id, after):
+            raise Invalid(f"after: {package.id} has no event {after}", hint="begin without it")
+        found: list[dict[str, Any]] = []
+        for each in view.events(package.id, after=after):
+            if len(found) == limit:
+                return found, str(found[-1]["id"])
+            found.append(event_json(each))
+    return found, None
 
 
 def versions(archive: Archive, actor: Actor, reference: str) -> list[dict[str, Any]]:
     """Return the package's versions, oldest first."""
     with archive.catalogue.read() as view:
-        package = readable(view, actor, reference)
+        package = stewarded(view, actor, reference)
         return [
             {
                 "version": each.number,
@@ -68,12 +97,78 @@ def versions(archive: Archive, actor: Actor, reference: str) -> list[dict[str, A
         ]
 
 
+def files(
+    archive: Archive,
+    actor: Actor,
+    reference: str,
+    *,
+    version: int | None = None,
+    after: str | None = None,
+    limit: int = PAGE,
+) -> dict[str, Any]:
+    """Return a page of the files of a version (the newest), behind the path `after`; ``next`` goes on.
+
+    Raises NotFound for a version that is not there, Invalid for an `after` that is not in it.
+    """
+    with archive.catalogue.read() as view:
+        package = stewarded(view, actor, reference)
+        chosen = package.version if version is None else version
+        if chosen is None or package.version is None or not 1 <= chosen <= package.version:
+            said = "no version yet" if package.version is None else f"no version {version}"
+            raise NotFound(f"{package.id} has {said}", hint="see its versions")
+        try:
+            rows = view.files(package.id, chosen, after=after, limit=limit + 1)
+        except NotFound:
+            if after is None:
+                raise
+            raise Invalid("after: that version has no such file", hint="begin without it") from None
+    more = rows[limit - 1].path if len(rows) > limit else None
+    return {"version": chosen, "files": [file_json(each) for each in rows[:limit]], "next": more}
+
+
+def record(archive: Archive, actor: Actor, reference: str) -> Mapping[str, Any]:
+    """Return the package's record in its full form, to its owner and to archivists."""
+    with archive.catalogue.read() as view:
+        return full_record(stewarded(view, actor, reference).record)
+
+
+def stewarded(view: ReadSession, actor: Actor, reference: str) -> Package:
+    """Return the package that `reference` means, if it is the actor's or the actor is an archivist.
+
+    Raises NotFound, in the same words whether there is none or it is somebody else's.
+    """
+    return _found(view, actor, reference, lambda package: package.owner == actor.id)
+
+
 def readable(view: ReadSession, actor: Actor, reference: str) -> Package:
     """Return the package that `reference` means, if the actor may read its description. Raises NotFound."""
-    package = view.package(view.resolve(reference))
-    if not may_read(actor, package):
-        raise NotFound(f"there is no package {reference}")
+    return _found(view, actor, reference, lambda package: may_read(actor, package))
+
+
+def _found(view: ReadSession, actor: Actor, reference: str, may: Callable[[Package], bool]) -> Package:
+    if actor.is_archivist:
+        return view.package(view.resolve(reference))
+    try:
+        package = view.package(view.resolve(reference, owner=actor.id))
+    except NotFound:
+        package = None
+    if package is None or not may(package):
+        raise NotFound(f"there is no package “{reference}”.", hint=NOT_KNOWN_HINT)
     return package
+
+
+def _page(
+    archive: Archive, actor: Actor, wanted: PackageFilter, *, after: Key | None, limit: int
+) -> list[tuple[Package, Job | None, list[CopyRecord]]]:
+    if not actor.is_archivist:
+        if wanted.owner not in {None, actor.id}:
+            return []
+        wanted = replace(wanted, owner=actor.id)
+    with archive.catalogue.read() as view:
+        found = view.packages(wanted, after=after, limit=limit)
+        ids = [each.id for each in found]
+        jobs, copies = view.latest_jobs(ids), view.copies_of(ids)
+    return [(each, jobs.get(each.id), copies.get(each.id, [])) for each in found]
 
 
 def may_read(actor: Actor, package: Package) -> bool:
@@ -113,6 +208,23 @@ def event_json(event: Event) -> dict[str, Any]:
     shown = asdict(event)
     shown["agents"] = [{k: v for k, v in agent.items() if v is not None} for agent in shown["agents"]]
     return shown
+
+
+def file_json(file: FileEntry) -> dict[str, Any]:
+    """Return one file of a version as JSON."""
+    return {
+        "path": file.path,
+        "role": file.role,
+        "size": file.size,
+        "digest": f"sha512:{file.sha512}",
+        "puid": file.puid,
+        "format": file.format_name,
+        "format_version": file.format_version,
+        "mime": file.mime,
+        "warning": file.warning,
+        "modified": file.modified,
+        "derived_from": file.derived_from,
+    }
 
 
 def _said(copy: CopyRecord) -> dict[str, str | None]:
