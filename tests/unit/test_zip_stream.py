@@ -74,7 +74,7 @@ def test_a_range_reads_no_member_before_it() -> None:
     stream = ZipStream(lambda: (first, member("b", b"tail")))
     header = len(b"".join(stream.chunks(0, 50)))
     assert header == 50
-    assert b"tail" in b"".join(stream.chunks(stream.length - 160))
+    assert b"tail" in b"".join(stream.chunks(stream.length - 240))
 
 
 def test_O4_members_larger_than_4_GiB_and_behind_them() -> None:
