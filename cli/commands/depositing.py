@@ -18,10 +18,16 @@ from packages.errors import HoldfastError, NotFound
 from packages.ledger import JobState
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from packages.ledger import Job
     from services.submission import Wanted
 
 Paths = Annotated[list[Path], typer.Argument(metavar="PATH", help="Folders, archives, bags or files.")]
+
+
+SIDE_BY_SIDE = 8
+"""With as many submissions, or more, several processes work on them."""
 
 
 class Via(StrEnum):
@@ -103,15 +109,48 @@ def ingest(
     if call.make_archive("ingest"):  # or completes one whose making was killed; a few milliseconds otherwise
         call.voice.note(f"made an archive in {call.home}")
     go_on_with_abandoned(call)
+    every = [Wanted(path, record=described, title=title, new=new, corrects=corrects) for path in paths]
+    if len(every) >= SIDE_BY_SIDE and not no_wait:
+        return exit_codes.worst(_ingest_many(call, every))
     codes = []
-    for path in paths:
-        wanted = Wanted(path, record=described, title=title, new=new, corrects=corrects)
+    for wanted in every:
         try:
             codes.append(_ingest_one(call, wanted, until="receive" if no_wait else None))
         except HoldfastError as error:
-            call.voice.fail(error, path=str(path))
-            codes.append(exit_codes.BY_KIND[error.kind])
+            codes.append(_failed(call, error, wanted))
     return exit_codes.worst(codes)
+
+
+def _failed(call: Call, error: HoldfastError, wanted: "Wanted") -> int:
+    call.voice.fail(error, path=str(wanted.source))
+    return exit_codes.BY_KIND[error.kind]
+
+
+def _ingest_many(call: Call, every: "Iterable[Wanted]") -> list[int]:
+    """Take many in side by side, telling what became of each but not its steps; return a code for each."""
+    from services.crowd import cores, run_jobs  # noqa: PLC0415  # start-up time
+    from services.submission import submit  # noqa: PLC0415  # same reason
+
+    codes: list[int] = []
+    entered: dict[str, Wanted] = {}
+
+    def job_ids() -> "Iterator[str]":
+        for wanted in every:
+            try:
+                job = submit(call.archive, call.actor, wanted)
+            except HoldfastError as error:
+                codes.append(_failed(call, error, wanted))
+                continue
+            entered[job.id] = wanted
+            yield job.id
+
+    call.interrupted_hint = "what was begun goes on with `holdfast reconcile`"
+    for job in run_jobs(call.archive, job_ids(), workers=max(2, cores())):
+        wanted = entered.pop(job.id)
+        code = _show_ingested(call, walk(call, job) if job.state is JobState.RUNNING else job, wanted)
+        codes.append(exit_codes.SYSTEM if job.state is JobState.QUEUED else code)  # its worker died
+    call.interrupted_hint = ""
+    return codes
 
 
 def _ingest_one(call: Call, wanted: "Wanted", *, until: str | None) -> int:
@@ -119,7 +158,11 @@ def _ingest_one(call: Call, wanted: "Wanted", *, until: str | None) -> int:
 
     if not call.voice.json:
         call.voice.note(f"ingesting {wanted.source}")
-    job = walk(call, submit(call.archive, call.actor, wanted), until=until)
+    return _show_ingested(call, walk(call, submit(call.archive, call.actor, wanted), until=until), wanted)
+
+
+def _show_ingested(call: Call, job: "Job", wanted: "Wanted") -> int:
+    """Print what became of a submission, and return its code."""
     existing = _same_content(call, job)
     if existing is not None:
         call.voice.note(

@@ -104,6 +104,21 @@ def test_several_submissions_give_a_line_each_and_the_worst_code(
     assert broken["state"] == "rejected"
 
 
+def test_many_submissions_are_taken_in_side_by_side(holdfast: Holdfast, tmp_path: Path) -> None:
+    folders = [write(tmp_path / f"box-{number}", [("note.txt", b"%d" % number)]) for number in range(8)]
+    answer = holdfast.json(
+        "ingest", *folders, tmp_path / "nowhere", SAMPLES / "broken-bag", code=exit_codes.CONTENT
+    )
+    by_path = {each["path"]: each for each in answer.lines}
+    assert len(by_path) == len(answer.lines) == 10
+    assert {by_path[str(each)]["state"] for each in folders} == {"published"}
+    assert by_path[str(tmp_path / "nowhere")]["error"]["kind"] == "not_found"
+    assert by_path[str(SAMPLES / "broken-bag")]["state"] == "rejected"
+    again = holdfast("ingest", *folders)
+    assert again.err.count("nothing was added") == 8
+    assert len(holdfast.json("list", "--state", "published").lines) == 8
+
+
 def test_a_record_beside_the_deposit_describes_it(holdfast: Holdfast, deposit: Path, tmp_path: Path) -> None:
     record = tmp_path / "record.json"
     record.write_text(json.dumps(RECORD), encoding="utf-8")
