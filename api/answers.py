@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 import orjson
-from fastapi import Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 
 from api.problems import HttpProblem
 
@@ -21,6 +21,14 @@ After = Annotated[
     str | None,
     Query(description="The token of a page, as the page before gave it in `next`.", max_length=8192),
 ]
+
+
+async def _body(request: Request) -> bytes:
+    return await request.body()
+
+
+RawBody = Annotated[bytes, Depends(_body)]
+"""A body as it came, for routes that judge it themselves; the guards see to its size."""
 
 
 def json_answer(

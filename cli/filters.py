@@ -1,14 +1,9 @@
 """From filter options to a filter, and from what people write to a moment."""
 
-import re
-from datetime import UTC, datetime, timedelta
-
 from cli.call import UsageError
 from packages.ledger import OPEN_STATES, JobState, PackageFilter, PackageState
-from packages.model import rfc3339
+from packages.moments import HINT, moment_of
 
-_AGO = re.compile(r"(\d+)([mhdw])")
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _AT_WORK = tuple(each for each in JobState if each in OPEN_STATES)
 
 
@@ -43,16 +38,9 @@ def time_of(option: str, text: str, *, past: bool) -> str:
     A time without a zone is UTC. Raises UsageError.
     """
     try:
-        if match := _AGO.fullmatch(text):
-            span = timedelta(**{_UNITS[match[2]]: int(match[1])})
-            when = datetime.now(UTC) - span if past else datetime.now(UTC) + span
-        else:
-            when = datetime.fromisoformat(text)
-            when = when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
-    except (ValueError, OverflowError):
-        hint = "write 2026-11-21, 2026-11-21T09:30Z, or a span such as 90m, 12h, 7d"
-        raise UsageError(f"{option} {text}: this is no time", hint) from None
-    return rfc3339(when)
+        return moment_of(text, past=past)
+    except ValueError:
+        raise UsageError(f"{option} {text}: this is no time", HINT) from None
 
 
 def _require_step(step: str) -> None:
