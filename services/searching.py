@@ -1,12 +1,13 @@
 """Search: what the actor may find, and no trace of the rest."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from packages.access import metadata_rule, today
 from packages.errors import Unavailable
 from packages.ledger import KEPT_STATES
 from packages.model import Actor
-from packages.query import parse
+from packages.query import narrowing, parse
 from services.archive import Archive
 from services.outbox import INDEX
 from storage.search.port import Hits, Sort
@@ -27,6 +28,16 @@ def search(
     if not hits.total:
         _require_index(archive)
     return hits
+
+
+def narrowed(text: str, chosen: Iterable[tuple[str, str]]) -> str:
+    """Return the query that finds what `text` does, of each chosen (facet, value) alone.
+
+    Raises Invalid for a `text` that cannot be read, with places in it as it was typed.
+    """
+    parse(text)
+    parts = [narrowing(field, value) for field, value in chosen]
+    return " ".join(([f"({text})"] if text.strip() else []) + parts) if parts else text
 
 
 def _require_index(archive: Archive) -> None:

@@ -1,0 +1,110 @@
+"""The landing page of a package, and the tombstone of what is gone."""
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from api.answers import key_of, token_of
+from api.identity import Reader, Served
+from api.presenting import is_page_wanted
+from api.problems import described, problem
+from api.signposting import links_of
+from packages.links import orcid_link, web_link
+from packages.model import Actor
+from packages.wording import moment
+from services.archive import Archive
+from services.forms import FORMS, citation_of, file_address, pid_address, schema_org
+from services.landing import Landing, Tombstone, files_shown, thumbnail
+
+router = APIRouter(tags=["records"])
+
+VARY = "Accept, Authorization, Cookie"
+FILES = 100
+
+
+@router.get(
+    "/records/{id}/thumbnails/{path:path}",
+    response_class=Response,
+    responses={
+        200: {"description": "a small picture", "content": {"image/jpeg": {}}},
+        **described(401, 404, 422),
+    },
+)
+def show_thumbnail(archive: Served, actor: Reader, id: str, path: str) -> Response:  # noqa: A002  # as above
+    """Show the small picture of one deposited file."""
+    picture = thumbnail(archive, actor, id, path)
+    return Response(picture, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
+
+
+def landing_page(
+    request: Request, archive: Archive, actor: Actor, seen: Landing, after: str | None
+) -> Response:
+    """Return the page of a package, its files behind the page token `after`."""
+    key = key_of(after, 1)
+    page = files_shown(archive, seen, after=key[0] if key else None, limit=FILES)
+    package = seen.package
+    record = seen.record
+    templates = request.app.state.templates
+    answer: Response = templates.TemplateResponse(
+        request,
+        "landing.html",
+        {
+            "seen": seen,
+            "package": package,
+            "record": record,
+            "creators": [_person(each) for each in record.get("creators", ())],
+            "contributors": [_person(each) for each in record.get("contributors", ())],
+            "rights": [
+                {**each, "link": web_link(each.get("rightsUri", ""))} for each in record.get("rights", ())
+            ],
+            "related": [
+                {**each, "link": web_link(each["relatedIdentifier"], each["relatedIdentifierType"])}
+                for each in record.get("relatedIdentifiers", ())
+            ],
+            "others": [
+                {**each, "link": web_link(each["identifier"], each["identifierType"])}
+                for each in record.get("identifiers", ())
+            ],
+            "citation": citation_of(seen),
+            "pid_address": pid_address(archive, seen),
+            "schema_org": schema_org(archive, seen),
+            "forms": list(FORMS.values()),
+            "files": [(each, file_address(seen, each.path)) for each in page.files],
+            "is_first": key is None,
+            "more": token_of(page.next) if page.next is not None else None,
+            "is_steward": actor.is_archivist or (bool(actor.roles) and actor.id == package.owner),
+        },
+        headers={"Vary": VARY, "Link": links_of(archive, seen, page)},
+    )
+    return answer
+
+
+def tombstone(request: Request, stone: Tombstone) -> Response:
+    """Return the notice of a package that is gone: 410, as a page or as a problem."""
+    if is_page_wanted(request):
+        templates = request.app.state.templates
+        page: Response = templates.TemplateResponse(
+            request, "tombstone.html", {"stone": stone}, status_code=HTTPStatus.GONE, headers={"Vary": VARY}
+        )
+        return page
+    named = f"“{stone.title}”" + (f" ({stone.pid})" if stone.pid else "")
+    reason = f": {stone.reason}" if stone.reason else ""
+    return problem(
+        request,
+        HTTPStatus.GONE,
+        f"{named} is {stone.state} since {moment(stone.at)}{reason}",
+        kind="gone",
+        hint="the identifier stays and leads to this notice",
+        headers={"Vary": VARY},
+    )
+
+
+def _person(person: dict[str, Any]) -> dict[str, Any]:
+    affiliations = [each["name"] for each in person.get("affiliations", ())]
+    return {
+        "name": person["name"],
+        "orcid": orcid_link(person),
+        "affiliations": "; ".join(affiliations),
+        "kind": person.get("contributorType", ""),
+    }

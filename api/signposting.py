@@ -1,0 +1,46 @@
+"""FAIR Signposting (level 1): typed links of a landing page, for machines that read no HTML."""
+
+from collections.abc import Iterator
+
+from packages.links import orcid_link, web_link
+from services.archive import Archive
+from services.forms import FORMS, file_address, pid_address, schema_org
+from services.landing import FilePage, Landing
+
+SCHEMA_ORG = "https://schema.org/"
+MOST_ITEMS = 20
+"""Files that are linked one by one; of more, the package as a whole is the only item."""
+
+
+def links_of(archive: Archive, seen: Landing, page: FilePage | None) -> str:
+    """Return the Link header (RFC 8288) of a landing page; `page` are its files, None where none are linked.
+
+    Every address is percent-encoded: nothing that a depositor wrote can end a link or begin another.
+    """
+    return ", ".join(_links(archive, seen, page))
+
+
+def _links(archive: Archive, seen: Landing, page: FilePage | None) -> Iterator[str]:
+    here = f"/records/{seen.package.id}"
+    yield _link(pid_address(archive, seen), "cite-as")
+    yield _link(f"{SCHEMA_ORG}AboutPage", "type")
+    yield _link(f"{SCHEMA_ORG}{schema_org(archive, seen)['@type']}", "type")
+    for form in FORMS.values():
+        yield _link(f"{here}?format={form.name}", "describedby", form.media_type)
+    for person in seen.record.get("creators", ())[:MOST_ITEMS]:
+        if address := orcid_link(person):
+            yield _link(address, "author")
+    for right in seen.record.get("rights", ())[:MOST_ITEMS]:
+        if address := web_link(right.get("rightsUri", "")):
+            yield _link(address, "license")
+    if seen.are_files_open and page is not None:
+        if page.next is None and len(page.files) <= MOST_ITEMS:
+            for each in page.files:
+                yield _link(file_address(seen, each.path), "item", each.entry.mime or "")
+        else:
+            yield _link(f"{here}/dip", "item", "application/zip")
+
+
+def _link(address: str, relation: str, media_type: str = "") -> str:
+    typed = f'; type="{media_type}"' if media_type and media_type.isascii() and '"' not in media_type else ""
+    return f'<{address}>; rel="{relation}"{typed}'
