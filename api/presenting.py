@@ -7,6 +7,7 @@ from fastapi import Request
 from fastapi.templating import Jinja2Templates
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from api.showing import FILTERS, notice
 from packages.wording import moment, printable, size
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -22,7 +23,7 @@ def make_templates() -> Jinja2Templates:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"printable": printable, "size": size, "moment": moment}
+    environment.filters |= {"printable": printable, "size": size, "moment": moment, **FILTERS}
     return Jinja2Templates(env=environment, context_processors=[_common])
 
 
@@ -40,5 +41,6 @@ def _common(request: Request) -> dict[str, Any]:
         "form_token": getattr(request.state, "form_token", ""),
         "archive_name": archive.settings.publisher or "Holdfast",
         "is_test_pids": archive.pids.is_test,
+        "notice": notice(request.query_params),
         "path": request.url.path,
     }
