@@ -67,9 +67,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    """Turn a skip for an absent server into a failure in CI: nothing passes because a tool was missing."""
+    """Turn a skip for an absent server or tool into a failure in CI: nothing passes because a tool was missing."""
     report = yield
-    absent = item.get_closest_marker("server") or item.get_closest_marker("shared")
+    absent = any(item.get_closest_marker(name) for name in ("server", "shared", "browser"))
     if IN_CI and absent and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid}: skipped in CI, where nothing may be missing: {report.longrepr}"
