@@ -4,6 +4,7 @@ Routes take `Reader` (anybody), `SignedIn` (401 otherwise) or `Archivist` (403 o
 changes, it changes with the token of its forms only (CSRF); a program's token needs none.
 """
 
+import hmac
 from http import HTTPStatus
 from typing import Annotated
 
@@ -21,7 +22,7 @@ FORM_HEADER = "X-Form-Token"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-def archive_of(request: Request) -> Archive:
+async def archive_of(request: Request) -> Archive:  # else FastAPI would call it in a thread
     """Return the archive that this application serves."""
     archive: Archive = request.app.state.archive
     return archive
@@ -33,7 +34,7 @@ def actor_of(request: Request) -> Actor:
     A token that is not valid is 401 everywhere, also where nobody has to sign in: whoever sends one means to
     be somebody. A cookie that has ended is nobody.
     """
-    archive = archive_of(request)
+    archive: Archive = request.app.state.archive
     said = request.headers.get("authorization")
     if said is not None:
         scheme, _, secret = said.partition(" ")
@@ -52,7 +53,9 @@ def actor_of(request: Request) -> Actor:
     return actor
 
 
-def signed_in(request: Request, actor: Annotated[Actor, Depends(actor_of)]) -> Actor:
+async def signed_in(  # as above
+    request: Request, actor: Annotated[Actor, Depends(actor_of)]
+) -> Actor:
     """Return who asks, if they have signed in."""
     if actor is ANONYMOUS:
         raise _unauthorized("this needs somebody who has signed in")
@@ -65,10 +68,21 @@ def signed_in(request: Request, actor: Annotated[Actor, Depends(actor_of)]) -> A
     return actor
 
 
-def archivist(actor: Annotated[Actor, Depends(signed_in)]) -> Actor:
+async def archivist(  # as above
+    actor: Annotated[Actor, Depends(signed_in)],
+) -> Actor:
     """Return who asks, if they are an archivist."""
     if not actor.is_archivist:
         raise Refused(f"{actor.name} is no archivist", hint="ask an archivist")
+    return actor
+
+
+async def administrator(  # as above
+    actor: Annotated[Actor, Depends(signed_in)],
+) -> Actor:
+    """Return who asks, if they are an administrator."""
+    if "admin" not in actor.roles:
+        raise Refused(f"{actor.name} is no administrator", hint="ask an administrator")
     return actor
 
 
@@ -77,8 +91,8 @@ def _is_from_our_page(request: Request) -> bool:
 
     Forms without JavaScript carry it as a field: `api.pages.forms` moves it into the request's state first.
     """
-    given = request.headers.get(FORM_HEADER) or getattr(request.state, "given_form_token", "")
-    return bool(given) and given == request.state.form_token
+    given: str = request.headers.get(FORM_HEADER) or getattr(request.state, "given_form_token", "") or ""
+    return hmac.compare_digest(given.encode(), request.state.form_token.encode())
 
 
 def _unauthorized(detail: str) -> HttpProblem:
@@ -94,3 +108,4 @@ Served = Annotated[Archive, Depends(archive_of)]
 Reader = Annotated[Actor, Depends(actor_of)]
 SignedIn = Annotated[Actor, Depends(signed_in)]
 Archivist = Annotated[Actor, Depends(archivist)]
+Administrator = Annotated[Actor, Depends(administrator)]

@@ -82,12 +82,7 @@ def problem(
 ) -> Response:
     """Return a problem as JSON, or as a page for a person who came with a browser."""
     said = {
-        "type": f"urn:holdfast:problem:{kind}" if kind else "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": int(status),
-        "detail": detail,
-        "hint": hint,
-        "findings": [asdict(each) for each in findings],
+        **_members(status, detail, kind=kind, hint=hint, findings=findings),
         "request_id": getattr(request.state, "request_id", None),
     }
     if is_page_wanted(request):
@@ -99,8 +94,43 @@ def problem(
     return JSONResponse(said, status_code=int(status), headers=dict(headers or {}), media_type=MEDIA_TYPE)
 
 
+def as_problem(error: HoldfastError) -> dict[str, Any]:
+    """Return an error as the members of a problem, for an answer that tells of several."""
+    return _members(
+        STATUS_BY_KIND[error.kind],
+        error.message,
+        kind=error.kind,
+        hint=error.hint,
+        findings=error.findings,
+    )
+
+
+def _members(status: int, detail: str, *, kind: str, hint: str, findings: Sequence[Any]) -> dict[str, Any]:
+    return {
+        "type": f"urn:holdfast:problem:{kind}" if kind else "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": int(status),
+        # What was sent may be repeated here, and JSON takes half a surrogate pair that UTF-8 does not.
+        "detail": detail.encode("utf-8", "backslashreplace").decode(),
+        "hint": hint.encode("utf-8", "backslashreplace").decode(),
+        "findings": [asdict(each) for each in findings],
+    }
+
+
+def defect(request: Request, error: Exception) -> Response:
+    """Tell of a defect of ours: in the log all of it, to whoever asked that there is one."""
+    log.error("defect at %s %s", request.method, request.url.path, exc_info=error)
+    return problem(
+        request,
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        f"a defect of Holdfast: {type(error).__name__}",
+        kind="internal",
+        hint="the log of the archive has the details, under the request's id",
+    )
+
+
 def install(app: FastAPI) -> None:
-    """Tell every error that a route may raise as a problem."""
+    """Tell every error that a route may raise as a problem; `api.guards` tells of defects."""
 
     @app.exception_handler(HoldfastError)
     def holdfast(request: Request, error: HoldfastError) -> Response:
@@ -125,14 +155,3 @@ def install(app: FastAPI) -> None:
     def validation(request: Request, error: RequestValidationError) -> Response:
         told = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
         return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, told, kind="request")
-
-    @app.exception_handler(Exception)
-    def defect(request: Request, error: Exception) -> Response:
-        log.error("defect at %s %s", request.method, request.url.path, exc_info=error)
-        return problem(
-            request,
-            HTTPStatus.INTERNAL_SERVER_ERROR,
-            f"a defect of Holdfast: {type(error).__name__}",
-            kind="internal",
-            hint="the log of the archive has the details, under the request's id",
-        )

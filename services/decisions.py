@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from packages.errors import Conflict, HoldfastError, NotFound, Refused
 from packages.ledger import Job, JobKind, JobState, Package, PackageFilter, PackageState
 from packages.model import Actor, now
+from packages.wording import counted
 from services.archive import Archive
 from services.people import require_archivist
 from services.views import stewarded
@@ -73,6 +74,15 @@ def chosen(archive: Archive, actor: Actor, wanted: PackageFilter) -> list[Packag
         )
     with archive.catalogue.read() as view:
         return list(view.iter_packages(wanted))
+
+
+def require_number(found: int, expected: int | None) -> None:
+    """Raise Conflict unless as many packages were found as a preview showed, if there was one."""
+    if expected is not None and expected != found:
+        raise Conflict(
+            f"a preview showed {counted(expected, 'package')}, and now it is {found}",
+            hint="look at the preview again",
+        )
 
 
 def _retry(unit: WriteSession, actor: Actor, package: Package, job: Job, reason: str) -> None:
