@@ -34,7 +34,7 @@ def elements(record: Mapping[str, Any], identifiers: Sequence[str] = ()) -> Iter
     if "publisher" in full:
         yield "publisher", full["publisher"]["name"]
     if "publicationYear" in full:
-        yield "date", str(full["publicationYear"])
+        yield "date", str(int(full["publicationYear"]))  # 1843.0 is an integer in JSON Schema
     kind = full.get("resourceType", {})
     yield from (("type", kind[name]) for name in ("resourceTypeGeneral", "resourceType") if name in kind)
     yield from (("language", value) for value in full.get("languages", ()))
@@ -47,12 +47,16 @@ def dublin_core(record: Mapping[str, Any], identifiers: Sequence[str] = ()) -> b
 
     Characters that XML cannot hold become U+FFFD.
     """
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{dublin_core_element(record, identifiers)}\n'.encode()
+
+
+def dublin_core_element(record: Mapping[str, Any], identifiers: Sequence[str] = ()) -> str:
+    """Return the element ``oai_dc:dc`` of `dublin_core`, to stand in another document."""
     listed = "".join(
         f"  <dc:{name}>{escape(value)}</dc:{name}>\n" for name, value in elements(record, identifiers)
     )
     return (
-        '<?xml version="1.0" encoding="UTF-8"?>\n'
         f'<oai_dc:dc xmlns:oai_dc="{OAI_DC}" xmlns:dc="{DC}" xmlns:xsi="{XSI}"\n'
         f'  xsi:schemaLocation="{OAI_DC} http://www.openarchives.org/OAI/2.0/oai_dc.xsd">\n'
-        f"{listed}</oai_dc:dc>\n"
-    ).encode()
+        f"{listed}</oai_dc:dc>"
+    )

@@ -105,16 +105,21 @@ class Database:
             yield Reading(connection)
 
     @contextmanager
-    def write(self, *, durable: bool = True) -> Iterator[WriteSession]:
+    def write(self, *, durable: bool = True, wait: float = WAIT_SECONDS) -> Iterator[WriteSession]:
         """Open a write session: commit at a clean end, undo at an exception."""
         engine = self._writing if durable else self._hasty
-        with self._translated(), self._in_turn(), engine.begin() as connection:
-            if not durable and self._backend == "postgresql":
-                connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+        if self._backend == "sqlite":
+            engine = engine.execution_options(wait=wait)
+        with self._translated(), self._in_turn(wait), engine.begin() as connection:
+            if self._backend == "postgresql":
+                if not durable:
+                    connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+                if wait != WAIT_SECONDS:
+                    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(wait * 1000)}")
             yield Writing(connection)
 
     @contextmanager
-    def _in_turn(self) -> Iterator[None]:
+    def _in_turn(self, wait: float) -> Iterator[None]:
         """Let the threads of this process write one after another.
 
         SQLite's own waiting sleeps between tries, up to 0.1 s, and lets the unlucky starve.
@@ -124,7 +129,7 @@ class Database:
             return
         if self._writer == threading.get_ident():
             raise Internal("a write session was opened inside another one of the same thread.")
-        if not self._turn.acquire(timeout=WAIT_SECONDS):
+        if not self._turn.acquire(timeout=wait):
             raise Unavailable(f"the catalogue {self.url} is busy.", hint="Try again.")
         self._writer = threading.get_ident()
         try:
@@ -179,5 +184,9 @@ def _begin_sqlite(connection: Connection) -> None:
     if sync is not None and connection.info.get("sync", "FULL") != sync:
         connection.exec_driver_sql(f"PRAGMA synchronous = {sync}")
         connection.info["sync"] = sync
+    wait = options.get("wait", WAIT_SECONDS)
+    if connection.info.get("wait", WAIT_SECONDS) != wait:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(wait * 1000)}")
+        connection.info["wait"] = wait
     # A writer takes its lock at once: one that reads first and then wants to write could only fail.
     connection.exec_driver_sql(options.get("begin", "BEGIN"))

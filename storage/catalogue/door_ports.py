@@ -5,6 +5,7 @@ from typing import Protocol
 
 from packages.ledger import CopyRecord, CopyTally, Job, Package, PackageFilter, SignIn, SignInKind, Token
 from packages.model import Event
+from packages.oai_pmh import Item, Place, Selection
 
 
 class EventFeed(Protocol):
@@ -91,3 +92,60 @@ class Overseeing(Protocol):
     ) -> list[Package]:
         """Return at most `limit` packages, the newest by (created, id) first, behind the key `before`."""
         ...
+
+
+class ItemReading(Protocol):
+    """Lists what harvesters may know of: what has been published, by (datestamp, id).
+
+    The datestamp of an item is greater than every one in a snapshot that does not hold it as it is: whoever
+    has seen all up to a snapshot's `last_datestamp` misses nothing by going on from there.
+    """
+
+    def last_datestamp(self) -> str | None:
+        """Return the newest datestamp that was given, to whichever purpose."""
+        ...
+
+    def earliest_datestamp(self) -> str | None:
+        """Return the least datestamp of an item."""
+        ...
+
+    def item_types(self) -> list[str]:
+        """Return the general resource types of items, in their own order."""
+        ...
+
+    def item(self, oai_id: str) -> Item | None:
+        """Return one item with its record, by its exact OAI id."""
+        ...
+
+    def items(
+        self, wanted: Selection, *, after: Place | None, limit: int, records: bool, budget: int
+    ) -> tuple[list[Item], bool]:
+        """Return items behind `after`, and whether there are more; a set that is not there has none.
+
+        At most `limit`, and no further one once `budget` characters of records are reached.
+        """
+        ...
+
+
+class ItemDating(Protocol):
+    """Gives datestamps to what harvesters must see (again)."""
+
+    def datestamp(self) -> str:
+        """Return the present time, or a little more: greater than every datestamp that was given before.
+
+        Others who ask wait until this transaction ends, so that datestamps come in the order of commits. Ask
+        late in a transaction, and before changing the row of a package.
+        """
+        ...
+
+    def date_anew(self) -> None:
+        """Give all items one new datestamp, so that harvesters read them again."""
+        ...
+
+
+class DoorReading(SignInReading, Overseeing, EventFeed, ItemReading, Protocol):
+    """All that the doors read."""
+
+
+class DoorWriting(SignInWriting, ItemDating, Protocol):
+    """All that the doors write."""

@@ -34,10 +34,10 @@ from packages.ledger import (
     VersionRecord,
 )
 from packages.model import Event, FileEntry
-from storage.catalogue.door_ports import EventFeed, Overseeing, SignInReading, SignInWriting
+from storage.catalogue.door_ports import DoorReading, DoorWriting
 
 
-class ReadSession(SignInReading, Overseeing, EventFeed, Protocol):
+class ReadSession(DoorReading, Protocol):
     """One consistent view of the ledger; changes nothing."""
 
     def archive_id(self) -> str | None:
@@ -197,7 +197,7 @@ class ReadSession(SignInReading, Overseeing, EventFeed, Protocol):
         ...
 
 
-class WriteSession(ReadSession, SignInWriting, Protocol):
+class WriteSession(ReadSession, DoorWriting, Protocol):
     """One transaction: committed when its context ends cleanly, undone when an exception leaves it.
 
     It sees its own changes. Methods that take a `Lease` raise Conflict when the job has been claimed by
@@ -290,8 +290,7 @@ class WriteSession(ReadSession, SignInWriting, Protocol):
         """Change fields of a job by their names in `Job`; `updated` is set unless given.
 
         With a lease it is the worker's hand. With a job id it is a person's: the fence moves on, so that a
-        worker who holds the job loses it. Any state but *running* ends the lease. Raises NotFound or
-        Conflict.
+        worker who holds the job loses it. Any state but *running* ends the lease. NotFound, Conflict.
         """
         ...
 
@@ -385,10 +384,10 @@ class Catalogue(Protocol):
         """Open a read session: one consistent view until its context ends."""
         ...
 
-    def write(self, *, durable: bool = True) -> AbstractContextManager[WriteSession]:
+    def write(self, *, durable: bool = True, wait: float = 30) -> AbstractContextManager[WriteSession]:
         """Open a write session: one transaction. Not to be opened inside another one of the same thread.
 
-        Without `durable` a power failure (no kill) may undo it: for what can be repeated only.
+        Not `durable`: a power failure may undo it. Raises Unavailable after `wait` seconds behind others.
         """
         ...
 

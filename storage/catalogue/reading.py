@@ -44,6 +44,7 @@ from packages.model import Event
 from storage.catalogue import rows, tables
 from storage.catalogue.filing import FileReading
 from storage.catalogue.following import Following
+from storage.catalogue.harvesting import Harvesting
 from storage.catalogue.overseeing import Overseeing
 from storage.catalogue.paging import PAGE, by_age, paged
 from storage.catalogue.signing import Signing
@@ -106,7 +107,7 @@ def _matching(wanted: PackageFilter) -> Select[*tuple[Any, ...]]:
     return query
 
 
-class Reading(FileReading, Signing, Overseeing, Following):
+class Reading(FileReading, Signing, Overseeing, Following, Harvesting):
     """The read half of a session; see `port.ReadSession` for what each method owes."""
 
     def __init__(self, connection: Connection) -> None:

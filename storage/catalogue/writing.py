@@ -21,8 +21,8 @@ from packages.ledger import (
 )
 from packages.model import Event, now
 from storage.catalogue import rows, tables
-from storage.catalogue.filing import FileWriting
 from storage.catalogue.following import share_feed_lock
+from storage.catalogue.harvesting import Dating
 from storage.catalogue.reading import Reading, written_pid
 
 _NEVER_ARCHIVED = (PackageState.SUBMITTED, PackageState.REJECTED, PackageState.CANCELLED)
@@ -44,7 +44,7 @@ _ADD_PACKAGE, _ADD_VERSION, _ADD_PID, _ADD_OUTBOX = (
 )
 
 
-class RecordWriting(Reading, FileWriting):
+class RecordWriting(Reading, Dating):
     """Writes packages, people, copies, identifiers, events, outbox; see `port.WriteSession`."""
 
     def set_archive_id(self, archive_id: str) -> None:
