@@ -2,6 +2,12 @@
 
 from fastapi import APIRouter
 
-from api.pages import sign_in
+from api.pages import landing, live, overview, search, sign_in
 
-ROUTERS: tuple[APIRouter, ...] = (sign_in.router,)
+ROUTERS: tuple[APIRouter, ...] = (
+    sign_in.router,
+    overview.router,
+    live.router,
+    search.router,
+    landing.router,
+)
