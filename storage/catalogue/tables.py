@@ -31,7 +31,7 @@ EXACT = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
 NUMBER = BigInteger().with_variant(Integer(), "sqlite")
 OPEN_JOBS = text("state IN ('queued', 'running', 'waiting', 'failed')")
 ENDED_FILES = text("until IS NOT NULL")
-OF_AUDITS = text("type = 'fixity check'")
+OF_AUDITS = text("step = 'audit'")
 
 metadata = MetaData(naming_convention=NAMES)
 

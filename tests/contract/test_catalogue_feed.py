@@ -15,7 +15,7 @@ def test_events_of_all_packages_come_in_order_and_in_pages(catalogue: Catalogue)
             unit.add_package(each)
         for number in range(5):
             unit.add_events(one.id, [make_event(f"one {number}")])
-            unit.add_events(two.id, [make_event(f"two {number}", type="fixity check")])
+            unit.add_events(two.id, [make_event(f"two {number}", step="audit")])
         unit.add_events(one.id, [make_event("one 0")])  # is there already
     with catalogue.read() as view:
         horizon = view.event_horizon()

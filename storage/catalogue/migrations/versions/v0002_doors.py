@@ -17,7 +17,7 @@ depends_on = None
 
 EXACT = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
 CHUNK = 1000
-AUDITS = text("type = 'fixity check'")
+AUDITS = text("step = 'audit'")
 
 
 def upgrade() -> None:
