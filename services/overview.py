@@ -106,6 +106,13 @@ def standing(archive: Archive, actor: Actor) -> Standing:
     )
 
 
+def owner_name(archive: Archive, package: Mapping[str, Any]) -> str:
+    """Return the name of the person whose package it is, or their id where the name is lost."""
+    with archive.catalogue.read() as view:
+        owner = view.person(package["owner"])
+    return str(package["owner"]) if owner is None else owner.name
+
+
 def needing(archive: Archive, actor: Actor) -> list[dict[str, Any]]:
     """Return the packages that have waited for a person for longest, as lists show them."""
     require_archivist(actor, "see what waits")
@@ -128,7 +135,8 @@ def newest(
         page = found[:limit]
         ids = [each.id for each in page]
         jobs, copies = view.latest_jobs(ids), view.copies_of(ids)
-    shown = [summary(each, jobs.get(each.id), copies.get(each.id, [])) for each in page]
+        shown = [summary(each, jobs.get(each.id), copies.get(each.id, [])) for each in page]
+        _name_owners(view, shown)
     return shown, by_age(page[-1]) if len(found) > limit else None
 
 
@@ -216,4 +224,13 @@ def _summaries(view: ReadSession, jobs: Sequence[Job]) -> list[dict[str, Any]]:
         except NotFound:
             continue  # its package was lost with the catalogue and has not been rebuilt
         found.append(summary(package, job, []))
+    _name_owners(view, found)
     return found
+
+
+def _name_owners(view: ReadSession, shown: Sequence[dict[str, Any]]) -> None:
+    """Add ``owner_name`` to each package: people know each other by name, not by id."""
+    people = {each: view.person(each) for each in {package["owner"] for package in shown}}
+    for package in shown:
+        owner = people[package["owner"]]
+        package["owner_name"] = package["owner"] if owner is None else owner.name

@@ -1,8 +1,9 @@
-"""What all pages do alike: read a form, ask who is there, send the browser on, with one short message."""
+"""What all pages do alike: read a form, ask who is there, show a page, send the browser on."""
 
 import re
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
 from fastapi import Depends, Request
@@ -75,6 +76,15 @@ def sent_on(path: str, done: str = "", number: int | None = None) -> Response:
     kept = [pair for pair in old.split("&") if pair and pair.partition("=")[0] not in {"done", "n"}]
     joined = "&".join([*kept, *([urlencode(query)] if query else [])])
     return RedirectResponse(bare + (f"?{joined}" if joined else ""), HTTPStatus.SEE_OTHER)
+
+
+def page(request: Request, template: str, shown: Mapping[str, Any], status: int = HTTPStatus.OK) -> Response:
+    """Return a page that no cache keeps: it is for one person, as things stand now."""
+    made: Response = request.app.state.templates.TemplateResponse(
+        request, template, dict(shown), status_code=int(status)
+    )
+    made.headers["Cache-Control"] = "no-store"
+    return made
 
 
 Posted = Annotated[FormData, Depends(posted)]

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.datastructures import FormData
 
 from api.identity import COOKIE, FORM_FIELD, Reader, Served
-from api.pages.forms import Posted, own_path, sent_on, text_of
+from api.pages.forms import Posted, own_path, page, sent_on, text_of
 from api.problems import HttpProblem
 from packages.errors import Refused
 from packages.model import ANONYMOUS
@@ -89,11 +89,7 @@ def _page(
         "problem": problem,
     }
     status = HTTPStatus.OK if problem is None else HTTPStatus.FORBIDDEN
-    page: Response = request.app.state.templates.TemplateResponse(
-        request, "sign_in.html", shown, status_code=status
-    )
-    page.headers["Cache-Control"] = "no-store"
-    return page
+    return page(request, "sign_in.html", shown, status)
 
 
 def _require_own_site(request: Request, archive: Archive) -> None:
