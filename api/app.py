@@ -3,7 +3,20 @@
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from api import content, decisions, deposits, feeds, oai, operations, packages, problems, records, resolver
+from api import (
+    content,
+    decisions,
+    deposits,
+    description,
+    feeds,
+    oai,
+    operations,
+    packages,
+    problems,
+    records,
+    resolver,
+    tokens,
+)
 from api.guards import install as install_guards
 from api.pages import ROUTERS as PAGES
 from api.presenting import STATIC, make_templates
@@ -16,6 +29,7 @@ ROUTERS = (
     content.router,
     decisions.router,
     feeds.router,
+    tokens.router,
     records.router,
     oai.router,
     resolver.router,
@@ -29,12 +43,14 @@ def create_app(archive: Archive) -> FastAPI:
         title="Holdfast",
         version="0.1.0",
         description="Deposits, packages and records of one archive.",
-        docs_url="/docs",
+        docs_url=None,  # ours, without scripts from elsewhere: api.operations
         redoc_url=None,
+        generate_unique_id_function=description.operation_id,
     )
     app.state.archive = archive
     app.state.templates = make_templates()
     problems.install(app)
+    description.install(app)
     install_guards(app, archive.settings)
     for router in ROUTERS:
         app.include_router(router)

@@ -1,5 +1,132 @@
-"""What happened, for followers: events, audits and stores."""
+"""What happened, for followers: events, audits and stores; for archivists."""
 
-from fastapi import APIRouter
+from typing import Annotated, Any
 
-router = APIRouter()
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, Field
+
+from api.answers import LIMIT, After, Limit, json_answer, key_of, linked, token_of
+from api.identity import Archivist, Served
+from api.models import ID, TIME, EventModel
+from api.packages import UNCHANGED
+from api.problems import described
+from packages.errors import Invalid
+from packages.ledger import CopyState
+from services import watching
+from services.overview import StoreStanding
+from services.overview import stores as stores_of
+
+router = APIRouter(tags=["feeds"])
+
+KNOWN = described(400, 401, 403, 422, 429, 503)
+HIGHEST = 2**63 - 1
+
+From = Annotated[
+    After, Query(description="`next` of the answer before. Keep it: it also leads on from the present end.")
+]
+
+
+class FeedEvent(EventModel):
+    """One PREMIS event, with its package."""
+
+    package: str = Field(examples=[ID])
+
+
+class Feed(BaseModel):
+    """Some events; `next` is where to go on, also when there is nothing more yet: ask again with it later."""
+
+    events: list[FeedEvent]
+    next: str
+
+
+class AuditModel(BaseModel):
+    """One copy that was read back, and what was found."""
+
+    id: str
+    package: str = Field(examples=[ID])
+    at: str = Field(examples=[TIME])
+    store: str = Field(examples=["primary"])
+    verdict: str = Field(description="intact, corrupt, missing, extra or unchecked", examples=["intact"])
+    outcome: str = Field(description="success, failure, or warning for what could not be read")
+    detail: str
+    note: str = Field(description="the first files that are not as they were")
+
+
+class Audits(BaseModel):
+    """Some fixity checks in the order of recording; `next` as in the feed of events."""
+
+    audits: list[AuditModel]
+    next: str
+
+
+class StoreModel(BaseModel):
+    """One archival store, what is said about it, and how its copies stand by the catalogue."""
+
+    name: str = Field(examples=["primary"])
+    url: str = Field(examples=["file:///srv/archive/primary"])
+    required: bool
+    purpose: str
+    place: str
+    medium: str
+    operator: str
+    copies: dict[CopyState, int]
+    verified: str | None = Field(
+        description="when the copy that was not read for longest was read back", examples=[TIME]
+    )
+    shares_disk_with: list[str] = Field(description="stores that are lost with it")
+
+
+class Stores(BaseModel):
+    """Every store, primary first."""
+
+    stores: list[StoreModel]
+
+
+@router.get("/api/events", response_model=Feed, responses=KNOWN | UNCHANGED)
+def follow_events(
+    request: Request, archive: Served, actor: Archivist, limit: Limit = LIMIT, after: From = None
+) -> Response:
+    """Follow what happens in the archive: every event, in the order of recording, none missed."""
+    found, last = watching.feed(archive, actor, after=_number(after), limit=limit)
+    return _page(request, "events", found, last, limit)
+
+
+@router.get("/api/audits", response_model=Audits, responses=KNOWN | UNCHANGED)
+def list_audits(
+    request: Request, archive: Served, actor: Archivist, limit: Limit = LIMIT, after: From = None
+) -> Response:
+    """List fixity checks, a copy read back each, in the order of recording."""
+    found, last = watching.audits(archive, actor, after=_number(after), limit=limit)
+    return _page(request, "audits", found, last, limit)
+
+
+@router.get("/api/stores", response_model=Stores, responses=KNOWN | UNCHANGED)
+def list_stores(request: Request, archive: Served, actor: Archivist) -> Response:
+    """List the archival stores, primary first."""
+    return json_answer(request, {"stores": [_shown(each) for each in stores_of(archive, actor)]})
+
+
+def _page(request: Request, name: str, found: list[Any], last: int, limit: int) -> Response:
+    token = token_of(str(last))
+    headers = linked(request, token if len(found) == limit else None)
+    return json_answer(request, {name: found, "next": token}, headers=headers)
+
+
+def _number(after: str | None) -> int:
+    key = key_of(after, 1)
+    if key is None:
+        return 0
+    if not (key[0].isascii() and key[0].isdigit()) or len(key[0]) > 19 or int(key[0]) > HIGHEST:
+        raise Invalid("after: this is no token of this feed", hint="take it from `next` of the answer before")
+    return int(key[0])
+
+
+def _shown(store: StoreStanding) -> dict[str, Any]:
+    return {
+        "name": store.name,
+        "url": store.url,
+        **store.facts.model_dump(),
+        "copies": {str(state): number for state, number in store.copies.items()},
+        "verified": store.oldest,
+        "shares_disk_with": list(store.shares_disk_with),
+    }

@@ -8,7 +8,7 @@ FORM = "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"
 
 
 def configure() -> None:
-    """Send every log line of this process to standard error; uvicorn's own lines too, but for its accesses."""
+    """Send every log line of this process to standard error; of uvicorn's own no accesses."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter(FORM))
     handler.addFilter(WithRequestId())

@@ -5,6 +5,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Sequence
+from typing import Any
 
 from packages.errors import Refused
 from packages.ledger import Person, Token
@@ -76,6 +77,20 @@ def revoke_token(archive: Archive, actor: Actor, token: str) -> None:
         raise Refused(f"{actor.name} may not revoke tokens", hint="ask an administrator")
     with archive.catalogue.write() as unit:
         unit.revoke_token(token, now())
+
+
+def token_json(token: Token) -> dict[str, Any]:
+    """Return a token as JSON, without what is kept of its secret."""
+    ended = token.expires is not None and token.expires <= now()
+    return {
+        "id": token.id,
+        "name": token.name,
+        "role": token.role,
+        "state": "revoked" if token.revoked else "expired" if ended else "active",
+        "created": token.created,
+        "expires": token.expires,
+        "revoked": token.revoked,
+    }
 
 
 def hash_secret(secret: str) -> str:

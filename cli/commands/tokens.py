@@ -1,6 +1,6 @@
 """API tokens: create, list, revoke."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -11,9 +11,6 @@ from cli.main_app import token_app
 from cli.options import command
 from cli.text import moment, padded, printable
 from packages.model import now
-
-if TYPE_CHECKING:
-    from packages.ledger import Token
 
 
 @command(token_app, "holdfast token create --name harvester --role archivist --expires 90d")
@@ -27,7 +24,7 @@ def create(
     ] = None,
 ) -> int:
     """Make a token; it is shown this once."""
-    from services.people import ROLES, create_token  # noqa: PLC0415  # start-up time
+    from services.people import ROLES, create_token, token_json  # noqa: PLC0415  # start-up time
 
     if role not in ROLES:
         raise UsageError(f"--role {role}: there is no such role", f"one of {', '.join(ROLES)}")
@@ -35,7 +32,7 @@ def create(
     if end is not None and end <= now():
         raise UsageError(f"--expires {expires}: this is past", "write a time to come, or a span such as 90d")
     token, secret = create_token(call.archive, call.actor, name=name, role=role, expires=end)
-    call.voice.document({**_shown(token), "token": secret})
+    call.voice.document({**token_json(token), "token": secret})
     call.voice.say(secret)
     call.voice.note(f"token {token.id} for {name} ({role}): keep it now, it is not shown again")
     return exit_codes.DONE
@@ -44,10 +41,10 @@ def create(
 @command(token_app, "holdfast token list", name="list")
 def list_all(call: Call) -> int:
     """List all tokens, ended ones too."""
-    from services.people import list_tokens  # noqa: PLC0415  # start-up time
+    from services.people import list_tokens, token_json  # noqa: PLC0415  # start-up time
 
     for token in list_tokens(call.archive, call.actor):
-        shown = _shown(token)
+        shown = token_json(token)
         call.voice.document(shown)
         until = f"until {moment(token.expires)}" if token.expires else ""
         told = f"revoked {moment(token.revoked)}" if token.revoked else until
@@ -68,19 +65,3 @@ def revoke(
     call.voice.document({"token": token, "state": "revoked"})
     call.voice.say(f"revoked {printable(token)}")
     return exit_codes.DONE
-
-
-def _shown(token: "Token") -> dict[str, Any]:
-    """Return a token as JSON, without what is kept of its secret."""
-    state = (
-        "revoked" if token.revoked else "expired" if token.expires and token.expires <= now() else "active"
-    )
-    return {
-        "id": token.id,
-        "name": token.name,
-        "role": token.role,
-        "state": state,
-        "created": token.created,
-        "expires": token.expires,
-        "revoked": token.revoked,
-    }
