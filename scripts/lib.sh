@@ -47,11 +47,11 @@ find_python() {
 fingerprint() { { printf '%s\n%s\n' "$project" "$1"; cat -- "$project/pyproject.toml" "$project/constraints.txt"; } | cksum; }
 is_ready() { [ -x "$venv/bin/python" ] && [ "$(cat -- "$venv/holdfast-$1" 2>/dev/null)" = "$(fingerprint "$1")" ]; }
 
-# prepare_environment run|test: makes .venv from constraints.txt, and sees to the libraries that it loads.
+# prepare_environment demo|test: makes .venv from constraints.txt, and sees to the libraries that it loads.
 # Nothing is done when nothing changed; two at once wait for each other.
 prepare_environment() {
   local extra=$1 python began=$SECONDS
-  if is_ready test || { [ "$extra" = run ] && is_ready run; }; then prepare_libraries; return; fi
+  if is_ready test || is_ready "$extra"; then prepare_libraries; return; fi
   exec 9<"$project"
   command -v flock >/dev/null && flock 9
   if ! is_ready "$extra"; then
@@ -72,8 +72,7 @@ prepare_environment() {
 }
 
 install_pinned() {
-  local what=.; [ "$1" = run ] || what=".[$1]"
-  (cd -- "$project" && "$venv/bin/python" -m pip --disable-pip-version-check --quiet install -c constraints.txt -e "$what") </dev/null ||
+  (cd -- "$project" && "$venv/bin/python" -m pip --disable-pip-version-check --quiet install -c constraints.txt -e ".[$1]") </dev/null ||
     die "pip could not install the pinned versions (see above); running this again goes on from here"
 }
 

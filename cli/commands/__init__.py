@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-MODULES = ("opening", "depositing", "looking", "deciding", "changing", "keeping", "tokens")
+MODULES = ("opening", "depositing", "looking", "deciding", "changing", "keeping", "tokens", "serving")
 """In the order in which `holdfast --help` shows them."""
 
 

@@ -14,23 +14,24 @@ import act_2_archive
 import act_3_damage
 import act_4_kill
 import act_5_rebuild
+import act_6_serve
 from stage import CORPUS, PROJECT, NotProved, Stage
 
-ACTS = (act_1_refuse, act_2_archive, act_3_damage, act_4_kill, act_5_rebuild)
+ACTS = (act_1_refuse, act_2_archive, act_3_damage, act_4_kill, act_5_rebuild, act_6_serve)
 # Measured on two cores; printed so that nobody waits without knowing for what.
-USUAL_SECONDS = 60
-USUAL_MEGABYTES = 150
+USUAL_SECONDS = 90
+USUAL_MEGABYTES = 200
 
 
 def main() -> int:
     """Play the acts; return 0 only if each proved what it says."""
-    parser = argparse.ArgumentParser(prog="scripts/demo", description="Five acts of Holdfast on real files.")
+    parser = argparse.ArgumentParser(prog="scripts/demo", description="Six acts of Holdfast on real files.")
     parser.add_argument("--once", action="store_true", help="clean up at the end")
     once = parser.parse_args().once
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder = Path(tempfile.mkdtemp(prefix="holdfast-demo-"))
     stage = Stage(folder)
-    print(f"Holdfast, five acts on real files: about {USUAL_SECONDS} s and {USUAL_MEGABYTES} MB in {folder}")
+    print(f"Holdfast, six acts on real files: about {USUAL_SECONDS} s and {USUAL_MEGABYTES} MB in {folder}")
     if not CORPUS.is_dir():
         print("(../shared/corpus is absent: the samples of the project play alone)")
     began = time.perf_counter()
@@ -47,6 +48,7 @@ def main() -> int:
         print(f"   ✗ a command did not end within {error.timeout:.0f} s: {error.cmd}", file=sys.stderr)
     except KeyboardInterrupt:
         print("\nInterrupted.", file=sys.stderr)
+        stage.go_down()
         shutil.rmtree(folder, ignore_errors=True)
         return 130
     return _curtain(stage, done, time.perf_counter() - began, once=once)
@@ -55,15 +57,30 @@ def main() -> int:
 def _curtain(stage: Stage, done: int, seconds: float, *, once: bool) -> int:
     """Say how it went and what is left; keep the archive where there is something to look at."""
     if done < len(ACTS):
+        stage.go_down()
         print(f"\nThe demo ends in act {done + 1}. Its archive is kept in {stage.folder}", file=sys.stderr)
         return 1
     print(f"\nAll {done} acts proved what they say, in {seconds:.0f} s.")
     if once:
+        stage.go_down()
         shutil.rmtree(stage.folder)
         return 0
+    _stay_up(stage)
     command = PROJECT / ".venv" / "bin" / "holdfast"
     print(f'Look around:  "{command}" list --home {stage.home}\nThrow away:   rm -r {stage.folder}')
     return 0
+
+
+def _stay_up(stage: Stage) -> None:
+    """Show the addresses to open, and stay up until Ctrl-C."""
+    shown = stage.run("up").document  # it is up: this gives a new link
+    print(f"\nIt stays up for you to look around, until Ctrl-C:\n  sign in     {shown['sign_in']}")
+    print(f"  readers     {shown['pages']}\n  Prefect     {shown['prefect']}", flush=True)
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        print("\nStopping …", file=sys.stderr)
+    stage.go_down()
 
 
 if __name__ == "__main__":

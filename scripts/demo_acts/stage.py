@@ -48,6 +48,7 @@ class Stage:
     """
 
     folder: Path
+    service: subprocess.Popen[str] | None = field(default=None, init=False)
     colour: bool = field(default_factory=lambda: sys.stdout.isatty() and "NO_COLOR" not in os.environ)
 
     @property
@@ -96,6 +97,32 @@ class Stage:
                 return False
             os.killpg(process.pid, signal.SIGKILL)
             return process.wait() == -signal.SIGKILL
+
+    def go_up(self) -> dict[str, str]:
+        """Start `holdfast up` on the demo's home; return its addresses once it is ready."""
+        log = (self.folder / "up.log").open("w")
+        with log:
+            self.service = subprocess.Popen(
+                self._command(["up"]),
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,  # Ctrl-C is for the demo, which then ends it
+            )
+        line = self.service.stdout.readline() if self.service.stdout else ""
+        if not line:
+            self.fail(f"`holdfast up` ended:\n{(self.folder / 'up.log').read_text()[-2000:]}")
+        addresses: dict[str, str] = json.loads(line)
+        return addresses
+
+    def go_down(self) -> None:
+        """End `holdfast up`, if it runs; again is a no-op."""
+        if self.service is not None:
+            self.service.send_signal(signal.SIGINT)
+            self.service.wait(STAGE_PATIENCE)
+            self.service = None
 
     def _command(self, arguments: Sequence[str | Path]) -> list[str]:
         return [str(HOLDFAST), *map(str, arguments), "--home", str(self.home), "--json"]

@@ -15,6 +15,6 @@ def test_the_demo_proves_all_of_its_acts(tmp_path: Path, monkeypatch: pytest.Mon
     command = [sys.executable, str(PROJECT / "scripts" / "demo_acts"), "--once"]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "All 5 acts proved what they say" in result.stdout
-    assert result.stdout.count("✓") == 5
+    assert "All 6 acts proved what they say" in result.stdout
+    assert result.stdout.count("✓") == 6
     assert list(tmp_path.iterdir()) == [], "the demo left something behind"
