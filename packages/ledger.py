@@ -93,8 +93,8 @@ class Package:
     `version` is the newest visible version, None until one has been published to the catalogue. `files` and
     `bytes` are those of the submission until then, of that version afterwards. `fingerprint` names the
     content. `predecessor` is the rejected package that this one corrects. `hold` is the
-    reason of a legal hold, None without one. `oai_datestamp` is set
-    at publication.
+    reason of a legal hold, None without one. `oai_datestamp` is set at publication and at each change that
+    harvesters must see, by `WriteSession.datestamp`.
     """
 
     id: str

@@ -1,5 +1,6 @@
 """OAI-PMH 2.0, the answers in XML: written as text, a record at a time, never as a tree."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from packages.xml_text import XSI, escape
 OAI = "http://www.openarchives.org/OAI/2.0/"
 OAI_DATACITE = "http://schema.datacite.org/oai/oai-1.1/"
 MEDIA_TYPE = "text/xml; charset=utf-8"
+_DOMAIN = re.compile(r"[A-Za-z][A-Za-z0-9-]*(\.[A-Za-z][A-Za-z0-9-]*)+")
 _OAI_IDENTIFIER = "http://www.openarchives.org/OAI/2.0/oai-identifier"
 
 Crosswalk = Callable[[Mapping[str, Any], Sequence[str], int, str], str]
@@ -79,13 +81,13 @@ def identify(
 ) -> Iterator[str]:
     """Yield the description of the repository (section 4.2).
 
-    The scheme of its identifiers is described where `namespace` has a dot, as that scheme's guideline asks.
+    The scheme of its identifiers is described where `namespace` is a domain, as that scheme's guideline asks.
     """
     yield f"<repositoryName>{escape(name)}</repositoryName>\n<baseURL>{escape(base_url)}</baseURL>\n"
     yield f"<protocolVersion>2.0</protocolVersion>\n<adminEmail>{escape(email)}</adminEmail>\n"
     yield f"<earliestDatestamp>{earliest}</earliestDatestamp>\n<deletedRecord>persistent</deletedRecord>\n"
     yield "<granularity>YYYY-MM-DDThh:mm:ssZ</granularity>\n"
-    if "." in namespace:
+    if _DOMAIN.fullmatch(namespace):
         yield (
             f'<description><oai-identifier xmlns="{_OAI_IDENTIFIER}" xmlns:xsi="{XSI}"'
             f' xsi:schemaLocation="{_OAI_IDENTIFIER} {_OAI_IDENTIFIER}.xsd"><scheme>oai</scheme>'

@@ -28,7 +28,8 @@ def withdraw(archive: Archive, actor: Actor, reference: str, reason: str) -> Non
     event = _event(actor, "withdrawal", f"withdrawn from sight: {reason}", at)
     write_log(archive, package.id, [event], facts, at=at)
     with archive.catalogue.write() as unit:
-        unit.update_package(package.id, state=PackageState.WITHDRAWN, oai_datestamp=at, updated=at)
+        dated = unit.datestamp()
+        unit.update_package(package.id, state=PackageState.WITHDRAWN, oai_datestamp=dated, updated=at)
         if package.pid is not None:
             unit.set_pid_state(package.pid, PidState.TOMBSTONE)
         unit.add_events(package.id, [event])

@@ -77,9 +77,9 @@ def rebuild_catalogue(archive: Archive, actor: Actor, progress: Progress = lambd
     """Restore packages, versions, files, events, copies and identifiers from the stores.
 
     One transaction: the catalogue is what it was, or the new one. What only the database knows (people,
-    tokens, queue, rejections) stays as it is. Copies count as *unchecked* until they are read again. An
-    object that cannot be read in one store is taken from the next; one that no store has whole is named,
-    and the rest goes on.
+    tokens, queue, rejections) stays as it is. Copies count as *unchecked* until they are read again, and
+    harvesters are given every record again. An object that cannot be read in one store is taken from the
+    next; one that no store has whole is named, and the rest goes on.
     """
     require_archivist(actor, "rebuild the catalogue")
     done = Rebuilt()
@@ -100,6 +100,9 @@ def rebuild_catalogue(archive: Archive, actor: Actor, progress: Progress = lambd
             progress(1)
         for object_id, stores in _holders(archive, evidence.PREFIX).items():
             _restore_audit(unit, object_id, stores, done)
+        # A log tells when something was published, not when harvesters could see it, which was later: so
+        # they read everything again. Last of all, because publishing waits for it.
+        unit.date_anew()
     return done
 
 

@@ -18,6 +18,7 @@ from packages.errors import Refused
 from packages.pids.ark import NAAN
 
 PREFIX = "HOLDFAST_"
+EMAIL = re.compile(r"[^\s@]+@([^\s@.]+\.)+[^\s@.]+")
 NOT_SETTINGS = frozenset({"HOLDFAST_HOME"})  # says where the settings are; is none itself
 
 
@@ -67,6 +68,12 @@ class Settings(BaseModel):
     clamd_max_age_days: int = Field(
         default=7, ge=0, description="older signatures are stale; 0 takes any age"
     )
+    archive_name: str = Field(
+        default="Holdfast archive", min_length=1, description="what harvesters are told that this archive is"
+    )
+    archive_email: str = Field(
+        default="", description="whom harvesters may write to; unset: archivist at the OAI namespace"
+    )
     publisher: str = Field(default="", description="publisher in records that are made without one")
     max_members: int = Field(default=2_000_000, gt=0, description="files and folders in one submission")
     max_bytes: int = Field(default=16 * 2**40, gt=0, description="bytes in one submission, unpacked")
@@ -87,6 +94,11 @@ class Settings(BaseModel):
     requests_per_second: int = Field(
         default=300, gt=0, description="requests of one client that the API answers in a second, on average"
     )
+    step_seconds: int = Field(
+        default=6 * 3600,
+        gt=0,
+        description="a step that does not move for so long is ended, as failed",
+    )
     lease_seconds: int = Field(default=60, gt=0, description="after this a silent worker counts as dead")
 
     @field_validator("ark_naan")
@@ -94,6 +106,13 @@ class Settings(BaseModel):
     def _naan(cls, value: str) -> str:
         if not NAAN.fullmatch(value):
             raise ValueError("a NAAN is five to nine betanumeric characters, such as 12345")
+        return value
+
+    @field_validator("archive_email")
+    @classmethod
+    def _email(cls, value: str) -> str:
+        if value and not EMAIL.fullmatch(value):
+            raise ValueError("write an address like archivist@example.org")
         return value
 
     @property

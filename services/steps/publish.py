@@ -52,7 +52,8 @@ def publish(context: StepContext) -> StepResult:
     write_log(archive, package.id, [*after_sealing, event], facts, at=at)
 
     def record(unit: WriteSession) -> None:
-        unit.update_package(package.id, state=PackageState.PUBLISHED, oai_datestamp=at, updated=at)
+        dated = unit.datestamp()  # not before `at`; see docs/decisions/0012
+        unit.update_package(package.id, state=PackageState.PUBLISHED, oai_datestamp=dated, updated=at)
         if package.pid is not None and is_open:
             unit.set_pid_state(package.pid, PidState.REGISTERED, target)
         unit.enqueue(INDEX, package.id)
@@ -81,7 +82,7 @@ def _out_of_sight(context: StepContext) -> StepResult:
     write_log(context.archive, package.id, events, facts, at=at)
 
     def record(unit: WriteSession) -> None:
-        unit.update_package(package.id, oai_datestamp=at, updated=at)
+        unit.update_package(package.id, oai_datestamp=unit.datestamp(), updated=at)
         unit.enqueue(INDEX, package.id)
 
     return StepResult(StepOutcome.DONE, "withdrawn", told, apply=record, ended=at)

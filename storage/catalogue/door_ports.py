@@ -27,7 +27,7 @@ class EventFeed(Protocol):
     ) -> list[tuple[int, str, Event]]:
         """Return at most `limit` events (number, package id, event) by number, over `after`, up to `until`.
 
-        With `audits_only` those are left out that are no fixity checks.
+        With `audits_only` only what an audit has recorded: a copy that was read back each.
         """
         ...
 
@@ -144,8 +144,8 @@ class ItemDating(Protocol):
 
 
 class DoorReading(SignInReading, Overseeing, EventFeed, ItemReading, Protocol):
-    """All that the doors read."""
+    """All that the doors read: each part states what it owes, and none changes anything."""
 
 
 class DoorWriting(SignInWriting, ItemDating, Protocol):
-    """All that the doors write."""
+    """All that the doors write: each change is part of the session's one transaction."""
