@@ -42,11 +42,15 @@ def check(
     scratch: Path | None = None,
     strict: bool = False,
     progress: Progress = lambda _done: None,
+    name: str | None = None,
+    record: bytes | None = None,
+    title: str | None = None,
 ) -> Checked:
     """Validate what lies at `source` as an ingest would, and leave no trace.
 
     A folder is read where it lies; an archive is unpacked into a temporary folder below `scratch`. With
-    `strict` a warning makes it invalid.
+    `strict` a warning makes it invalid. `name` is what it is called where its file is called otherwise;
+    `record` and `title` come beside it.
     """
     with tempfile.TemporaryDirectory(
         prefix="holdfast-check-", dir=scratch, ignore_cleanup_errors=True
@@ -55,9 +59,11 @@ def check(
         try:
             if not source.exists():
                 raise NotFound(f"there is nothing at {source}", hint="check the path")
-            received = measure(source, workspace, limits, algorithms=algorithms_declared, progress=progress)
+            received = measure(
+                source, workspace, limits, algorithms=algorithms_declared, progress=progress, name=name
+            )
             with StagedSubmission(workspace) as submission:
-                seen = examine(submission, record=None, title=None, name=source.name, publisher="")
+                seen = examine(submission, record=record, title=title, name=name or source.name, publisher="")
         except Invalid as error:
             return Checked(str(source), "invalid", error.findings, error.message)
         except HoldfastError as error:

@@ -6,9 +6,11 @@ package damaged beyond giving out.
 
 import hashlib
 import io
+import os
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import orjson
 
@@ -16,31 +18,34 @@ from packages.bagit.paths import format_line
 from packages.bagit.tags import DECLARATION, format_tags
 from packages.bagit.write import DECLARATION_TEXT, payload_oxum
 from packages.crosswalks.dublin_core import dublin_core
-from packages.errors import Corrupt, HoldfastError, Kind, NotFound, Unavailable
+from packages.errors import Corrupt, HoldfastError, Kind, Unavailable
 from packages.ledger import Package
 from packages.mets import ROOT_NAME
 from packages.mets_reading import read_directories
 from packages.model import FileEntry, Role
 from packages.premis import package_urn
 from services.archive import Archive
+from storage.durability import unavailable
 from storage.ports import ArchivalStore
 
 CHUNK = 1 << 20
+PAGE = 5000
 RECORD_NAME = "metadata/record.json"
 NO_GOOD_COPY = "no copy can mend the others: bring another copy back and run `holdfast repair` again"
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One file that leaves: its path in the bag, size in bytes, SHA-512 and time of last change.
+    """One file that leaves: its path in the bag, size in bytes, SHA-512, CRC-32 and time of last change.
 
-    `chunks` reads it anew at each call, verified: after the last byte it raises Corrupt when the digest
-    is wrong.
+    `chunks` reads it anew at each call, verified: it raises Corrupt instead of yielding the last bytes when
+    they are not what they should be. A path that ends with a slash is an empty folder.
     """
 
     path: str
     size: int
     sha512: str
+    crc32: int
     modified: str | None
     chunks: Callable[[], Iterator[bytes]]
 
@@ -59,24 +64,35 @@ class Sources:
     away: dict[str, str] = field(default_factory=dict)
 
     def chunks(self, entry: FileEntry) -> Iterator[bytes]:
-        """Yield the file's bytes.
+        """Yield the file's bytes; the last of them only when all are known to be what was archived.
 
-        Raises Corrupt, having noted the store, when they are not what was archived, and Unavailable when
-        only a store that is away may have them.
+        A store that breaks off is followed by the next one, from there on; so is one whose copy is bad, as
+        long as nothing of it has been given out. Else Corrupt is raised, with the store noted, and reading
+        again begins with the next one. Raises Unavailable when only a store that is away may have the file.
         """
+        state = _Reading(entry)
         trouble: HoldfastError | None = None
         for store in self.archive.stores.values():
             if store.name in self.away or store.name in self.bad.get(entry.location, ()):
                 continue
             try:
-                stream = store.open(self.object_id, entry.location)
-            except (NotFound, Unavailable, Corrupt) as error:
-                if not self._is_away(store, error):
+                with store.open(self.object_id, entry.location) as stream:
+                    yield from state.go_on(stream)
+            except (HoldfastError, OSError) as error:
+                told = _told(error, entry)
+                if not self._is_away(store, told):
                     self.bad.setdefault(entry.location, set()).add(store.name)
-                    trouble = error
+                    trouble = told
                 continue
-            yield from self._compared(stream, entry, store.name)
-            return
+            if state.is_intact:
+                if state.held:
+                    yield state.held
+                return
+            self.bad.setdefault(entry.location, set()).add(store.name)
+            trouble = self._damaged(entry, store.name)
+            if state.is_begun:
+                raise trouble
+            state = _Reading(entry)
         if self.away:
             raise Unavailable(
                 f"{entry.path} cannot be had: {' '.join(self.away.values())}", hint="bring the store back"
@@ -84,6 +100,33 @@ class Sources:
         raise Corrupt(
             f"no store has {entry.path} intact" + (f": {trouble.message}" if trouble else ""),
             hint=NO_GOOD_COPY,
+        )
+
+    def part(self, entry: FileEntry, start: int, stop: int) -> Iterator[bytes]:
+        """Yield the file's bytes from `start` until before `stop`, from the first store whose size fits.
+
+        A digest is of a whole file: nothing is verified here but the size.
+        """
+        for store in self.archive.stores.values():
+            try:
+                with store.open(self.object_id, entry.location) as stream:
+                    if stream.seek(0, os.SEEK_END) != entry.size:
+                        continue
+                    stream.seek(start)
+                    while start < stop and (chunk := stream.read(min(CHUNK, stop - start))):
+                        start += len(chunk)
+                        yield chunk
+            except (HoldfastError, OSError):
+                continue
+            if start >= stop:
+                return
+        raise Unavailable(f"{entry.path} cannot be read", hint="try again later")
+
+    def _damaged(self, entry: FileEntry, store: str) -> Corrupt:
+        is_last = self.bad[entry.location] >= self.archive.stores.keys()
+        return Corrupt(
+            f"{entry.path} in {store} is not what was archived",
+            hint=NO_GOOD_COPY if is_last else "run `holdfast repair`",
         )
 
     def _is_away(self, store: ArchivalStore, error: HoldfastError) -> bool:
@@ -98,61 +141,75 @@ class Sources:
         self.away[store.name] = error.message
         return True
 
-    def _compared(self, stream: BinaryIO, entry: FileEntry, store: str) -> Iterator[bytes]:
-        total = hashlib.sha512()
-        with stream:
-            while chunk := stream.read(CHUNK):
-                total.update(chunk)
-                yield chunk
-        if total.hexdigest() != entry.sha512:
-            self.bad.setdefault(entry.location, set()).add(store)
-            is_last = self.bad[entry.location] >= self.archive.stores.keys()
-            raise Corrupt(
-                f"{entry.path} in {store} is not what was archived",
-                hint=NO_GOOD_COPY if is_last else "run `holdfast repair`",
-            )
+
+def _told(error: HoldfastError | OSError, entry: FileEntry) -> HoldfastError:
+    return unavailable(error, f"Cannot read {entry.path}") if isinstance(error, OSError) else error
+
+
+@dataclass(slots=True)
+class _Reading:
+    """A file on its way out: what has been read and digested, and the last chunk, which is held back."""
+
+    entry: FileEntry
+    total: Any = field(default_factory=hashlib.sha512)
+    size: int = 0
+    held: bytes = b""
+    is_begun: bool = False
+
+    def go_on(self, stream: BinaryIO) -> Iterator[bytes]:
+        """Read on from where reading stands, and yield all but the last chunk."""
+        stream.seek(self.size)
+        while self.size <= self.entry.size and (chunk := stream.read(CHUNK)):
+            if self.held:
+                self.is_begun = True
+                yield self.held
+            self.total.update(chunk)
+            self.size += len(chunk)
+            self.held = chunk
+
+    @property
+    def is_intact(self) -> bool:
+        """Whether what was read is what was archived."""
+        return self.size == self.entry.size and self.total.hexdigest() == self.entry.sha512
 
 
 def aip_members(archive: Archive, package: Package, version: int, sources: Sources) -> Iterator[Member]:
     """Yield every file of a version's bag."""
-    with archive.catalogue.read() as view:
-        for entry in view.iter_files(package.id, version):
-            yield _archived(entry, entry.path, sources)
+    for entry in _files(archive, package, version):
+        yield _archived(entry, sources)
 
 
 def dip_members(archive: Archive, package: Package, version: int, sources: Sources) -> Iterator[Member]:
     """Yield the files of the DIP: a BagIt bag of the originals, the access copies, record and Dublin Core.
 
-    Payload first, tag files last; made from the AIP and the access copies, nothing is kept of it. The
-    record is that of the version.
+    Payload first, tag files last; made from the AIP and the access copies, nothing is kept of it, not even
+    the manifest, which is made line by line when it is read. The record is that of the version.
     """
-    lines: list[str] = []
-    files = size = 0
+    seen = _Manifest()
 
-    def listed(member: Member) -> Member:
-        nonlocal files, size
-        lines.append(format_line(member.path, member.sha512))
-        files, size = files + 1, size + member.size
-        return member
-
-    with archive.catalogue.read() as view:
-        for entry in view.iter_files(package.id, version):
+    def payload() -> Iterator[Member]:
+        for entry in _files(archive, package, version):
             if entry.role is Role.ORIGINAL:
-                yield listed(_archived(entry, entry.path, sources))
+                yield _archived(entry, sources)
+        for entry in archive.access.entries(package.id):
+            yield _access_copy(archive, package.id, entry)
+
+    for member in payload():
+        seen.add(member)
+        yield member
+    with archive.catalogue.read() as view:
         described = view.file(package.id, version, RECORD_NAME)
-    for entry in archive.access.entries(package.id):
-        yield listed(_access_copy(archive, package.id, entry))
     record = b"".join(sources.chunks(described))
     identifiers = [each for each in (package.pid, package_urn(package.id)) if each]
     info = [
         ("External-Identifier", package_urn(package.id)),
         *([("External-Identifier", package.pid)] if package.pid else []),
-        ("Payload-Oxum", payload_oxum(size, files)),
+        ("Payload-Oxum", payload_oxum(seen.bytes, seen.files)),
     ]
     tags = [
         _made(RECORD_NAME, record),
         _made("metadata/dublin-core.xml", dublin_core(orjson.loads(record), identifiers)),
-        _made("manifest-sha512.txt", "".join(lines).encode()),
+        seen.as_member(payload),
         _made("bag-info.txt", format_tags(info).encode()),
         _made(DECLARATION, DECLARATION_TEXT),
     ]
@@ -160,6 +217,37 @@ def dip_members(archive: Archive, package: Package, version: int, sources: Sourc
     yield _made(
         "tagmanifest-sha512.txt", "".join(format_line(each.path, each.sha512) for each in tags).encode()
     )
+
+
+class _Manifest:
+    """The payload manifest of a bag that is in the making: its size and digests are known before its text."""
+
+    def __init__(self) -> None:
+        self.files = self.bytes = self._size = self._crc = 0
+        self._digest = hashlib.sha512()
+
+    def add(self, member: Member) -> None:
+        """Take a payload file into account."""
+        line = format_line(member.path, member.sha512).encode()
+        self.files, self.bytes = self.files + 1, self.bytes + member.size
+        self._size += len(line)
+        self._crc = zlib.crc32(line, self._crc)
+        self._digest.update(line)
+
+    def as_member(self, payload: Callable[[], Iterator[Member]]) -> Member:
+        """Return the manifest as a file, which walks the payload's names once more when it is read."""
+
+        def chunks() -> Iterator[bytes]:
+            kept = bytearray()
+            for each in payload():
+                kept += format_line(each.path, each.sha512).encode()
+                if len(kept) >= CHUNK:
+                    yield bytes(kept)
+                    kept.clear()
+            yield bytes(kept)
+
+        digest = self._digest.hexdigest()
+        return Member("manifest-sha512.txt", self._size, digest, self._crc, None, chunks)
 
 
 def empty_directories(archive: Archive, package: Package, version: int, sources: Sources) -> tuple[str, ...]:
@@ -170,18 +258,62 @@ def empty_directories(archive: Archive, package: Package, version: int, sources:
     return tuple(f"data/original/{each}" for each in read_directories(stream))
 
 
-def _archived(entry: FileEntry, path: str, sources: Sources) -> Member:
-    return Member(path, entry.size, entry.sha512, entry.modified, lambda: sources.chunks(entry))
+def folder_member(path: str) -> Member:
+    """Return an empty folder as a member of an archive."""
+    return _made(f"{path}/", b"")
+
+
+def _files(archive: Archive, package: Package, version: int) -> Iterator[FileEntry]:
+    """Yield a version's files; nothing is held open meanwhile, so that sending them may take days."""
+    after = None
+    while True:
+        with archive.catalogue.read() as view:
+            page = view.files(package.id, version, after=after, limit=PAGE)
+        yield from page
+        if len(page) < PAGE:
+            return
+        after = page[-1].path
+
+
+def _archived(entry: FileEntry, sources: Sources) -> Member:
+    return Member(
+        entry.path, entry.size, entry.sha512, entry.crc32, entry.modified, lambda: sources.chunks(entry)
+    )
 
 
 def _access_copy(archive: Archive, package_id: str, entry: FileEntry) -> Member:
-    def chunks() -> Iterator[bytes]:
-        with archive.access.open(package_id, entry) as stream:
-            while chunk := stream.read(CHUNK):
-                yield chunk
+    return Member(
+        entry.path,
+        entry.size,
+        entry.sha512,
+        entry.crc32,
+        entry.modified,
+        lambda: access_chunks(archive, package_id, entry),
+    )
 
-    return Member(entry.path, entry.size, entry.sha512, entry.modified, chunks)
+
+def access_chunks(archive: Archive, package_id: str, entry: FileEntry) -> Iterator[bytes]:
+    """Yield an access copy's bytes, verified as `Sources.chunks` does it; it is in one place only."""
+    state = _Reading(entry)
+    with archive.access.open(package_id, entry) as stream:
+        yield from state.go_on(stream)
+    if not state.is_intact:
+        raise Corrupt(f"the access copy {entry.path} is damaged", hint="it can be made again from the AIP")
+    if state.held:
+        yield state.held
+
+
+def access_part(
+    archive: Archive, package_id: str, entry: FileEntry, start: int, stop: int
+) -> Iterator[bytes]:
+    """Yield an access copy's bytes from `start` until before `stop`, unverified."""
+    with archive.access.open(package_id, entry) as stream:
+        stream.seek(start)
+        while start < stop and (chunk := stream.read(min(CHUNK, stop - start))):
+            start += len(chunk)
+            yield chunk
 
 
 def _made(path: str, data: bytes) -> Member:
-    return Member(path, len(data), hashlib.sha512(data).hexdigest(), None, lambda: iter((data,)))
+    digest = hashlib.sha512(data).hexdigest()
+    return Member(path, len(data), digest, zlib.crc32(data), None, lambda: iter((data,)))

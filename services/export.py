@@ -3,25 +3,22 @@
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import partial
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from packages.access import may_read_aip, may_read_files, today
 from packages.bagit.second_judge import judge
-from packages.errors import Conflict, Corrupt, Internal, NotFound, Refused, Unavailable
-from packages.ledger import KEPT_STATES, Package
+from packages.errors import Conflict, Corrupt, NotFound, Refused, Unavailable
 from packages.model import Actor
 from packages.premis import package_urn
+from packages.zip_stream import ZipStream
 from services.archive import Archive
-from services.dissemination import Member, Sources, aip_members, dip_members, empty_directories
+from services.content import members_of, wanted
+from services.dissemination import Member, Sources
 from services.views import readable
 from storage.ports import Progress
-
-EARLIEST_ZIP, LATEST_ZIP = 315_532_800, 4_354_819_198  # a ZIP knows 1980 to 2107 only
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,22 +70,21 @@ def export(
     store's. Raises NotFound for what the actor may not know of, Refused for what they may not have,
     Corrupt when no store has a file, Unavailable when one that is away may have it.
     """
-    package, number = _wanted(archive, actor, reference, kind, version)
+    package, number = wanted(archive, actor, reference, kind, version)
     to = to.absolute()
     if to.exists() and not (to.is_dir() and not zipped and not any(to.iterdir())):
         raise Conflict(f"{to} is there already", hint="name a place that does not exist yet")
     if not to.parent.is_dir():
         raise NotFound(f"there is no folder {to.parent}", hint="make it first")
     sources = Sources(archive, package_urn(package.id))
-    members = partial(aip_members if kind == "aip" else dip_members, archive, package, number, sources)
-    directories = empty_directories(archive, package, number, sources)
+    members = members_of(archive, package, number, kind, sources)
     target = to.with_name(f".{to.name}.{secrets.token_hex(4)}.part")
     try:
         if zipped:
-            files, size = _write_zip(target, members, directories, progress, attempts=len(archive.stores))
+            files, size = _write_zip(target, ZipStream(members), progress, attempts=len(archive.stores))
             opinion = "a ZIP is not unpacked again for the second judge"
         else:
-            files, size, names = _write_folder(target, members(), directories, progress, len(archive.stores))
+            files, size, names = _write_folder(target, members(), progress, len(archive.stores))
             opinion = judge(target, names, full=True).reason
         if to.is_dir():
             to.rmdir()
@@ -116,28 +112,8 @@ def receipt(archive: Archive, actor: Actor, reference: str) -> bytes:
     return b"".join(Sources(archive, package_urn(package.id)).chunks(entry))
 
 
-def _wanted(
-    archive: Archive, actor: Actor, reference: str, kind: str, version: int | None
-) -> tuple[Package, int]:
-    with archive.catalogue.read() as view:
-        package = readable(view, actor, reference)
-        known = [each.number for each in view.versions(package.id)]
-    if package.version is None or package.state not in KEPT_STATES:
-        raise NotFound(f"{package.id} is {package.state}: there is nothing to export")
-    if kind == "aip" and not may_read_aip(actor):
-        raise Refused("AIPs are read by archivists only", hint="ask for the DIP")
-    if kind == "dip" and not may_read_files(
-        actor, package.owner, package.access, today(), state=package.state
-    ):
-        raise Refused(f"the files of {package.id} are not open to you")
-    number = package.version if version is None else version
-    if number not in known:
-        raise NotFound(f"{package.id} has no version {number}", hint=f"it has {', '.join(map(str, known))}")
-    return package, number
-
-
 def _write_folder(
-    target: Path, members: Iterable[Member], directories: Iterable[str], progress: Progress, attempts: int
+    target: Path, members: Iterable[Member], progress: Progress, attempts: int
 ) -> tuple[int, int, list[tuple[str, str]]]:
     target.mkdir()
     files = size = 0
@@ -145,6 +121,9 @@ def _write_folder(
     made: set[str] = set()
     for member in members:
         place = _inside(target, member.path)
+        if member.path.endswith("/"):
+            os.makedirs(place, exist_ok=True)  # noqa: PTH103  # strings: this runs for every file
+            continue
         parent = os.path.dirname(place)  # noqa: PTH120  # strings: this runs for every file
         if parent not in made:
             os.makedirs(parent, exist_ok=True)  # noqa: PTH103  # same reason
@@ -152,8 +131,6 @@ def _write_folder(
         _write_member(place, member, progress, attempts)
         names.append((member.path, member.path))
         files, size = files + 1, size + member.size
-    for directory in directories:
-        os.makedirs(_inside(target, directory), exist_ok=True)  # noqa: PTH103  # same reason
     return files, size, names
 
 
@@ -174,42 +151,19 @@ def _write_member(place: str, member: Member, progress: Progress, attempts: int)
             os.utime(place, (seconds, seconds))
 
 
-def _write_zip(
-    target: Path,
-    members: Callable[[], Iterator[Member]],
-    directories: Iterable[str],
-    progress: Progress,
-    attempts: int,
-) -> tuple[int, int]:
-    """Write a ZIP64 of stored members; begins again where a copy turned out to be bad in the middle."""
+def _write_zip(target: Path, stream: ZipStream, progress: Progress, attempts: int) -> tuple[int, int]:
+    """Write a ZIP of stored members; begins again where a copy turned out to be bad in the middle."""
     for attempt in range(attempts):
         try:
-            return _zip_once(target, members(), directories, progress)
+            with target.open("wb") as file:
+                for chunk in stream.chunks():
+                    file.write(chunk)
+                    progress(len(chunk))
+            break
         except Corrupt:
             if attempt + 1 == attempts:
                 raise
-    raise Internal("an archive has at least one store")
-
-
-def _zip_once(
-    target: Path, members: Iterator[Member], directories: Iterable[str], progress: Progress
-) -> tuple[int, int]:
-    import zipfile  # noqa: PLC0415  # only exports need it
-
-    files = size = 0
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED, allowZip64=True) as bundle:
-        for member in members:
-            info = zipfile.ZipInfo(member.path, _zip_time(member.modified))
-            info.file_size = member.size
-            info.external_attr = 0o644 << 16
-            with bundle.open(info, "w", force_zip64=member.size >= 2**31) as stream:
-                for chunk in member.chunks():
-                    stream.write(chunk)
-                    progress(len(chunk))
-            files, size = files + 1, size + member.size
-        for directory in directories:
-            bundle.mkdir(directory)
-    return files, size
+    return stream.files, stream.bytes
 
 
 def _inside(target: Path, path: str) -> str:
@@ -226,12 +180,6 @@ def _seconds(moment: str) -> float | None:
         return datetime.fromisoformat(moment).timestamp()
     except (ValueError, OverflowError):
         return None
-
-
-def _zip_time(moment: str | None) -> tuple[int, int, int, int, int, int]:
-    seconds = _seconds(moment) if moment else None
-    when = datetime.fromtimestamp(min(max(seconds or EARLIEST_ZIP, EARLIEST_ZIP), LATEST_ZIP), UTC)
-    return when.year, when.month, when.day, when.hour, when.minute, when.second
 
 
 def _remove(target: Path) -> None:

@@ -10,24 +10,30 @@ from packages.ledger import Job, JobKind, Package, PackageFilter, PackageState
 from packages.model import Actor, now
 from services.archive import Archive
 from services.people import require_depositor
-from storage.catalogue.port import ReadSession
+from storage.catalogue.port import ReadSession, WriteSession
 from storage.sources.names import is_utf8, shown
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A submission as somebody wants it taken in.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """How somebody wants a submission taken in, wherever its bytes come from.
 
     `record` is a record beside it, unparsed; `new` keeps the content even if the owner has the same
     already; `corrects` names the rejected package that this one mends (found by source name and owner
     when it is not given).
     """
 
-    source: Path
     record: bytes | None = None
     title: str | None = None
     new: bool = False
     corrects: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted(Terms):
+    """A submission that lies at `source`, as somebody wants it taken in."""
+
+    source: Path
 
 
 def submit(archive: Archive, actor: Actor, wanted: Wanted) -> Job:
@@ -39,37 +45,56 @@ def submit(archive: Archive, actor: Actor, wanted: Wanted) -> Job:
     """
     require_depositor(actor)
     source = _judged(archive, wanted.source.absolute())
-    created = now()
     with archive.catalogue.write() as unit:
-        package = Package(
-            id=str(uuid.uuid4()),
-            owner=actor.id,
-            title=wanted.title or source.name,
-            created=created,
-            updated=created,
-            source_name=source.name,
-            predecessor=_predecessor(unit, actor, wanted, source.name),
-        )
-        options: dict[str, object] = {"by": {"id": actor.id, "name": actor.name}}
-        if wanted.record is not None:
-            # As bytes, for validation to judge: what is not even UTF-8 is a finding like any other.
-            options["record"] = base64.b64encode(wanted.record).decode()
-        if wanted.title:
-            options["title"] = wanted.title
-        if wanted.new:
-            options["new"] = True
-        job = Job(
-            id=str(uuid.uuid4()),
-            package_id=package.id,
-            kind=JobKind.INGEST,
-            created=created,
-            updated=created,
-            step="receive",
-            source=str(source),
-            options=options,
-        )
-        unit.add_package(package)
-        unit.add_job(job)
+        return enter(unit, actor, wanted, name=source.name, source=str(source))
+
+
+def enter(
+    unit: WriteSession,
+    actor: Actor,
+    terms: Terms,
+    *,
+    name: str,
+    job_id: str | None = None,
+    source: str = "",
+    upload: str | None = None,
+) -> Job:
+    """Add a package, shown as coming from `name`, and its ingest job to the ledger; return the job.
+
+    Its bytes lie at `source`, or (`upload`: what the archive is called) in the job's workspace already.
+    """
+    created = now()
+    package = Package(
+        id=str(uuid.uuid4()),
+        owner=actor.id,
+        title=terms.title or name,
+        created=created,
+        updated=created,
+        source_name=name,
+        predecessor=_predecessor(unit, actor, terms, name),
+    )
+    options: dict[str, object] = {"by": {"id": actor.id, "name": actor.name}}
+    if terms.record is not None:
+        # As bytes, for validation to judge: what is not even UTF-8 is a finding like any other.
+        options["record"] = base64.b64encode(terms.record).decode()
+    if terms.title:
+        options["title"] = terms.title
+    if terms.new:
+        options["new"] = True
+    if upload is not None:
+        options["upload"] = upload
+    job = Job(
+        id=job_id or str(uuid.uuid4()),
+        package_id=package.id,
+        kind=JobKind.INGEST,
+        created=created,
+        updated=created,
+        step="receive",
+        source=source,
+        options=options,
+    )
+    unit.add_package(package)
+    unit.add_job(job)
     return job
 
 
@@ -92,15 +117,13 @@ def _judged(archive: Archive, source: Path) -> Path:
     return source
 
 
-def _predecessor(view: ReadSession, actor: Actor, wanted: Wanted, source_name: str) -> str | None:
-    if wanted.corrects is not None:
-        package = view.package(view.resolve(wanted.corrects))
+def _predecessor(view: ReadSession, actor: Actor, terms: Terms, source_name: str) -> str | None:
+    if terms.corrects is not None:
+        package = view.package(view.resolve(terms.corrects))
         if package.state is not PackageState.REJECTED or (
             package.owner != actor.id and not actor.is_archivist
         ):
-            raise Refused(
-                f"{wanted.corrects} is not a rejected package of yours", hint="leave --corrects out"
-            )
+            raise Refused(f"{terms.corrects} is not a rejected package of yours", hint="leave --corrects out")
         return package.id
     rejected = view.iter_packages(PackageFilter(state=PackageState.REJECTED, owner=actor.id))
     return max(

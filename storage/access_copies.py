@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+import orjson
+
 from packages.content_paths import content_path
 from packages.errors import NotFound
 from packages.model import FileEntry
@@ -53,6 +55,16 @@ class AccessCopies:
                 yield from map(decode_entry, lines)
         except FileNotFoundError:
             return
+
+    def entry(self, package_id: str, path: str) -> FileEntry | None:
+        """Return what is known of the access copy with this path, None where there is none."""
+        begin = b'{"path":' + orjson.dumps(path) + b","
+        try:
+            with (self._root / package_id / INDEX).open("rb") as lines:
+                # Compared as text: to decode 100,000 lines for one thumbnail would take a second.
+                return next((decode_entry(line) for line in lines if line.startswith(begin)), None)
+        except FileNotFoundError:
+            return None
 
     def open(self, package_id: str, entry: FileEntry) -> BinaryIO:
         """Open one access copy for reading. Raises NotFound when it has to be made again."""

@@ -6,6 +6,7 @@ A workspace is ``<root>/<job id>/``::
     sheets/NAME.jsonl   one FileEntry a line, handed from step to step
     sheets/NAME.json    small facts, handed the same way
     sip/, object/       the bag and the OCFL object in the making
+    upload              what came by HTTP, until it is received
 
 A sheet or fact appears whole or not at all. Nothing here is durable before `Workspace.sync`.
 """
@@ -31,6 +32,8 @@ from storage.durability import sync_filesystem, unavailable
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _DISCARDED = ".discarded-"
+UPLOADS = "uploads"
+"""The folder of uploads that have no job yet (`storage.uploads`); it is no workspace."""
 _ROLES = {role.value: role for role in Role}
 _OPTIONAL = tuple(each.name for each in fields(FileEntry) if each.name not in {"path", "location", "size"})
 _CHUNK = 1 << 20
@@ -124,6 +127,7 @@ class Workspace:
         self.incoming = path / "incoming"
         self.sip = path / "sip"
         self.object = path / "object"
+        self.upload = path / "upload"
         self._sheets = path / "sheets"
 
     def _place(self, name: str, suffix: str) -> Path:
@@ -228,7 +232,11 @@ class Staging:
         if not self.root.is_dir():
             return
         with os.scandir(self.root) as found:
-            yield from (each.name for each in found if _SAFE_NAME.fullmatch(each.name) and each.is_dir())
+            yield from (
+                each.name
+                for each in found
+                if _SAFE_NAME.fullmatch(each.name) and each.name != UPLOADS and each.is_dir()
+            )
 
     def free_bytes(self) -> int:
         """Return how many bytes may still be written here. Raises Unavailable."""

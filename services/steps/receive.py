@@ -17,10 +17,11 @@ def receive(context: StepContext) -> StepResult:
     depositor's own lists call for. The source is read once and never altered. Free space is checked
     first.
     """
-    source = Path(context.job.source)
+    upload = context.job.options.get("upload")
+    source = context.workspace.upload if upload else Path(context.job.source)
     if not source.exists():
         raise NotFound(
-            f"the source is gone: {source}",
+            "the upload is gone" if upload else f"the source is gone: {source}",
             hint="nothing of it had been received; deposit it again when it is back",
         )
     received = receive_source(
@@ -29,6 +30,7 @@ def receive(context: StepContext) -> StepResult:
         context.archive.limits,
         algorithms=algorithms_declared,
         progress=context.progress,
+        name=upload,
     )
     context.workspace.sync()
     told = f"{counted(received.files, 'file')}, {counted(received.bytes, 'byte')}"

@@ -30,6 +30,7 @@ def validate(context: StepContext) -> StepResult:
     Done: the record is settled, the fingerprint is in the catalogue and the owner has no other package with
     the same content. Rejected: every finding names its path and what to do.
     """
+    context.workspace.upload.unlink(missing_ok=True)  # receiving it is recorded by now
     given = context.job.options.get("record")
     with StagedSubmission(context.workspace) as submission:
         seen = examine(

@@ -1,7 +1,8 @@
 """Sources: folders and archives as they come, received under limits and in one pass."""
 
+from storage.sources.archive import is_archive
 from storage.sources.intake import Received
 from storage.sources.limits import Limits
 from storage.sources.reception import measure, receive
 
-__all__ = ["Limits", "Received", "measure", "receive"]
+__all__ = ["Limits", "Received", "is_archive", "measure", "receive"]

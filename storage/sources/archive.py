@@ -1,5 +1,6 @@
 """An archive as a source: what it is, by its content and not by its name; then the reader for its kind."""
 
+import io
 import os
 import zipfile
 from pathlib import Path
@@ -72,8 +73,8 @@ _DOCUMENTS = frozenset(
 )
 
 
-def receive_archive(source: Path, intake: Intake, algorithms: Algorithms) -> tuple[str, list[str]]:
-    """Take the members of the archive `source` in; return its kind and its empty folders.
+def receive_archive(source: Path, intake: Intake, algorithms: Algorithms, name: str) -> tuple[str, list[str]]:
+    """Take the members of the archive `source`, called `name`, in; return its kind and its empty folders.
 
     The kind is ``zip``, ``7z`` or ``tar``. Raises Invalid with all findings, Unavailable when the archive
     cannot be read or changes while it is.
@@ -83,7 +84,7 @@ def receive_archive(source: Path, intake: Intake, algorithms: Algorithms) -> tup
         with os.fdopen(os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as stream:
             before = os.fstat(stream.fileno())
             intake.archive_size = before.st_size
-            result = _receive(stream, source.name, intake, algorithms)
+            result = _receive(stream, name, intake, algorithms)
             after = os.fstat(stream.fileno())
     except OSError as error:
         raise unavailable(error, f"Cannot read {source}") from error
@@ -126,6 +127,11 @@ def detect(stream: BinaryIO, name: str) -> str:
     if len(head) == 512 and (_is_header(head) or (not any(head) and lower.endswith(".tar"))):
         return "tar"
     return "zip" if lower.endswith((".zip", ".exe")) and zipfile.is_zipfile(stream) else ""
+
+
+def is_archive(head: bytes, name: str) -> bool:
+    """Tell whether a file `name` that begins with `head` is an archive, no document that looks like one."""
+    return Path(name).suffix.lower() not in _DOCUMENTS and bool(detect(io.BytesIO(head), name))
 
 
 def _is_header(block: bytes) -> bool:

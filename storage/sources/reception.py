@@ -21,11 +21,13 @@ def receive(
     *,
     algorithms: Algorithms,
     progress: Callable[[int], None] | None = None,
+    name: str | None = None,
 ) -> Received:
     """Bring every file of `source` (a folder or an archive) into ``incoming/``, digested on the way.
 
     `algorithms` is given the names and tells which digests beside SHA-512 the content will ask for;
-    `progress` hears of bytes done, a MiB and more at a time. Writes the sheet ``received`` and the fact
+    `progress` hears of bytes done, a MiB and more at a time; `name` is what an archive is called where its
+    file is called otherwise. Writes the sheet ``received`` and the fact
     ``directories`` (the empty folders). The source is not altered. Nothing is durable until
     ``workspace.sync``.
 
@@ -33,7 +35,8 @@ def receive(
     cannot be accepted, Unavailable when it cannot be read, changes meanwhile or does not fit, NotFound when
     it is not there.
     """
-    return _bring(source, workspace, Intake(workspace, limits, progress=progress), algorithms, copy=True)
+    intake = Intake(workspace, limits, progress=progress)
+    return _bring(source, workspace, intake, algorithms, name, copy=True)
 
 
 def measure(
@@ -43,16 +46,24 @@ def measure(
     *,
     algorithms: Algorithms,
     progress: Callable[[int], None] | None = None,
+    name: str | None = None,
 ) -> Received:
     """Do what `receive` does, for a look only: the files of a folder are digested where they are.
 
     Their rows give absolute locations. Archives are unpacked into the workspace all the same.
     """
-    return _bring(source, workspace, Intake(workspace, limits, progress=progress), algorithms, copy=False)
+    intake = Intake(workspace, limits, progress=progress)
+    return _bring(source, workspace, intake, algorithms, name, copy=False)
 
 
 def _bring(
-    source: Path, workspace: Workspace, intake: Intake, algorithms: Algorithms, *, copy: bool
+    source: Path,
+    workspace: Workspace,
+    intake: Intake,
+    algorithms: Algorithms,
+    name: str | None,
+    *,
+    copy: bool,
 ) -> Received:
     if not source.exists():
         raise NotFound(f"There is no {source}", hint="Check the path.")
@@ -62,7 +73,7 @@ def _bring(
             kind = "folder"
             empty = receive_folder(source, intake, algorithms, copy=copy)
         else:
-            kind, empty = receive_archive(source, intake, algorithms)
+            kind, empty = receive_archive(source, intake, algorithms, name or source.name)
         if not intake.files and not intake.findings.rejecting:
             intake.findings.add(finding("source.no-files"))
         intake.findings.settle()

@@ -24,6 +24,7 @@ from packages.premis import package_urn
 from services import export, searching
 from services.archive import Archive, open_archive
 from services.people import local_actor
+from storage.staging import UPLOADS
 from tests.support.deposits import Deposit
 from tests.support.killer import Killer
 
@@ -167,7 +168,8 @@ def _whole(archive: Archive, held: list[str]) -> Iterator[str]:
         for folder in ("holdfast-staging", "holdfast-set-aside"):
             if left := sorted(p.name for p in (root / "extensions" / folder).glob("*")):
                 yield f"{name}: left in {folder}: {left}"
-    if left := sorted(each.name for each in archive.staging.root.iterdir()):
+    staged = [each for each in archive.staging.root.iterdir() if each.name != UPLOADS]
+    if left := sorted(p.name for p in (*staged, *(archive.staging.root / UPLOADS).glob("*"))):
         yield f"left in staging: {left}"
     if archive.index.count() != len(held):
         yield f"{archive.index.count()} documents for {len(held)} packages"
