@@ -103,6 +103,21 @@ class Crowd:
         with self._archive.catalogue.read() as view:
             return view.job(job_id)
 
+    def start(self) -> None:
+        """Start the workers before they are needed, all at once. Raises Unavailable."""
+        with ThreadPoolExecutor(len(self._members)) as pool:
+            list(pool.map(_Member.start, self._members))
+
+    def stop(self, job_id: str) -> None:
+        """Kill the worker that walks this job, if one does; from any thread.
+
+        For a job that was taken from it, or that hangs. What the ledger says of the job is the caller's
+        matter.
+        """
+        for each in self._members:
+            if each.job_id == job_id:
+                each.kill()
+
     def halt(self) -> None:
         """Ask every worker to leave its job queued and to go; may be called from any thread."""
         for each in self._members:
@@ -127,12 +142,26 @@ class _Member:
         self._home = home
         self._process: subprocess.Popen[bytes] | None = None
         self._halted = False
+        self.job_id: str | None = None
 
     def walk(self, job_id: str, package: Package, observer: Observer) -> None:
         """Have a job walked; raises _Died, or what the worker has run into."""
         if self._halted:
             return
-        process = self._process or self._started()
+        self.job_id = job_id
+        try:
+            self._follow(self._process or self._started(), job_id, package, observer)
+        finally:
+            self.job_id = None
+
+    def start(self) -> None:
+        """Start the worker, unless it runs."""
+        if self._process is None and not self._halted:
+            self._started()
+
+    def _follow(
+        self, process: "subprocess.Popen[bytes]", job_id: str, package: Package, observer: Observer
+    ) -> None:
         with suppress(BrokenPipeError, ValueError):  # then there is nothing to hear either
             orders = _opened(process.stdin)
             orders.write(job_id.encode() + b"\n")
@@ -156,6 +185,11 @@ class _Member:
         self._halted = True
         if self._process is not None:
             _opened(self._process.stdin).close()
+
+    def kill(self) -> None:
+        """End the worker at once."""
+        if (process := self._process) is not None:
+            process.kill()
 
     def end(self) -> int:
         """Wait for the worker's end, and return its status; may be called twice."""

@@ -1,10 +1,21 @@
 """The workflow launcher: who walks a job once it is in the ledger."""
 
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Protocol
 
-from packages.ledger import Job
+from packages.errors import Unavailable
+from packages.ledger import Job, JobState
 from services.archive import Archive
 from services.engine import Observer, run_job
+from services.settings import Settings
+from tools.prefect_server import ONLINE_SECONDS, PrefectServer
+
+LOOK_EVERY = 0.2
+"""Seconds between two looks at a job that somebody else works on."""
+FIRST_LOOK_SECONDS = 30.0
+"""A job that no worker has taken up after this long is left to them: they are busy with others."""
 
 
 class WorkflowLauncher(Protocol):
@@ -34,3 +45,69 @@ class LocalLauncher:
     def launch(self, job_id: str) -> Job:
         """Walk the job now, and return it as it stands then."""
         return run_job(self._archive, job_id, self._observer, until=self._until)
+
+
+class PrefectLauncher:
+    """Leaves jobs to the workers, who look into the ledger for them; with `waits` until the job has ended.
+
+    The job needs no message: it is in the ledger, where the workers find it within a second. Prefect's
+    server is asked only whether anybody is there to look.
+    """
+
+    def __init__(self, archive: Archive, *, waits: bool = True) -> None:
+        self._archive = archive
+        self._waits = waits
+
+    def launch(self, job_id: str) -> Job:
+        """Return the job as the workers left it, or at once; raises Unavailable when no worker is there."""
+        require_worker(self._archive.settings)
+        job = self._job(job_id)
+        patience = time.monotonic() + FIRST_LOOK_SECONDS
+        while self._waits and job.state in {JobState.QUEUED, JobState.RUNNING}:
+            if job.state is JobState.RUNNING:
+                patience = time.monotonic() + FIRST_LOOK_SECONDS
+            elif time.monotonic() > patience:
+                require_worker(self._archive.settings)
+                patience = time.monotonic() + FIRST_LOOK_SECONDS
+            time.sleep(LOOK_EVERY)
+            job = self._job(job_id)
+        return job
+
+    def _job(self, job_id: str) -> Job:
+        with self._archive.catalogue.read() as view:
+            return view.job(job_id)
+
+
+def require_worker(settings: Settings) -> None:
+    """Raise Unavailable, with what to do about it, unless Prefect's server and a worker are there."""
+    url = prefect_url(settings)
+    if url is None or not PrefectServer(url).is_there():
+        raise Unavailable(
+            f"Prefect's server {f'at {url} ' if url else ''}is not running",
+            hint="start it with `holdfast up`, or leave --via out; what was submitted stays queued",
+        )
+    oldest = datetime.now(UTC) - timedelta(seconds=ONLINE_SECONDS)
+    heard = [each["last_heartbeat_time"] for each in PrefectServer(url).workers()]
+    if not any(each and datetime.fromisoformat(each) > oldest for each in heard):
+        raise Unavailable(
+            "no worker is running",
+            hint="start one with `holdfast worker`; what was submitted stays queued",
+        )
+
+
+def prefect_url(settings: Settings) -> str | None:
+    """Return the address of Prefect's API: the one that is set, else that of the home's own server.
+
+    That server may be down; None when it has never been started.
+    """
+    if settings.prefect_api_url:
+        return settings.prefect_api_url.rstrip("/")
+    try:
+        return address_file(settings.home).read_text(encoding="ascii").strip() or None
+    except OSError:
+        return None
+
+
+def address_file(home: Path) -> Path:
+    """Return where the home's own server writes its address when it starts."""
+    return home.absolute() / "prefect" / "address"

@@ -12,6 +12,7 @@ from typing import Any
 from packages.errors import HoldfastError, NotFound
 from packages.ledger import KEPT_STATES, OPEN_STATES, CopyRecord, CopyState, Job, JobState, PackageFilter
 from packages.model import Actor, now
+from packages.policies import WORKER_DEATHS
 from packages.premis import URN, package_urn
 from services import evidence
 from services.archive import Archive
@@ -48,13 +49,18 @@ class Reconciled:
 
 
 def reconcile(
-    archive: Archive, actor: Actor, *, dry_run: bool = False, observer: Observer | None = None
+    archive: Archive,
+    actor: Actor,
+    *,
+    dry_run: bool = False,
+    walks: bool = True,
+    observer: Observer | None = None,
 ) -> Reconciled:
     """Bring everything back into agreement; with `dry_run` only say what would be done.
 
     Stores first (so that a half-made object is completed or cleared), then leases of dead workers, the
-    jobs that are due, staging, pending copies, the outbox, and last a comparison of every store with the
-    catalogue.
+    jobs that are due (without `walks` they are left to the workers), staging, pending copies, the outbox,
+    and last a comparison of every store with the catalogue.
     """
     require_archivist(actor, "reconcile")
     done = Reconciled(dry_run=dry_run)
@@ -67,7 +73,8 @@ def reconcile(
         except HoldfastError as error:
             done.disagreements.append(f"{name}: {error.message}")
     _free_leases(archive, done)
-    _run(archive, done, observer)
+    if walks:
+        _run(archive, done, observer)
     _clear_staging(archive, done)
     _bring_up_copies(archive, done)
     _bring_up_evidence(archive, done)
@@ -84,14 +91,20 @@ def reconcile(
 def free_dead_leases(archive: Archive) -> list[Job]:
     """Queue the jobs whose worker was a process of this machine that is gone, and return them.
 
-    No lease has to run out for that: the kernel knows that the process is dead.
+    No lease has to run out for that: the kernel knows that the process is dead. A job whose workers die one
+    after the other at the same step becomes *failed* instead, for a person to look at.
     """
     dead = _dead(archive)
     for job in dead:
         with archive.catalogue.write() as unit:
             held = unit.job(job.id)
-            if held.state is JobState.RUNNING and held.lease_owner == job.lease_owner:
-                unit.set_job(job.id, state=JobState.QUEUED, reason=f"its worker died in the step {job.step}")
+            if held.state is not JobState.RUNNING or held.lease_owner != job.lease_owner:
+                continue
+            told = f"its worker died in the step {job.step}"
+            if held.attempts < WORKER_DEATHS:
+                unit.set_job(job.id, state=JobState.QUEUED, reason=told)
+            else:
+                unit.set_job(job.id, state=JobState.FAILED, reason=f"{told}, for the {held.attempts}th time")
     return dead
 
 

@@ -1,0 +1,164 @@
+"""Finds what is due in the ledger and gives it to flows: the first half of the worker."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from prefect import Flow
+
+from flows.bulk_ingest import bulk_ingest
+from flows.ingest import ingest
+from flows.overseer import Overseer
+from flows.runs import begin, run, troubles
+from flows.schedule import Schedule, end_as_cancelled
+from flows.words import run_name
+from flows.workshop import Workshop
+from packages.errors import HoldfastError
+from packages.ledger import Job
+from services.outbox import drain
+from services.reconcile import free_dead_leases
+
+log = logging.getLogger("holdfast.worker")
+
+LOOK_EVERY = 0.5
+"""Seconds between two looks into the ledger."""
+PATIENCE = 15.0
+"""Seconds that packages wait for a Prefect server which does not answer."""
+FREE_EVERY = 20
+"""Looks between two searches for jobs whose worker has died."""
+RELIEF_SECONDS = 5.0
+"""Seconds between two attempts while the ledger does not answer."""
+
+
+class Dispatcher:
+    """Gives what is due to flows, a thread for each; everything it knows may be lost at any time.
+
+    One package alone, or as many as there is room for, are runs of `ingest`; more are one run of
+    `bulk_ingest`. When Prefect's server is away for longer than `PATIENCE`, packages are walked without it.
+    """
+
+    def __init__(self, shop: Workshop, overseer: Overseer, schedule: Schedule | None) -> None:
+        self._shop = shop
+        self._overseer = overseer
+        self._schedule = schedule
+        self._threads: list[threading.Thread] = []
+        self._bulk: threading.Thread | None = None
+        self._heard = time.monotonic()
+        self._is_alone = False
+
+    def work(self) -> None:
+        """Work until the workshop halts, and return when everything under way has ended."""
+        looks = 0
+        while not self._shop.halting.is_set():
+            pause = LOOK_EVERY
+            try:
+                if looks % FREE_EVERY == 0:
+                    for job in free_dead_leases(self._shop.archive):
+                        log.warning("package %s: its worker died in the step %s", job.package_id, job.step)
+                    drain(self._shop.archive)
+                self.look()
+            except HoldfastError as error:
+                log.warning("the ledger cannot be asked: %s", error.message)
+                pause = RELIEF_SECONDS
+            self._shop.halting.wait(pause)
+            looks += 1
+        for each in self._threads:
+            each.join()
+
+    def look(self) -> None:
+        """Look into the ledger once, and begin what is due."""
+        self._threads = [each for each in self._threads if each.is_alive()]
+        if self._bulk is not None and self._bulk.is_alive():
+            return  # it claims what is due
+        room = self._shop.size - len(self._threads)
+        taken = self._shop.take(room + 1) if room > 0 else []
+        if not taken:
+            return
+        by_prefect = self._by_prefect()
+        if by_prefect is not None and len(taken) <= room:
+            for job in taken:
+                self._begin(self._run_ingest if by_prefect else self._walk_alone, "ingest", job)
+            return
+        for job in taken:
+            self._shop.put_back(job.id)
+        if by_prefect is not None:
+            self._bulk = self._begin(self._run_bulk if by_prefect else self._walk_all, "bulk")
+
+    def _by_prefect(self) -> bool | None:
+        """Tell whether Prefect is to be asked; None while it may still come back in time."""
+        if self._schedule is not None and self._schedule.is_there.is_set():
+            self._heard, self._is_alone = time.monotonic(), False
+            return True
+        if self._schedule is not None and time.monotonic() - self._heard < PATIENCE:
+            return None
+        if not self._is_alone:
+            log.warning("going on without Prefect; its pages will not show these packages")
+            self._is_alone = True
+        return False
+
+    def _begin(self, what: Callable[..., None], name: str, *given: Job) -> threading.Thread:
+        thread = threading.Thread(target=what, args=given, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+        return thread
+
+    def _run_ingest(self, job: Job) -> None:
+        try:
+            with self._shop.archive.catalogue.read() as view:
+                package = view.package(job.package_id)
+            tags = [str(job.kind), f"package:{package.id}"]
+            self._run(ingest, run_name(package), {"package": package.id}, tags)
+        except HoldfastError as error:
+            log.warning("package %s waits: %s", job.package_id, error.message)
+        finally:
+            self._shop.put_back_unbegun(job.id)
+
+    def _run_bulk(self) -> None:
+        try:
+            self._run(bulk_ingest, time.strftime("Deposits of %Y-%m-%d %H:%M"), {}, ["ingest", "bulk"])
+        except HoldfastError as error:
+            log.warning("many packages wait: %s", error.message)
+
+    def _run(self, flow: "Flow[..., Any]", name: str, parameters: Mapping[str, Any], tags: list[str]) -> None:
+        server = self._shop.server
+        if server is None or self._schedule is None:  # pragma: no cover  # `_by_prefect` has seen them
+            return
+        try:
+            entered = begin(server, flow.name, name, parameters, tags, self._shop.owner)
+        except HoldfastError:
+            self._schedule.lost()
+            raise
+        identifier = str(entered.id)
+        self._overseer.watch_run(identifier, parameters.get("package"))
+        try:
+            run(flow, entered, parameters)
+        finally:
+            if self._overseer.leave_run(identifier):
+                with troubles("the end of a cancelled run"):
+                    end_as_cancelled(server, identifier)
+
+    def _walk_alone(self, job: Job) -> None:
+        self._shop.hold(job.id)
+        try:
+            with self._shop.walk(job.id) as walk:
+                walk.finish()
+            drain(self._shop.archive)
+        except HoldfastError as error:
+            log.warning("package %s waits: %s", job.package_id, error.message)
+        finally:
+            self._shop.put_back(job.id)
+
+    def _walk_all(self) -> None:
+        """Walk what is due without Prefect, one after the other in as many threads as there are processes."""
+
+        def one_after_the_other() -> None:
+            while taken := self._shop.take(1):
+                self._walk_alone(taken[0])
+
+        threads = [threading.Thread(target=one_after_the_other, daemon=True) for _ in range(self._shop.size)]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()

@@ -1,0 +1,157 @@
+"""Runs what Prefect has scheduled, and what somebody has asked for in its pages: the worker's second half."""
+
+import logging
+import threading
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from prefect.client.schemas.objects import FlowRun
+
+from flows.dead_runs import settle_dead_runs, worker_label
+from flows.deploying import deploy, described, flow_of
+from flows.overseer import Overseer
+from flows.runs import claim, run, troubles
+from flows.workshop import Workshop
+from packages.errors import HoldfastError
+from tools.prefect_server import POOL, PrefectServer
+
+log = logging.getLogger("holdfast.flows")
+
+LOOK_EVERY = 3.0
+"""Seconds between two questions for runs that are due."""
+HEARTBEAT_EVERY = 5
+"""Looks between two signs of life: Prefect's pages show who is there."""
+SETTLE_EVERY = 20
+"""Looks between two searches for runs of dead workers."""
+SIDE_BY_SIDE = 3
+
+
+class Schedule:
+    """Keeps in touch with Prefect's server, and runs what it hands out, a thread for each run.
+
+    `is_there` tells whether the server answered last time. Which flow a run means is looked up in our own
+    ``prefect.yaml`` by the deployment's name: whoever reaches the server cannot have it start other code.
+    """
+
+    def __init__(self, shop: Workshop, overseer: Overseer, server: PrefectServer) -> None:
+        self.is_there = threading.Event()
+        self._shop = shop
+        self._overseer = overseer
+        self._server = server
+        self._running: dict[str, threading.Thread] = {}
+        self._deployed = False
+        self._thread = threading.Thread(target=self._keep_in_touch, name="schedule", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def end(self) -> None:
+        """Wait for what is under way, once the workshop halts."""
+        for each in [*self.running(), self._thread]:
+            each.join()
+
+    def running(self) -> list[threading.Thread]:
+        """Return the threads of the runs that are under way."""
+        return [each for each in self._running.values() if each.is_alive()]
+
+    def lost(self) -> None:
+        """Take note that the server did not answer somebody."""
+        if self.is_there.is_set():
+            log.warning("Prefect's server does not answer; what is due stays in the ledger")
+        self.is_there.clear()
+
+    def _keep_in_touch(self) -> None:
+        looks = 0
+        while not self._shop.halting.is_set():
+            try:
+                self._look(looks)
+                looks += 1
+            except HoldfastError as error:
+                if looks == 0 or self.is_there.is_set():
+                    log.warning("%s; looking for it every %.0f s", error.message, LOOK_EVERY)
+                    looks = max(looks, 1)
+                self.is_there.clear()
+                self._deployed = False
+            except Exception:
+                log.exception("a defect in keeping in touch with Prefect's server")
+            self._shop.halting.wait(LOOK_EVERY)
+        with troubles("the end of this worker"):
+            self._server.forget_worker(worker_label(self._shop.owner))
+
+    def _look(self, looks: int) -> None:
+        server = self._server
+        if not self._deployed:
+            log.info("deployed: %s", ", ".join(deploy(server)))
+            self._heartbeat()
+            settle_dead_runs(self._shop)
+            self._deployed = True
+        if not self.is_there.is_set():
+            log.warning("at work with Prefect's server at %s", server.url)
+            self.is_there.set()
+        if looks % HEARTBEAT_EVERY == 0:
+            self._heartbeat()
+        if looks % SETTLE_EVERY == SETTLE_EVERY - 1:
+            settle_dead_runs(self._shop)
+        due = {"scheduled_before": datetime.now(UTC).isoformat(), "limit": 50}
+        runs = [each["flow_run"] for each in server.post(f"/work_pools/{POOL}/get_scheduled_flow_runs", due)]
+        self._start(runs)
+
+    def _heartbeat(self) -> None:
+        said = {
+            "name": worker_label(self._shop.owner),
+            "heartbeat_interval_seconds": int(LOOK_EVERY * HEARTBEAT_EVERY),
+        }
+        self._server.post(f"/work_pools/{POOL}/workers/heartbeat", said)
+
+    def _start(self, runs: list[Mapping[str, Any]]) -> None:
+        """Start what is due; of several scheduled runs of one deployment, only the latest is worth it."""
+        entrypoints = {each["name"]: each["entrypoint"] for each in described()} if runs else {}
+        latest: dict[str, Mapping[str, Any]] = {}
+        for each in runs:
+            if each["auto_scheduled"]:
+                known = latest.setdefault(each["deployment_id"], each)
+                if known["expected_start_time"] < each["expected_start_time"]:
+                    latest[each["deployment_id"]] = each
+        for each in runs:
+            if each["auto_scheduled"] and latest[each["deployment_id"]] is not each:
+                self._server.set_state(
+                    each["id"], "CANCELLED", name="Skipped", message="a later one stands in"
+                )
+            elif len(self.running()) < SIDE_BY_SIDE and each["id"] not in self._running:
+                self._begin(each, entrypoints)
+
+    def _begin(self, said: Mapping[str, Any], entrypoints: Mapping[str, str]) -> None:
+        name = self._server.get(f"/deployments/{said['deployment_id']}")["name"]
+        if name not in entrypoints:
+            self._server.set_state(said["id"], "CRASHED", message=f"{name} is not in prefect.yaml")
+            return
+        if any(each.name == name and name != "ingest" for each in self.running()):
+            self._server.set_state(
+                said["id"], "CANCELLED", name="Skipped", message="the one before still runs"
+            )
+            return
+        if self._server.set_state(said["id"], "PENDING") != "ACCEPT":
+            return  # another worker has it
+        claim(self._server, said["id"], self._shop.owner)
+        work = threading.Thread(target=self._run, args=(said, entrypoints[name]), name=name, daemon=True)
+        self._running = {run: each for run, each in self._running.items() if each.is_alive()}
+        self._running[said["id"]] = work
+        work.start()
+
+    def _run(self, said: Mapping[str, Any], entrypoint: str) -> None:
+        identifier, parameters = said["id"], said["parameters"]
+        self._overseer.watch_run(identifier, parameters.get("package"))
+        try:
+            run(flow_of(entrypoint), FlowRun.model_validate({**said, "tags": []}), parameters)
+        finally:
+            if self._overseer.leave_run(identifier):
+                with troubles("the end of a cancelled run"):
+                    end_as_cancelled(self._server, identifier)
+
+
+def end_as_cancelled(server: PrefectServer, identifier: str) -> None:
+    """Set a run that somebody cancelled to *Cancelled*, unless it ended otherwise after all."""
+    if server.get(f"/flow_runs/{identifier}")["state_type"] not in {"COMPLETED", "FAILED", "CANCELLED"}:
+        server.set_state(identifier, "CANCELLED", message="cancelled in Prefect's pages", force=True)
