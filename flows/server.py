@@ -143,8 +143,8 @@ class Guard:
 def let_runs_be_scheduled() -> None:
     """Make Prefect 3.8 schedule runs under SQLAlchemy 2.1, which refuses a hybrid attribute in a bulk insert.
 
-    The scheduler hands over each run with its *state*, which 2.0 passed over: it has a table of its own, and is
-    inserted next. Now it has to be said that it is passed over. A test fails when schedules make no runs.
+    The scheduler hands over each run with its *state*, which 2.0 passed over: it has a table of its own, and
+    is inserted next. Now it has to be said that it is passed over. Without this schedules make no runs.
     """
     from prefect.server.database import orm_models  # noqa: PLC0415  # Prefect reads its settings at import
 

@@ -39,6 +39,8 @@ RETRY_BY_KIND: dict[Kind, RetryPolicy] = {
     Kind.INVALID: NEVER,
 }
 
+WORKER_DEATHS = 5  # a job that has outlived so many workers at one step is likely what kills them
+
 # Seconds that a tool may take before it is ended; what it did not get done is a recorded outcome.
 IDENTIFY_BATCH_SECONDS = 300  # for 500 files
 CHARACTERISE_SECONDS = 30  # for one file
