@@ -37,6 +37,9 @@ INGEST: tuple[tuple[str, Step], ...] = (
 MAY_REJECT = frozenset({"receive", "validate", "scan", "approve"})
 """Steps that judge the content. In any other one *invalid* is our own trouble: nothing minted is rejected."""
 
+MOVES = frozenset({"build_sip", "build_aip", "store"})
+"""Steps that move the files which former ones read: that they have begun must survive a power failure."""
+
 UPDATE: tuple[tuple[str, Step], ...] = (
     ("revise", revise),
     ("store", store),
