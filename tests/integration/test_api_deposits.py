@@ -99,7 +99,8 @@ def test_a_deposit_is_acknowledged_and_comes_in(archive: Archive, client: TestCl
 
 
 @pytest.mark.parametrize("field", ["Repr-Digest", "Content-Digest"])
-def test_digests_are_compared(archive: Archive, client: TestClient, field: str) -> None:
+@pytest.mark.usefixtures("archive")
+def test_digests_are_compared(client: TestClient, field: str) -> None:
     data = packed()
     said = f"unixsum=:AAAA:, sha-256=:{digest_of(data)}:, sha-512=:{digest_of(data, 'sha512')}:"
     assert client.post("/api/deposits", content=data, headers={**ZIP, field: said}).status_code == 202
@@ -114,11 +115,8 @@ def test_O1_a_wrong_digest_keeps_nothing(archive: Archive, client: TestClient) -
     told = answer.json()["detail"]
     assert hashlib.sha256(data).hexdigest() in told
     assert hashlib.sha256(b"other").hexdigest() in told
-    for nonsense in (
-        "sha-256=abc",
-        "sha-256=:AAAA:",
-        f"sha-256=:{digest_of(b'a')}:, sha-256=:{digest_of(b'b')}:",
-    ):
+    two = f"sha-256=:{digest_of(b'a')}:, sha-256=:{digest_of(b'b')}:"
+    for nonsense in ("sha-256=abc", "sha-256=:AAAA:", two):
         answer = client.post("/api/deposits", content=data, headers=ZIP | {"Repr-Digest": nonsense})
         assert answer.status_code == 422
     assert (entered(archive), left_in(archive)) == (before, [])
@@ -139,14 +137,11 @@ def test_H2_the_same_key_and_body_is_the_same_package(archive: Archive, client: 
     assert other.status_code == 422
     titled = client.post("/api/deposits?title=other", content=data, headers=ZIP | key)
     assert titled.status_code == 422
-    assert (
-        client.post("/api/deposits", content=data, headers=ZIP | {"Idempotency-Key": "é"}).status_code == 422
-    )
+    long = {"Idempotency-Key": "k" * 256}
+    assert client.post("/api/deposits", content=data, headers=ZIP | long).status_code == 422
     # Another person's key is another key.
-    assert (
-        client_of(archive, "depositor").post("/api/deposits", content=data, headers=ZIP | key).status_code
-        == 202
-    )
+    other = client_of(archive, "depositor").post("/api/deposits", content=data, headers=ZIP | key)
+    assert other.status_code == 202
     assert entered(archive) == before + 2
 
 
@@ -193,7 +188,8 @@ def test_prefer_wait_answers_with_the_verdict(archive: Archive, client: TestClie
     assert answer.headers["preference-applied"] == "wait=50"
 
 
-def test_prefer_wait_ends(archive: Archive, client: TestClient) -> None:
+@pytest.mark.usefixtures("archive")
+def test_prefer_wait_ends(client: TestClient) -> None:
     answer = client.post("/api/deposits", content=packed(), headers=ZIP | {"Prefer": "wait=0"})
     assert (answer.status_code, answer.headers["preference-applied"]) == (202, "wait=0")
 
@@ -313,9 +309,9 @@ def test_O5_no_route_takes_a_source_from_outside(archive: Archive, client: TestC
         for path, methods in create_app(archive).openapi()["paths"].items()
         for method in methods.values()
         for each in method.get("parameters", ())
-        if each["name"] in {"source", "path", "url", "file", "uri", "href", "callback"}
+        if each["in"] != "path" and each["name"] in {"source", "path", "url", "uri", "href"}
     }
-    assert {path for path, _ in words} <= {"/api/packages/{id}/files/{path}"}
+    assert words == set()
 
 
 def test_corrects_is_a_rejected_package_of_ones_own(archive: Archive, client: TestClient) -> None:
