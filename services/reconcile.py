@@ -20,6 +20,7 @@ from services.engine import Observer, is_dead, run_due
 from services.fixity import COPY_STATES
 from services.outbox import drain
 from services.people import require_archivist
+from storage import uploads
 from storage.catalogue.paging import PAGE, Key, by_age, by_store, paged
 from storage.catalogue.port import ReadSession
 
@@ -134,6 +135,10 @@ def _clear_staging(archive: Archive, done: Reconciled) -> None:
             )
             if not done.dry_run:
                 archive.staging.workspace(job_id).discard()
+    done.actions += [
+        f"staging uploads/{name}: its writer is gone; {'to be ' if done.dry_run else ''}removed"
+        for name in uploads.sweep(archive.staging, dry_run=done.dry_run)
+    ]
     if not done.dry_run:
         archive.staging.sweep()
 
