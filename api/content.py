@@ -22,6 +22,7 @@ from api.http_fields import (
     digest_field,
     disposition,
     safe_type,
+    with_charset,
 )
 from api.identity import Archivist, Reader, Served, SignedIn
 from api.problems import HttpProblem, described
@@ -108,6 +109,7 @@ def get_file(
     """
     found = open_file(archive, actor, reference, path, version)
     media_type, kind = safe_type(found.entry.mime)
+    media_type = with_charset(media_type, str(found.entry.properties.get("encoding", "")))
     headers = {
         **INERT,
         "Content-Disposition": disposition(kind, found.entry.path.rpartition("/")[2]),

@@ -127,6 +127,15 @@ def safe_type(mime: str | None) -> tuple[str, str]:
     return (kind if kind in NAMED else BINARY), "attachment"
 
 
+def with_charset(media_type: str, encoding: str) -> str:
+    """Return ``text/plain`` with the charset that characterisation found, where browsers would guess wrongly.
+
+    A byte order mark speaks for itself; what is not known stays unsaid.
+    """
+    is_told = media_type == "text/plain" and encoding in {"US-ASCII", "UTF-8"}
+    return f"{media_type}; charset=utf-8" if is_told else media_type
+
+
 def file_name(field: str | None) -> str:
     """Return the name in a ``Content-Disposition`` of a request, or an empty text."""
     parameters = disposition_parameters((field or "").encode("latin-1", "replace"))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from packages.links import orcid_link, web_link
 from services.archive import Archive
-from services.forms import FORMS, file_address, pid_address, schema_org
+from services.forms import FORMS, bundle_address, file_address, pid_address, schema_org
 from services.landing import FilePage, Landing
 
 SCHEMA_ORG = "https://schema.org/"
@@ -38,7 +38,7 @@ def _links(archive: Archive, seen: Landing, page: FilePage | None) -> Iterator[s
             for each in page.files:
                 yield _link(file_address(seen, each.path), "item", each.entry.mime or "")
         else:
-            yield _link(f"{here}/dip", "item", "application/zip")
+            yield _link(bundle_address(seen), "item", "application/zip")
 
 
 def _link(address: str, relation: str, media_type: str = "") -> str:

@@ -114,7 +114,17 @@ def about(archive: Archive, seen: Landing | Tombstone) -> str:
 
 def file_address(seen: Landing, path: str) -> str:
     """Return the address of a deposited file by its own path, relative to the host."""
-    return f"/records/{seen.package.id}/files/{quote(path.removeprefix(ORIGINALS), safe='/')}"
+    return f"/api/packages/{seen.package.id}/files/{quote(ORIGINALS + path, safe='/')}"
+
+
+def bundle_address(seen: Landing) -> str:
+    """Return the address of the whole package for readers (DIP), relative to the host."""
+    return f"/api/packages/{seen.package.id}/dip"
+
+
+def thumbnail_address(seen: Landing, path: str) -> str:
+    """Return the address of the small picture of a deposited file, relative to the host."""
+    return f"/records/{seen.package.id}/thumbnails/{quote(path, safe='/')}"
 
 
 def _json(archive: Archive, seen: Landing) -> bytes:

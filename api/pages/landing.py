@@ -14,7 +14,15 @@ from packages.links import orcid_link, web_link
 from packages.model import Actor
 from packages.wording import moment
 from services.archive import Archive
-from services.forms import FORMS, citation_of, file_address, pid_address, schema_org
+from services.forms import (
+    FORMS,
+    bundle_address,
+    citation_of,
+    file_address,
+    pid_address,
+    schema_org,
+    thumbnail_address,
+)
 from services.landing import Landing, Tombstone, files_shown, thumbnail
 
 router = APIRouter(tags=["records"])
@@ -70,7 +78,11 @@ def landing_page(
             "pid_address": pid_address(archive, seen),
             "schema_org": schema_org(archive, seen),
             "forms": list(FORMS.values()),
-            "files": [(each, file_address(seen, each.path)) for each in page.files],
+            "files": [
+                (each, file_address(seen, each.path), thumbnail_address(seen, each.path))
+                for each in page.files
+            ],
+            "bundle_address": bundle_address(seen),
             "is_first": key is None,
             "more": token_of(page.next) if page.next is not None else None,
             "is_steward": actor.is_archivist or (bool(actor.roles) and actor.id == package.owner),

@@ -1,11 +1,16 @@
-"""The command on a fresh home."""
+"""The command on a fresh home, and a browser before a site."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
+from playwright.sync_api import Browser
 
+from tests.support import browser
+from tests.support.browser import Visitor
 from tests.support.command import Holdfast, write
 
 
@@ -27,3 +32,30 @@ def deposit(tmp_path: Path) -> Path:
     return write(
         tmp_path / "deposit", [("letter.txt", b"Dear harbour,\n"), ("data/gauge.csv", b"day,cm\n1,20\n")]
     )
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """The machine's Chromium, for the tests of one module."""
+    with browser.chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def visit(
+    request: pytest.FixtureRequest, chromium: Browser, tmp_path: Path
+) -> Iterator[Callable[..., Visitor]]:
+    """Open a window on the module's `site`; at the end no page may have complained."""
+    with ExitStack() as windows:
+        opened: list[Visitor] = []
+
+        def visiting(**options: Any) -> Visitor:
+            made = windows.enter_context(
+                browser.visitor_of(request.getfixturevalue("site"), chromium, tmp_path, **options)
+            )
+            opened.append(made)
+            return made
+
+        yield visiting
+        for each in opened:
+            each.calm()

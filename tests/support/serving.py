@@ -111,8 +111,8 @@ class House:
 
 
 PICTURE = {
-    "pictures/dot.gif": b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00"
-    b",\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
+    "pictures/dot.gif": b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff"
+    b"!\xf9\x04\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
 }
 RECORD = {
     "$schema": CURRENT,
@@ -126,12 +126,8 @@ FAR = "2999-01-01"
 
 
 @contextmanager
-def house_of(folder: Path, **settings: str | int) -> Iterator[House]:
-    """Open an archive with a few packages of two depositors: use it for a whole module of tests.
-
-    Owned by ``owner``: published, restricted_files, restricted (metadata too), embargoed, rejected, queued
-    (received, not gone on with). Owned by ``other``: other, other_hidden (restricted metadata).
-    """
+def house_with(folder: Path, **settings: str | int) -> Iterator[House]:
+    """Open an archive with an application and people of every role, and nothing in it."""
     with depositor_of(folder / "home", folder / "out", **settings) as depositor:
         archive = depositor.archive
         people = {
@@ -140,7 +136,17 @@ def house_of(folder: Path, **settings: str | int) -> Iterator[House]:
             "archivist": caller_of(archive, "archivist", "Anna Archivist"),
             "admin": caller_of(archive, "admin", "Adam Admin"),
         }
-        house = House(archive, folder / "sources", create_app(archive), people)
+        yield House(archive, folder / "sources", create_app(archive), people)
+
+
+@contextmanager
+def house_of(folder: Path, **settings: str | int) -> Iterator[House]:
+    """Open an archive with a few packages of two depositors: use it for a whole module of tests.
+
+    Owned by ``owner``: published, restricted_files, restricted (metadata too), embargoed, rejected, queued
+    (received, not gone on with). Owned by ``other``: other, other_hidden (restricted metadata).
+    """
+    with house_with(folder, **settings) as house:
         hidden = {"metadata": "restricted", "files": "restricted"}
         house.deposit("owner", "published")
         house.deposit("owner", "restricted_files", access={"metadata": "open", "files": "restricted"})
