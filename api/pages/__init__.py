@@ -2,11 +2,14 @@
 
 from fastapi import APIRouter
 
-from api.pages import landing, live, overview, search, sign_in
+from api.pages import deposit, fixity, landing, live, overview, package, search, sign_in
 
 ROUTERS: tuple[APIRouter, ...] = (
     sign_in.router,
     overview.router,
+    deposit.router,
+    package.router,
+    fixity.router,
     live.router,
     search.router,
     landing.router,

@@ -123,7 +123,7 @@
   const chosen = (from) => [...from.files].map((file) => [file.webkitRelativePath || file.name, file]);
   input.addEventListener("change", () => { folder.value = ""; take(chosen(input)); });
   folder.addEventListener("change", () => { input.value = ""; input.required = false; take(chosen(folder)); });
-  one("#by-folder", form).hidden = false;
+  for (const id of ["by-folder", "can-drop"]) document.getElementById(id).hidden = false;
 
   const walk = async (entry, found, before = "") => {
     const path = before + entry.name;
