@@ -67,7 +67,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    """Turn a skip for an absent server or tool into a failure in CI: nothing passes because a tool was missing."""
+    """Turn a skip for what is absent into a failure in CI: nothing passes because a tool was missing."""
     report = yield
     absent = any(item.get_closest_marker(name) for name in ("server", "shared", "browser"))
     if IN_CI and absent and report.skipped and not hasattr(report, "wasxfail"):
