@@ -1,13 +1,33 @@
 """Serve the API and the pages: ``python -m api --home DIR [--host HOST] [--port PORT]``."""
 
 import argparse
+from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
+from fastapi import FastAPI
 
 from api import logs
 from api.app import create_app
+from api.pages.live import end_streams
 from services.archive import open_archive
+
+STOPPING_SECONDS = 10
+"""Seconds that requests under way have to end once the server is told to stop."""
+
+
+class Server(uvicorn.Server):
+    """A server that ends its live streams when it is told to stop: they would never end by themselves."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self._pages = app
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to stop."""
+        end_streams(self._pages)
+        super().handle_exit(sig, frame)
 
 
 def main() -> None:
@@ -20,15 +40,19 @@ def main() -> None:
     logs.configure()
     archive = open_archive(said.home)
     try:
-        uvicorn.run(
-            create_app(archive),
+        app = create_app(archive)
+        config = uvicorn.Config(
+            app,
             host=said.host,
             port=said.port,
             log_config=None,
             access_log=False,
             server_header=False,
             proxy_headers=False,  # the guards read them, as far as the settings allow
+            timeout_graceful_shutdown=STOPPING_SECONDS,
         )
+        with suppress(KeyboardInterrupt):  # that is how it is told to stop, too
+            Server(config, app).run()
     finally:
         archive.close()
 
