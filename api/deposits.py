@@ -164,7 +164,7 @@ async def body_of(
             },
         },
         200: {"description": "There is a verdict already.", "model": PackageModel},
-        **described(400, 401, 403, 404, 408, 409, 413, 415, 422, 503),
+        **described(400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 503),
     },
     openapi_extra=_BODY | {"parameters": _DEPOSIT_FIELDS},
 )
@@ -195,7 +195,7 @@ async def deposit_package(
     "/api/checks",
     response_model=CheckModel,
     response_model_exclude_none=True,
-    responses=described(400, 401, 403, 408, 413, 415, 422, 503),
+    responses=described(400, 401, 403, 408, 413, 415, 422, 429, 503),
     openapi_extra=_BODY | {"parameters": _DIGEST_FIELDS},
 )
 async def check_submission(

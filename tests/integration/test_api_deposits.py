@@ -1,35 +1,21 @@
 """Deposits and checks over HTTP: what is acknowledged is kept, what is not leaves nothing."""
 
-import base64
 import hashlib
-import io
-import json
-import os
-import socket
 import threading
 import time
-import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
 from api.app import create_app
-from packages.ledger import PackageFilter, PackageState
+from packages.ledger import PackageState
 from services.archive import Archive
-from services.deposits import Upload
-from services.engine import run_due, run_job
-from services.people import local_actor
-from services.reconcile import reconcile
-from storage.staging import UPLOADS
+from services.engine import run_due
 from tests.support.depositor import Depositor
-from tests.support.server import Server, server_of
-from tests.support.serving import Caller, caller_of, client_of
-
-ZIP = {"Content-Type": "application/zip"}
+from tests.support.serving import client_of
+from tests.support.uploading import ZIP, digest_of, entered, left_in, originals, packed, status_of
 
 
 @pytest.fixture
@@ -44,40 +30,6 @@ def archive(shared_depositor: Depositor) -> Iterator[Archive]:
 @pytest.fixture
 def client(archive: Archive) -> TestClient:
     return client_of(archive, "depositor")
-
-
-def left_in(archive: Archive) -> list[str]:
-    """Return what lies in staging, by its path."""
-    root = archive.staging.root
-    return sorted(str(each.relative_to(root)) for each in root.rglob("*") if each.name != UPLOADS)
-
-
-def packed(**files: bytes) -> bytes:
-    data = io.BytesIO()
-    with zipfile.ZipFile(data, "w") as bundle:
-        for name, content in {"letter.txt": os.urandom(20).hex().encode(), **files}.items():
-            bundle.writestr(name, content)
-    return data.getvalue()
-
-
-def entered(archive: Archive) -> int:
-    with archive.catalogue.read() as view:
-        return sum(1 for _ in view.iter_packages(PackageFilter()))
-
-
-def digest_of(data: bytes, name: str = "sha256") -> str:
-    return base64.b64encode(hashlib.new(name, data).digest()).decode()
-
-
-def status_of(archive: Archive, package_id: str) -> Any:
-    with archive.catalogue.read() as view:
-        return view.package(package_id)
-
-
-def originals(archive: Archive, package_id: str) -> set[str]:
-    with archive.catalogue.read() as view:
-        files = view.iter_files(package_id, 1)
-        return {each.path.removeprefix("data/original/") for each in files if each.role == "original"}
 
 
 def test_a_deposit_is_acknowledged_and_comes_in(archive: Archive, client: TestClient) -> None:
@@ -204,69 +156,6 @@ def test_what_is_no_archive_is_rejected_with_findings(archive: Archive, client: 
     ]
 
 
-def test_a_form_with_an_archive_and_a_record(archive: Archive, client: TestClient) -> None:
-    record = {
-        "$schema": "https://holdfast.example/schemas/record-1.0.json",
-        "title": "From the record",
-        "creators": ["Ada"],
-        "publisher": "Museum",
-        "publicationYear": 1911,
-        "resourceType": "Dataset",
-    }
-    record["$schema"] = json.loads((Path("schemas") / "record-1.0.json").read_text())["$id"]
-    answer = client.post(
-        "/api/deposits",
-        files={"file": ("letters.zip", packed()), "record": ("record.json", json.dumps(record))},
-        data={"new": "true"},
-    )
-    assert answer.status_code == 202, answer.text
-    run_due(archive)
-    found = client.get(answer.headers["location"]).json()
-    assert (found["title"], found["source_name"]) == ("From the record", "letters.zip")
-    assert originals(archive, found["id"]) == {"letter.txt"}
-
-
-def test_a_form_with_a_folder_keeps_every_name(archive: Archive, client: TestClient) -> None:
-    names = ['Häfen/1911/brief "a".txt', "Häfen/日本語.txt", "Häfen/%0A literally%.txt", "Häfen/" + "x" * 200]
-    answer = client.post("/api/deposits", files=[("files", (name, os.urandom(700))) for name in names])
-    assert answer.status_code == 202, answer.text
-    assert answer.json()["source_name"] == "Häfen"
-    run_due(archive)
-    assert status_of(archive, answer.json()["id"]).state is PackageState.PUBLISHED
-    found = originals(archive, answer.json()["id"])
-    assert {names[0], names[1], names[3]} <= found
-
-
-def test_a_form_with_single_files_and_two_archives(archive: Archive, client: TestClient) -> None:
-    one = client.post("/api/deposits", files={"file": ("letter.docx", packed())}).json()
-    two = client.post("/api/deposits", files=[("f", ("a.zip", packed())), ("f", ("b.zip", packed()))]).json()
-    run_due(archive)
-    assert originals(archive, one["id"]) == {"letter.docx"}
-    assert originals(archive, two["id"]) == {"a.zip", "b.zip"}
-
-
-@pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "C:\\x\\y", "a/../../b"])
-def test_D1_names_of_a_form_that_climb_are_judged(archive: Archive, client: TestClient, name: str) -> None:
-    answer = client.post("/api/deposits", files=[("f", (name, b"1")), ("f", ("fine.txt", b"2"))])
-    run_due(archive)
-    found = client.get(answer.headers["location"]).json()
-    assert found["state"] == "rejected"
-    assert {each["code"] for each in found["findings"]} & {"name.climbs", "name.absolute", "name.drive"}
-
-
-def test_A4_a_name_of_a_form_that_is_not_utf8_is_judged(archive: Archive, client: TestClient) -> None:
-    body = (
-        b'--b\r\nContent-Disposition: form-data; name="f"; filename="d/\xe9t\xe9.txt"\r\n\r\n1\r\n--b--\r\n'
-    )
-    answer = client.post(
-        "/api/deposits", content=body, headers={"Content-Type": "multipart/form-data; boundary=b"}
-    )
-    assert answer.status_code == 202, answer.text
-    run_due(archive)
-    found = client.get(answer.headers["location"]).json()
-    assert [each["code"] for each in found["findings"]] == ["name.not-utf8"]
-
-
 @pytest.mark.parametrize(
     ("body", "headers", "status"),
     [
@@ -356,116 +245,3 @@ def test_limits_of_size_and_space(
             # Without a length it is found while it comes.
             assert client.post("/api/deposits", content=iter([data]), headers=ZIP).status_code == status
     assert left_in(archive) == []
-
-
-# --- with a real server, for what a client in process cannot do ---
-
-
-@pytest.fixture
-def server(archive: Archive) -> Iterator[Server]:
-    with server_of(create_app(archive)) as running:
-        yield running
-
-
-@pytest.fixture
-def caller(archive: Archive) -> Caller:
-    return caller_of(archive, "depositor", os.urandom(4).hex())
-
-
-def request_head(caller: Caller, *fields: str) -> bytes:
-    said = (
-        "POST /api/deposits HTTP/1.1",
-        "Host: 127.0.0.1",
-        f"Authorization: Bearer {caller.secret}",
-        *fields,
-    )
-    return "\r\n".join((*said, "Content-Type: application/zip", "", "")).encode()
-
-
-@pytest.mark.parametrize("framing", ["length", "chunked"])
-def test_O1_an_upload_that_is_cut_leaves_nothing(
-    archive: Archive, server: Server, caller: Caller, framing: str
-) -> None:
-    before, part = entered(archive), os.urandom(3 << 20)
-    field = "Content-Length: 100000000" if framing == "length" else "Transfer-Encoding: chunked"
-    with socket.create_connection(("127.0.0.1", server.port)) as line:
-        line.sendall(request_head(caller, field))
-        line.sendall(part if framing == "length" else b"300000\r\n" + part + b"\r\n")
-        waited(lambda: any(each.stat().st_size for each in (archive.staging.root / UPLOADS).iterdir()))
-    waited(lambda: left_in(archive) == [])
-    assert entered(archive) == before
-
-
-def test_O1_a_cut_form_leaves_nothing(archive: Archive, server: Server, caller: Caller) -> None:
-    before = entered(archive)
-    begin = b'--b\r\nContent-Disposition: form-data; name="f"; filename="d/a.txt"\r\n\r\n' + bytes(2 << 20)
-    head = request_head(caller, "Content-Length: 90000000").replace(
-        b"application/zip", b"multipart/form-data; boundary=b"
-    )
-    with socket.create_connection(("127.0.0.1", server.port)) as line:
-        line.sendall(head + begin)
-        waited(lambda: any((archive.staging.root / UPLOADS).iterdir()))
-    waited(lambda: left_in(archive) == [])
-    assert entered(archive) == before
-
-
-def test_O1_what_is_too_large_is_refused_before_it_is_sent(
-    archive: Archive, server: Server, caller: Caller
-) -> None:
-    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as line:
-        line.sendall(request_head(caller, f"Content-Length: {2**60}", "Expect: 100-continue"))
-        assert line.recv(100).startswith(b"HTTP/1.1 413")
-    assert left_in(archive) == []
-
-
-def test_O1_a_large_upload_needs_little_memory(archive: Archive, server: Server, caller: Caller) -> None:
-    """The client makes 96 MiB; beside its buffers nothing grows by more than a small part of that."""
-    import tracemalloc
-
-    size, piece = 96 << 20, bytes(1 << 20)
-    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as line:
-        tracemalloc.start()
-        line.sendall(request_head(caller, f"Content-Length: {size}"))
-        for _ in range(size >> 20):
-            line.sendall(piece)
-        assert line.recv(100).startswith(b"HTTP/1.1 202")
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-    assert peak < 24 << 20
-    run_due(archive)
-
-
-def test_O1_reconcile_clears_what_a_dead_server_left(archive: Archive) -> None:
-    """An upload whose writer lives is left alone; one whose writer is gone is removed."""
-    alive = Upload(archive, local_actor(archive))
-    alive.write(b"still coming")
-    dead = archive.staging.root / UPLOADS / "2b0c5c4e-0000-4000-8000-000000000000"
-    dead.write_bytes(b"half")
-    said = reconcile(archive, local_actor(archive), dry_run=True)
-    assert any(dead.name in line for line in said.actions)
-    assert dead.exists()
-    said = reconcile(archive, local_actor(archive))
-    assert not dead.exists()
-    assert [line for line in said.actions if UPLOADS in line] == [
-        f"staging uploads/{dead.name}: its writer is gone; removed"
-    ]
-    assert len(left_in(archive)) == 1
-    alive.discard()
-
-
-def test_H1_a_kill_after_receiving_leaves_no_upload(archive: Archive, client: TestClient) -> None:
-    answer = client.post("/api/deposits", content=packed(), headers=ZIP)
-    with archive.catalogue.read() as view:
-        job = view.latest_job(answer.json()["id"])
-    assert job is not None
-    run_job(archive, job.id, until="receive")
-    assert (archive.staging.root / job.id / "upload").exists()  # as after a kill before the next step
-    run_job(archive, job.id, until="validate")
-    assert not (archive.staging.root / job.id / "upload").exists()
-
-
-def waited(is_so: Any, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
