@@ -17,7 +17,7 @@ from packages.zip_stream import ZipStream
 from services.archive import Archive
 from services.content import members_of, wanted
 from services.dissemination import Member, Sources
-from services.views import readable
+from services.views import stewarded
 from storage.ports import Progress
 
 
@@ -103,9 +103,7 @@ def export(
 def receipt(archive: Archive, actor: Actor, reference: str) -> bytes:
     """Return the depositor's receipt of the package, as it is kept in the AIP. Raises NotFound."""
     with archive.catalogue.read() as view:
-        package = readable(view, actor, reference)
-        if package.owner != actor.id and not actor.is_archivist:
-            raise NotFound(f"there is no receipt of {reference}")
+        package = stewarded(view, actor, reference)
         if package.version is None:
             raise NotFound(f"{reference} is not archived, so there is no receipt yet")
         entry = view.file(package.id, package.version, "metadata/receipt.json")

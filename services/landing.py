@@ -113,7 +113,10 @@ def landing(archive: Archive, actor: Actor, package_id: str) -> Landing | Tombst
     if not _UUID.fullmatch(name):
         raise _absent(package_id)
     with archive.catalogue.read() as view:
-        package = view.package(name)
+        try:
+            package = view.package(name)
+        except NotFound:
+            raise _absent(package_id) from None  # in the same words as where it may not be seen
         state = PackageState.PUBLISHED if package.state in GONE else package.state
         if package.version is None or not _may_read(actor, package, state):
             raise _absent(package_id)
@@ -143,9 +146,13 @@ def named(archive: Archive, actor: Actor, pid: str) -> Landing | Tombstone:
     if pid.isprintable():
         with archive.catalogue.read() as view:
             record = view.pid(_written(pid))
+    absent = NotFound(f"nothing here bears the identifier {pid}", hint="check it for a typing error")
     if record is None:
-        raise NotFound(f"nothing here bears the identifier {pid}", hint="check it for a typing error")
-    return landing(archive, actor, record.package_id)
+        raise absent
+    try:
+        return landing(archive, actor, record.package_id)
+    except NotFound:
+        raise absent from None  # an identifier that may not be followed tells no package's id
 
 
 def files_shown(archive: Archive, seen: Landing, *, after: str | None = None, limit: int = 100) -> FilePage:
