@@ -150,6 +150,8 @@ def prefect_pages(archive: Archive) -> str:
 
 def _preview(request: Request, archive: Archive, actor: Actor, form: FormData, problem: str = "") -> Response:
     verb, ids = _verb(form), _ids(archive, actor, form)
+    if not ids and problem:
+        raise Conflict(problem.rstrip("."), hint="there is nothing left to decide on")
     if not ids:
         raise Refused("no package was chosen", hint="go back, and check the packages that you mean")
     shown = {
