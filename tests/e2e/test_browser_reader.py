@@ -75,7 +75,6 @@ def test_a_reader_finds_reads_and_takes_away(visit: Visit, tmp_path: Path) -> No
     expect(page.get_by_role("status")).to_contain_text("1 record found")
     expect(page.locator("mark").first).to_be_visible()
     reader.accessible()
-    reader.picture("search")
     page.get_by_role("link", name="Harbour office of Süderoog").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Harbour office of Süderoog, March 1911")
     expect(page.get_by_text("in 2 places")).to_be_visible()
@@ -99,6 +98,14 @@ def test_a_reader_finds_reads_and_takes_away(visit: Visit, tmp_path: Path) -> No
     expect(page.locator("body")).to_contain_text((original / "logbook/1911-03.txt").read_text()[:60].strip())
 
 
+def test_a_citation_is_copied_by_a_button(visit: Visit, site: Site) -> None:
+    reader = visit(permissions=["clipboard-read", "clipboard-write"])
+    page = reader.open(f"/records/{site.house.packages['harbour']}")
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == page.locator("#citation").inner_text()
+
+
 def test_an_identifier_leads_to_the_landing_page(visit: Visit, site: Site) -> None:
     reader = visit()
     page = reader.open(f"/records/{site.house.packages['harbour']}")
@@ -113,6 +120,7 @@ def test_an_identifier_leads_to_the_landing_page(visit: Visit, site: Site) -> No
 def test_facets_narrow_and_pages_go_both_ways(visit: Visit) -> None:
     reader = visit()
     page = reader.open("/search?q=gauge&sort=title")
+    reader.picture("search")
     expect(page.get_by_role("status")).to_contain_text("25 records found")
     first = page.locator(".list h2").all_inner_texts()
     assert len(first) == 20
@@ -153,7 +161,7 @@ def test_the_reader_needs_no_mouse(visit: Visit) -> None:
 def test_the_pages_fit_a_narrow_screen(visit: Visit, site: Site, scheme: str) -> None:
     reader = visit(viewport=NARROW, color_scheme=scheme)
     for name, path in (
-        ("search", "/search?q=gauge"),
+        ("search", "/search?q=gauge&sort=title"),
         ("landing", f"/records/{site.house.packages['harbour']}"),
         ("hostile", f"/records/{site.house.packages['hostile']}"),
         ("nothing", "/search?q=nothingatall"),
@@ -167,7 +175,7 @@ def test_the_pages_fit_a_narrow_screen(visit: Visit, site: Site, scheme: str) ->
 
 def test_dark_mode_is_dark_and_can_be_read(visit: Visit, site: Site) -> None:
     reader = visit(color_scheme="dark")
-    pages = {"search": "/search?q=gauge", "landing": f"/records/{site.house.packages['harbour']}"}
+    pages = {"search": "/search?q=gauge&sort=title", "landing": f"/records/{site.house.packages['harbour']}"}
     for name, path in pages.items():
         page = reader.open(path)
         ground = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
