@@ -54,5 +54,6 @@ def create_app(archive: Archive) -> FastAPI:
     install_guards(app, archive.settings)
     for router in ROUTERS:
         app.include_router(router)
+    app.state.routes = [route for router in ROUTERS for route in router.routes]
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app

@@ -20,6 +20,7 @@ from api.identity import Served, SignedIn
 from api.models import ID, PackageModel
 from api.problems import FindingModel, HttpProblem, described
 from api.reading_bodies import ClientDisconnect, Form, Raw, pour
+from packages.errors import Invalid
 from packages.model import Actor
 from services.archive import Archive
 from services.deposits import Entered, TooLarge, Upload, check_upload, deposit, is_settled
@@ -261,7 +262,9 @@ def _terms(body: Body, title: str | None, corrects: str | None, *, new: bool) ->
     """Return what is said of the submission, and its name: the form's fields go before the address."""
     said = body.fields
     if said.get("new"):
-        new = said["new"].lower() in {"1", "true", "yes", "on"}
+        if said["new"] not in {"true", "false"}:
+            raise Invalid(f"new: {said['new'][:20]!a} is neither true nor false", hint="write true or false")
+        new = said["new"] == "true"
     terms = Terms(
         record=body.record,
         title=said.get("title") or title or None,

@@ -105,6 +105,12 @@ def as_problem(error: HoldfastError) -> dict[str, Any]:
     )
 
 
+def _methods_at(request: Request) -> list[str]:
+    """Return every method that the asked path takes: several routes may share it, each with its own."""
+    here = [each for each in request.app.state.routes if each.path_regex.match(request.url.path)]
+    return sorted({method for each in here for method in each.methods})
+
+
 def _members(status: int, detail: str, *, kind: str, hint: str, findings: Sequence[Any]) -> dict[str, Any]:
     return {
         "type": f"urn:holdfast:problem:{kind}" if kind else "about:blank",
@@ -149,7 +155,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     def http(request: Request, error: HTTPException) -> Response:
         hint = getattr(error, "hint", "")
-        return problem(request, error.status_code, str(error.detail), hint=hint, headers=error.headers)
+        headers = dict(error.headers or {})
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            headers["Allow"] = ", ".join(_methods_at(request))
+        return problem(request, error.status_code, str(error.detail), hint=hint, headers=headers)
 
     @app.exception_handler(RequestValidationError)
     def validation(request: Request, error: RequestValidationError) -> Response:
