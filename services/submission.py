@@ -9,7 +9,7 @@ from packages.errors import Invalid, NotFound, Refused
 from packages.ledger import Job, JobKind, Package, PackageFilter, PackageState
 from packages.model import Actor, now
 from services.archive import Archive
-from services.people import require_depositor
+from services.people import require_depositor, require_steward
 from storage.catalogue.port import ReadSession, WriteSession
 from storage.sources.names import is_utf8, shown
 
@@ -120,10 +120,9 @@ def _judged(archive: Archive, source: Path) -> Path:
 def _predecessor(view: ReadSession, actor: Actor, terms: Terms, source_name: str) -> str | None:
     if terms.corrects is not None:
         package = view.package(view.resolve(terms.corrects))
-        if package.state is not PackageState.REJECTED or (
-            package.owner != actor.id and not actor.is_archivist
-        ):
-            raise Refused(f"{terms.corrects} is not a rejected package of yours", hint="leave --corrects out")
+        require_steward(actor, package)
+        if package.state is not PackageState.REJECTED:
+            raise Refused(f"{package.id} is {package.state}, not rejected", hint="leave `corrects` out")
         return package.id
     rejected = view.iter_packages(PackageFilter(state=PackageState.REJECTED, owner=actor.id))
     return max(
