@@ -9,7 +9,8 @@ from packages.errors import Invalid, NotFound, Refused
 from packages.ledger import Job, JobKind, Package, PackageFilter, PackageState
 from packages.model import Actor, now
 from services.archive import Archive
-from services.people import require_depositor, require_steward
+from services.people import require_depositor
+from services.views import stewarded
 from storage.catalogue.port import ReadSession, WriteSession
 from storage.sources.names import is_utf8, shown
 
@@ -119,8 +120,7 @@ def _judged(archive: Archive, source: Path) -> Path:
 
 def _predecessor(view: ReadSession, actor: Actor, terms: Terms, source_name: str) -> str | None:
     if terms.corrects is not None:
-        package = view.package(view.resolve(terms.corrects))
-        require_steward(actor, package)
+        package = stewarded(view, actor, terms.corrects)
         if package.state is not PackageState.REJECTED:
             raise Refused(f"{package.id} is {package.state}, not rejected", hint="leave `corrects` out")
         return package.id
