@@ -1,11 +1,17 @@
 """One archive for each module that does not mind its neighbours' packages: a fresh one takes a while."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from lxml import etree
 
+from services import harvesting
+from services.archive import init_archive
+from tests.conftest import IN_CI, SHARED
 from tests.support.depositor import Depositor, depositor_of
-from tests.support.serving import House, house_of
+from tests.support.harvest import Harvester, schema_of_answers
+from tests.support.serving import House, client_of, house_of
 
 
 @pytest.fixture(scope="module")
@@ -21,3 +27,23 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """An archive before which an application stands, with packages of two depositors."""
     with house_of(tmp_path_factory.mktemp("house")) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def schema() -> etree.XMLSchema:
+    """What an answer to a harvester must be valid against."""
+    if not SHARED.is_dir():
+        if IN_CI:
+            pytest.fail(f"CI=true and {SHARED} is absent")
+        pytest.skip("../shared is absent")
+    return schema_of_answers(SHARED)
+
+
+@pytest.fixture
+def harvester(home: Path, schema: etree.XMLSchema, monkeypatch: pytest.MonkeyPatch) -> Iterator[Harvester]:
+    """A harvester of an empty archive, whose lists come in parts of ten."""
+    monkeypatch.setattr(harvesting, "PAGE", 10)
+    archive, _ = init_archive(home)
+    with client_of(archive) as client:
+        yield Harvester(archive, client, schema)
+    archive.close()

@@ -129,6 +129,19 @@ def headers_of(document: etree._Element) -> list[str]:
     ]
 
 
+def fill(harvester: Harvester, count: int, first: int = 1, datestamp: str | None = None) -> list[str]:
+    """Add published packages, and return their numbers."""
+    with harvester.archive.catalogue.write() as unit:
+        for number in range(first, first + count):
+            put(unit, number, datestamp)
+    return [str(number) for number in range(first, first + count)]
+
+
+def tokens(harvester: Harvester) -> list[str | None]:
+    """Return the token of each answer so far, None where there was no such element."""
+    return [each.findtext(".//o:resumptionToken", namespaces=NS) for each in harvester.answers]
+
+
 def _form(pairs: PAIRS) -> Mapping[str, list[str]]:
     form: dict[str, list[str]] = {}
     for name, value in pairs:
