@@ -21,6 +21,7 @@ from packages.model import ANONYMOUS, Actor
 from services import overview, views
 from services.archive import Archive
 from services.decisions import DECISIONS, chosen, decide, require_number
+from services.launching import prefect_url
 
 router = APIRouter(include_in_schema=False)
 
@@ -144,7 +145,7 @@ def decide_on_many(request: Request, archive: Served, form: Posted, actor: Signe
 
 def prefect_pages(archive: Archive) -> str:
     """Return where Prefect's pages are, or nothing where no server is known."""
-    url = archive.settings.prefect_api_url.rstrip("/").removesuffix("/api")
+    url = (prefect_url(archive.settings) or "").removesuffix("/api")
     return url if url.startswith(("http://", "https://")) else ""
 
 

@@ -37,11 +37,12 @@
     count();
   };
 
-  let asked = 0, waiting = null;
+  let asked = 0, took = 0, waiting = null;
   const refresh = async () => {
     waiting = null; asked = Date.now();
     const answer = await fetch(location.href, { headers: { Accept: "text/html" }, redirect: "manual" }).catch(() => null);
     if (!answer || !answer.ok) return;
+    took = Date.now() - asked;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const part of all("[data-live][id]")) {
       const fresh = page.getElementById(part.id);
@@ -55,7 +56,7 @@
       follow();
     }
   };
-  const soon = () => { waiting ??= setTimeout(refresh, Math.max(150, asked + 1000 - Date.now())); };
+  const soon = () => { waiting ??= setTimeout(refresh, Math.max(150, asked + Math.max(1000, 10 * took) - Date.now())); };
 
   let source = null;
   const follow = () => {

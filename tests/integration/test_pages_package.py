@@ -9,6 +9,7 @@ import pytest
 from packages.ledger import CopyRecord, CopyState, JobState, PackageState
 from packages.model import now
 from services.engine import run_job
+from services.launching import address_file
 from services.submission import Wanted, submit
 from tests.support.browsing import HERE, PAGE, Browser, browser_of, empty_house, text_of, tree_of
 from tests.support.depositor import put
@@ -302,3 +303,18 @@ def test_an_archivist_approves_or_rejects_what_waits_and_the_depositor_reads_why
         run_job(house.archive, second_job)
         assert "Not ours <i>" in verdict(owner.open(second))
         assert json.loads(owner.client.get(f"/api{second}").text)["state"] == "rejected"
+
+
+def test_the_pages_of_the_homes_own_prefect_are_linked_for_archivists(house: House) -> None:
+    package_id = house.packages["published"]
+    link = '//a[contains(., "in Prefect")]/@href'
+    assert not browser_of(house, "archivist").open(f"/packages/{package_id}").xpath(link)
+    address = address_file(house.archive.home)
+    address.parent.mkdir(exist_ok=True)
+    address.write_text("http://127.0.0.1:4299/api", encoding="ascii")
+    expected = [f"http://127.0.0.1:4299/runs?tag=package:{package_id}"]
+    assert browser_of(house, "archivist").open(f"/packages/{package_id}").xpath(link) == expected
+    assert browser_of(house, "archivist").open("/").xpath(link) == ["http://127.0.0.1:4299/runs"]
+    assert not browser_of(house, "owner").open(f"/packages/{package_id}").xpath(link)
+    address.write_text("javascript:alert(1)", encoding="ascii")
+    assert not browser_of(house, "archivist").open("/").xpath(link)
