@@ -89,8 +89,8 @@ def rebuild_catalogue(archive: Archive, actor: Actor, progress: Progress = lambd
         require_archive_id(archive, unit)
         for object_id, stores in sorted(holders.items()):
             package_id = object_id.removeprefix(URN)
-            if unit.open_job(package_id) is not None:
-                continue  # its job knows better, and goes on
+            if _is_there(unit, package_id):
+                continue  # never archived, as far as the catalogue knows: its job knows better, and goes on
             try:
                 held = _read(object_id, stores)
                 done.files += _restore(unit, held, _copies(archive, stores))
@@ -134,17 +134,22 @@ def _holders(archive: Archive, prefix: str) -> dict[str, list[ArchivalStore]]:
     return holders
 
 
+def _is_there(unit: WriteSession, package_id: str) -> bool:
+    try:
+        unit.package(package_id)
+    except NotFound:
+        return False
+    return True
+
+
 def _restore_audit(
     unit: WriteSession, object_id: str, stores: Sequence[ArchivalStore], done: Rebuilt
 ) -> None:
     """Restore the events of one audit run, of packages that are there."""
     try:
         for package_id, event in evidence.read(stores[0], object_id):
-            try:
-                unit.package(package_id)
-            except NotFound:
-                continue
-            unit.add_events(package_id, [event])
+            if _is_there(unit, package_id):
+                unit.add_events(package_id, [event])
     except HoldfastError as error:
         done.failed.append((object_id, error.message))
 
@@ -208,7 +213,8 @@ def _restore(unit: WriteSession, held: _Held, copies: Mapping[str, CopyState]) -
         unit.set_pid_state(
             receipt.pid, PidState(facts.get("pid_state", PidState.RESERVED)), facts.get("pid_target")
         )
-    _restore_job(unit, held, facts)
+    if unit.open_job(held.package_id) is None:  # else that one goes on
+        _restore_job(unit, held, facts)
     unit.update_package(held.package_id, updated=package.updated)
     unit.enqueue(INDEX, held.package_id)
     return count

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from packages.ledger import PackageFilter
+from packages.ledger import JobState, PackageFilter
 from packages.record import CURRENT
 from services import export, fixity, reconcile, views
 from services.archive import Archive, init_archive
@@ -22,6 +22,7 @@ from services.rebuild import rebuild_catalogue, rebuild_index
 from services.revision import update_record
 from services.searching import hits_json, search
 from services.settings import path_of
+from services.submission import Wanted, submit
 from tests.support.bags import make_bag
 from tests.support.depositor import Depositor, depositor_of, put, tree
 from tests.support.ocfl_objects import ODD_NAMES
@@ -160,6 +161,34 @@ def test_every_view_answers_as_before(filled: Depositor) -> None:
         assert {each.verdict for each in reports} == {"intact"}
         assert len(reports) == 2 * len(kept)
         assert reconcile.reconcile(again.archive, again.actor, dry_run=True).as_json()
+
+
+@pytest.mark.parametrize("until", [None, "build_aip", "store"])
+def test_a_package_that_is_being_worked_on_is_kept_and_its_job_goes_on(
+    tmp_path: Path, until: str | None
+) -> None:
+    """The catalogue is there still, and knows of open work: an update, or an ingest that is not published."""
+    with depositor_of(tmp_path / "home", tmp_path / "out") as depositor:
+        archive, actor = depositor.archive, depositor.actor
+        made = depositor.accepted(put(tmp_path / "updated", {"a.txt": b"a"}))
+        record = json.dumps({**RECORD, "title": "A better title"}).encode()
+        job = update_record(archive, actor, made.id, record, "call it better")
+        assert job is not None
+        if until is not None:
+            run_job(archive, job.id, until=until)
+        source = put(tmp_path / "half", {"b.txt": b"b"})
+        half = submit(archive, actor, Wanted(source, record=json.dumps(RECORD).encode()))
+        run_job(archive, half.id, until=until or "store")
+        done = rebuild_catalogue(archive, actor)
+        assert done.failed == []
+        for each in (job, half):
+            ended = run_job(archive, each.id)
+            assert ended.state is JobState.DONE, ended.reason
+        found = {each["id"]: each for each in views.listing(archive, actor, PackageFilter())}
+        assert found[made.id]["title"] == "A better title"
+        assert (found[made.id]["version"], found[half.package_id]["version"]) == (2, 1)
+        assert {each["state"] for each in found.values()} == {"published"}
+        assert {each.verdict for each in fixity.audit(archive, actor)} == {"intact"}
 
 
 def test_harvesters_see_every_record_again(filled: Depositor) -> None:
