@@ -87,7 +87,8 @@ def _lift(archive: Archive, package: Package) -> None:
     )
     write_log(archive, package.id, [event], facts, at=at)
     with archive.catalogue.write() as unit:
-        unit.update_package(package.id, if_updated=package.updated, oai_datestamp=at, updated=at)
+        dated = unit.datestamp()
+        unit.update_package(package.id, if_updated=package.updated, oai_datestamp=dated, updated=at)
         if is_open and package.pid is not None:
             unit.set_pid_state(package.pid, PidState.REGISTERED, target)
         unit.add_events(package.id, [event])

@@ -3,8 +3,9 @@
 from dataclasses import asdict
 from typing import Any
 
+from packages.access import may_read_metadata, today
 from packages.ledger import PackageState, PidState, StepOutcome
-from packages.model import now
+from packages.model import ANONYMOUS, now
 from services.logbook import write_log
 from services.outbox import INDEX
 from services.steps.context import StepContext, StepResult
@@ -25,7 +26,9 @@ def publish(context: StepContext) -> StepResult:
     target = f"{archive.settings.base_url.rstrip('/')}/records/{package.id}"
     if package.state is PackageState.WITHDRAWN:
         return _out_of_sight(context)
-    is_open = package.access.metadata == "open"
+    is_open = may_read_metadata(
+        ANONYMOUS, package.owner, package.access, today(), state=PackageState.PUBLISHED
+    )
     if is_open and package.pid is not None:
         archive.pids.register(package.pid, target, package.record)
     at = now()
