@@ -144,6 +144,7 @@ def update_record(
             hint=f"send {MERGE_PATCH}, or application/json with the whole record",
             headers={"Accept-Patch": f"{MERGE_PATCH}, application/json"},
         )
+    change = _object(body) if media_type == MERGE_PATCH else None
     present = views.record(archive, actor, reference)
     if if_match is None:
         raise HttpProblem(
@@ -153,9 +154,7 @@ def update_record(
         )
     if not is_named(_tag_of(present), if_match):
         raise _changed()
-    record = body
-    if media_type == MERGE_PATCH:
-        record = revision.merged(archive, actor, reference, _object(body))
+    record = body if change is None else revision.merged(archive, actor, reference, change)
     expected = None if if_match.strip() == "*" else revision.record_tag(present)
     try:
         job = revision.update_record(archive, actor, reference, record, message, instead_of=expected)
