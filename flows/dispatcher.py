@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import prefect.task_engine  # noqa: F401  # now, and not when the first deposit waits for it
 from prefect import Flow
 
 from flows.bulk_ingest import bulk_ingest
@@ -24,8 +25,6 @@ log = logging.getLogger("holdfast.worker")
 
 LOOK_EVERY = 0.5
 """Seconds between two looks into the ledger."""
-PATIENCE = 15.0
-"""Seconds that packages wait for a Prefect server which does not answer."""
 FREE_EVERY = 20
 """Looks between two searches for jobs whose worker has died."""
 RELIEF_SECONDS = 5.0
@@ -36,7 +35,8 @@ class Dispatcher:
     """Gives what is due to flows, a thread for each; everything it knows may be lost at any time.
 
     One package alone, or as many as there is room for, are runs of `ingest`; more are one run of
-    `bulk_ingest`. When Prefect's server is away for longer than `PATIENCE`, packages are walked without it.
+    `bulk_ingest`. When Prefect's server is away for longer than
+    `prefect_patience`, packages are walked without it: an archive does not stand still for its orchestrator.
     """
 
     def __init__(self, shop: Workshop, overseer: Overseer, schedule: Schedule | None) -> None:
@@ -72,11 +72,11 @@ class Dispatcher:
         self._threads = [each for each in self._threads if each.is_alive()]
         if self._bulk is not None and self._bulk.is_alive():
             return  # it claims what is due
+        by_prefect = self._by_prefect()
         room = self._shop.size - len(self._threads)
         taken = self._shop.take(room + 1) if room > 0 else []
         if not taken:
             return
-        by_prefect = self._by_prefect()
         if by_prefect is not None and len(taken) <= room:
             for job in taken:
                 self._begin(self._run_ingest if by_prefect else self._walk_alone, "ingest", job)
@@ -91,7 +91,8 @@ class Dispatcher:
         if self._schedule is not None and self._schedule.is_there.is_set():
             self._heard, self._is_alone = time.monotonic(), False
             return True
-        if self._schedule is not None and time.monotonic() - self._heard < PATIENCE:
+        patience = self._shop.archive.settings.prefect_patience
+        if self._schedule is not None and time.monotonic() - self._heard < patience:
             return None
         if not self._is_alone:
             log.warning("going on without Prefect; its pages will not show these packages")

@@ -61,6 +61,7 @@ class Schedule:
         if self.is_there.is_set():
             log.warning("Prefect's server does not answer; what is due stays in the ledger")
         self.is_there.clear()
+        self._deployed = False  # so that the next look asks
 
     def _keep_in_touch(self) -> None:
         looks = 0
@@ -82,15 +83,15 @@ class Schedule:
 
     def _look(self, looks: int) -> None:
         server = self._server
+        came_back = not self.is_there.is_set()
         if not self._deployed:
             log.info("deployed: %s", ", ".join(deploy(server)))
-            self._heartbeat()
             settle_dead_runs(self._shop)
             self._deployed = True
-        if not self.is_there.is_set():
+        if came_back:
             log.warning("at work with Prefect's server at %s", server.url)
             self.is_there.set()
-        if looks % HEARTBEAT_EVERY == 0:
+        if came_back or looks % HEARTBEAT_EVERY == 0:
             self._heartbeat()
         if looks % SETTLE_EVERY == SETTLE_EVERY - 1:
             settle_dead_runs(self._shop)
@@ -108,6 +109,7 @@ class Schedule:
     def _start(self, runs: list[Mapping[str, Any]]) -> None:
         """Start what is due; of several scheduled runs of one deployment, only the latest is worth it."""
         entrypoints = {each["name"]: each["entrypoint"] for each in described()} if runs else {}
+        self._running = {run: each for run, each in self._running.items() if each.is_alive()}
         latest: dict[str, Mapping[str, Any]] = {}
         for each in runs:
             if each["auto_scheduled"]:
@@ -136,7 +138,6 @@ class Schedule:
             return  # another worker has it
         claim(self._server, said["id"], self._shop.owner)
         work = threading.Thread(target=self._run, args=(said, entrypoints[name]), name=name, daemon=True)
-        self._running = {run: each for run, each in self._running.items() if each.is_alive()}
         self._running[said["id"]] = work
         work.start()
 

@@ -85,6 +85,9 @@ class Settings(BaseModel):
         default="",
         description="URL of Prefect's API, which ends in /api; unset: the home's own server",
     )
+    prefect_patience: int = Field(
+        default=15, ge=0, description="seconds that packages wait for Prefect; then they go on without it"
+    )
     allowed_hosts: str = Field(
         default="", description="host names that the API answers to, beside loopback and that of the base URL"
     )

@@ -1,0 +1,89 @@
+"""Deposits through Prefect: on their way at once, a task for each step or package, under names that tell."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from packages.ledger import JobState
+from services.archive import Archive
+from services.people import local_actor
+from services.submission import Wanted, submit
+from tests.support.orchestra import Hand, Orchestra, deposits, ended, job_of, until
+
+pytestmark = pytest.mark.slow
+House = tuple[Archive, Hand]
+HOSTILE = "{parameters} {{ flow.name }} <b>bold</b> [x](http://evil) \u202e|a"
+
+
+def test_one_deposit_is_on_its_way_at_once_a_task_for_each_step(
+    house: House, orchestra: Orchestra, tmp_path: Path
+) -> None:
+    archive, _ = house
+    began = time.monotonic()
+    [job] = deposits(archive, tmp_path, 1, title=HOSTILE)
+    until(lambda: job_of(archive, job).state is not JobState.QUEUED, 10, 0.02)
+    assert time.monotonic() - began < 8  # alone on the machine it is under 1 s
+    [job] = ended(archive, [job])
+    assert job.state is JobState.DONE
+    run = until(lambda: orchestra.ended_run_of(job.package_id), 15)
+    assert run["state_name"] == "Archived"
+    assert run["name"].startswith("{parameters} {{ flow.name }} <b>bold</b> [x](http://evil)")
+    assert run["name"].endswith(job.package_id[:8])
+    assert "\u202e" not in run["name"]
+    assert run["parameters"] == {"package": job.package_id}
+    assert set(run["tags"]) == {"ingest", f"package:{job.package_id}"}
+    told = orchestra.artifact_of(run["id"])
+    assert f"/packages/{job.package_id})" in told
+    assert "copy intact, primary intact" in told
+    assert "ark:" in told
+    assert "<b>" not in told
+    assert "\\[x\\]\\(http" in told
+    steps = until(lambda: len(found := orchestra.tasks_of(run["id"])) == 13 and found, 15)
+    assert [each["name"] for each in steps][:3] == ["receive", "validate", "scan"]
+    until(lambda: archive.index.count() == 2, 10)
+
+
+def test_many_deposits_are_one_run_with_a_task_for_each_and_H16_staging_is_empty(
+    house: House, orchestra: Orchestra, tmp_path: Path
+) -> None:
+    archive, hand = house
+    before = len(orchestra.runs())
+    jobs = deposits(archive, tmp_path, 15)
+    for number in range(5):
+        bad = tmp_path / f"bad-{number}"
+        bad.mkdir()
+        (bad / "bagit.txt").write_text("BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n")
+        jobs.append(submit(archive, local_actor(archive), Wanted(bad, new=True)))
+    states = [each.state for each in ended(archive, jobs)]
+    assert states == [JobState.DONE] * 15 + [JobState.REJECTED] * 5
+    assert list(archive.staging.existing()) == []
+    runs = until(orchestra.settled, 15)
+    assert len(runs) - before <= 6  # a few singles while they came in, then one for all
+    [bulk] = [each for each in runs if "bulk" in each["tags"]][:1]
+    tasks = until(lambda: (found := orchestra.tasks_of(bulk["id"])) and found, 15)
+    assert len(tasks) > 5
+    names = {each["name"][-8:] for each in tasks}
+    assert names <= {each.package_id[:8] for each in jobs}
+    assert "rejected" in orchestra.artifact_of(bulk["id"])
+    # H11: threads and processes do not grow with the packages
+    assert hand.threads() < 40
+
+
+def test_H15_a_retry_in_prefects_pages_walks_under_the_ledgers_rules(
+    house: House, orchestra: Orchestra, tmp_path: Path
+) -> None:
+    archive, _ = house
+    [job] = ended(archive, deposits(archive, tmp_path, 1))
+    run = until(lambda: orchestra.ended_run_of(job.package_id), 15)
+    # what has succeeded stays as it is
+    orchestra.server.set_state(run["id"], "SCHEDULED", name="AwaitingRetry", force=True)
+    again = until(lambda: orchestra.ended_run_of(job.package_id, run_count=2), 20)
+    assert again["state_name"] == "Archived"
+    assert job_of(archive, job) == job
+    # what has failed is tried again
+    with archive.catalogue.write() as unit:
+        unit.set_job(job.id, state=JobState.FAILED, step="publish", reason="for the test", not_before=None)
+    orchestra.server.set_state(run["id"], "SCHEDULED", name="AwaitingRetry", force=True)
+    [job] = until(lambda: job_of(archive, job).state is JobState.DONE and [job_of(archive, job)], 20)
+    assert job.step == "publish"
