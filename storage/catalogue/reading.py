@@ -67,6 +67,20 @@ _EVENTS = (
     .execution_options(yield_per=PAGE)
 )
 _PID = select(tables.pids).where(tables.pids.c.pid == bindparam("pid"))
+# Asked by everybody who waits for a package, several times a second.
+_EXACTLY = select(packages.c.id).where(
+    or_(packages.c.id == bindparam("id"), packages.c.oai_id == bindparam("oai_id"))
+)
+_NEWEST_JOBS = select(jobs).join(packages, packages.c.job_id == jobs.c.id)
+_LATEST_JOB = _NEWEST_JOBS.where(packages.c.id == bindparam("id"))
+_LATEST_JOBS = _NEWEST_JOBS.where(packages.c.id.in_(bindparam("ids", expanding=True)))
+_COPIES_OF = (
+    select(tables.copies)
+    .where(tables.copies.c.package_id.in_(bindparam("ids", expanding=True)))
+    .order_by(tables.copies.c.store)
+)
+_PERSON = select(tables.people).where(tables.people.c.id == bindparam("id"))
+_TOKEN = select(tables.tokens).where(tables.tokens.c.hash == bindparam("hash"))
 
 
 def written_pid(reference: str) -> str:
@@ -160,10 +174,8 @@ class Reading(FileReading, Signing, Overseeing, Following, Harvesting):
         )
 
     def _exactly(self, reference: str) -> str | None:
-        query = select(packages.c.id).where(
-            or_(packages.c.id == reference.lower(), packages.c.oai_id == reference)
-        )
-        found = self._connection.execute(query).scalars().first()
+        given = {"id": reference.lower(), "oai_id": reference}
+        found = self._connection.execute(_EXACTLY, given).scalars().first()
         if found is None:
             record = self.pid(reference)
             found = record.package_id if record else None
@@ -224,11 +236,11 @@ class Reading(FileReading, Signing, Overseeing, Following, Harvesting):
         return rows.job_of(row) if row else None
 
     def latest_job(self, package_id: str) -> Job | None:
-        return self.latest_jobs([package_id]).get(package_id)
+        row = self._connection.execute(_LATEST_JOB, {"id": package_id}).one_or_none()
+        return rows.job_of(row) if row else None
 
     def latest_jobs(self, package_ids: Sequence[str]) -> dict[str, Job]:
-        query = select(jobs).join(packages, packages.c.job_id == jobs.c.id)
-        found = self._connection.execute(query.where(packages.c.id.in_(package_ids)))
+        found = self._connection.execute(_LATEST_JOBS, {"ids": list(package_ids)})
         return {row.package_id: rows.job_of(row) for row in found}
 
     def jobs_due(self, now: str, limit: int = 100) -> list[Job]:
@@ -289,10 +301,8 @@ class Reading(FileReading, Signing, Overseeing, Following, Harvesting):
         return [rows.copy_of(each) for each in self._connection.execute(query)]
 
     def copies_of(self, package_ids: Sequence[str]) -> dict[str, list[CopyRecord]]:
-        copies = tables.copies
-        query = select(copies).where(copies.c.package_id.in_(package_ids)).order_by(copies.c.store)
         found: dict[str, list[CopyRecord]] = {each: [] for each in package_ids}
-        for row in self._connection.execute(query):
+        for row in self._connection.execute(_COPIES_OF, {"ids": list(package_ids)}):
             found[row.package_id].append(rows.copy_of(row))
         return found
 
@@ -322,8 +332,7 @@ class Reading(FileReading, Signing, Overseeing, Following, Harvesting):
     # --- people ---
 
     def person(self, person_id: str) -> Person | None:
-        query = select(tables.people).where(tables.people.c.id == person_id)
-        row = self._connection.execute(query).one_or_none()
+        row = self._connection.execute(_PERSON, {"id": person_id}).one_or_none()
         return rows.person_of(row) if row else None
 
     def person_of_os_user(self, os_user: str) -> Person | None:
@@ -336,8 +345,7 @@ class Reading(FileReading, Signing, Overseeing, Following, Harvesting):
         return [Token(*each) for each in self._connection.execute(query)]
 
     def token_by_hash(self, digest: str) -> Token | None:
-        query = select(tables.tokens).where(tables.tokens.c.hash == digest)
-        row = self._connection.execute(query).one_or_none()
+        row = self._connection.execute(_TOKEN, {"hash": digest}).one_or_none()
         return Token(*row) if row else None
 
     # --- outbox, keys, numbers ---

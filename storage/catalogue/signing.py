@@ -3,12 +3,16 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from packages.ledger import SignIn, SignInKind, Token
 from storage.catalogue import tables
 
 sign_ins, tokens = tables.sign_ins, tables.tokens
+
+# Asked with each request.
+_SIGN_IN = select(sign_ins).where(sign_ins.c.hash == bindparam("hash"), sign_ins.c.kind == bindparam("kind"))
+_TOKEN = select(tokens).where(tokens.c.id == bindparam("id"))
 
 
 def _of(row: Any) -> SignIn:
@@ -21,12 +25,11 @@ class Signing:
     _connection: Connection
 
     def sign_in(self, digest: str, kind: SignInKind) -> SignIn | None:
-        query = select(sign_ins).where(sign_ins.c.hash == digest, sign_ins.c.kind == kind)
-        row = self._connection.execute(query).one_or_none()
+        row = self._connection.execute(_SIGN_IN, {"hash": digest, "kind": kind}).one_or_none()
         return _of(row) if row else None
 
     def token(self, token_id: str) -> Token | None:
-        row = self._connection.execute(select(tokens).where(tokens.c.id == token_id)).one_or_none()
+        row = self._connection.execute(_TOKEN, {"id": token_id}).one_or_none()
         return Token(*row) if row else None
 
     def add_sign_in(self, sign_in: SignIn) -> None:
