@@ -48,7 +48,7 @@ MARKS = {
 
 NOTICES: Mapping[str, str] = {
     "signed-out": "You are signed out.",
-    "received": "Received, and on disk here. The check is under way.",
+    "received": "Received, and on disk here.",
     "retry": "{n} set going again.",
     "approve": "{n} approved.",
     "reject": "{n} rejected; the depositor sees your reason.",
