@@ -122,8 +122,8 @@ class Visitor:
     def open(self, path: str, status: int = 200) -> Page:
         """Go to an address of the site, which must answer with `status`."""
         answer = self.page.goto(self.site.url + path)
-        assert answer is not None
-        assert answer.status == status, path
+        if answer is not None:  # else it is another place on the page that is open already
+            assert answer.status == status, path
         return self.page
 
     def sign_in(self, who: str) -> Page:
@@ -173,6 +173,8 @@ STILL = r"""() => {
     .replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '7f3c9a21-5d0e-4c55-9c0e-3a5b8f1d2e47')
     .replace(/hf1[0-9bcdfghjkmnpqrstvwxz]{13}/g, 'hf17wk2p5m0q9zx4')
     .replace(/20[0-9]{2}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}(:[0-9]{2})?( UTC|Z)?/g, '2026-03-04 09:12Z')
+    .replace(/\b(\d+ (second|min|h|day)s? ago|just now|now)\b/g, '2 min ago')
+    .replace(/^[0-9a-f]{8}$/, '7f3c9a21')
     .replace(/127\.0\.0\.1:[0-9]+/g, '127.0.0.1:8000');
   while (walk.nextNode()) {
     const made = still(walk.currentNode.data);
