@@ -23,7 +23,7 @@ def lift_embargoes(archive: Archive, actor: Actor) -> list[str]:
 
     Who may read is decided by the date at each reading, so nobody waits for this. Here harvesters are told
     (a new OAI datestamp), the PID of a description that was closed is registered, and an event says since
-    when. Log in storage before the row. Again is a no-op: a datestamp after the end shows that it was done.
+    when. Log in storage before the row. Again is a no-op: the event shows that it was done.
     A package whose stores cannot be reached is left for the next time.
     """
     require_archivist(actor, "lift embargoes")
@@ -48,9 +48,28 @@ def _ended(archive: Archive, day: str) -> Iterator[Package]:
             return view.packages(PackageFilter(state=PackageState.PUBLISHED), after=after, limit=PAGE)
 
     for package in paged(page, by_age):
-        stamped = package.oai_datestamp or ""
-        if any(stamped < each <= day for each in _dates(package)):
+        ended = _last_end(package, day)
+        if ended is None:
+            continue
+        was_closed = min(package.created, package.oai_datestamp or "") <= ended
+        if was_closed and not _is_known(archive, package, ended):
             yield package
+
+
+def _last_end(package: Package, day: str) -> str | None:
+    """Return when the last of the package's embargoes ended that are over by `day`."""
+    return max((each for each in _dates(package) if each <= day), default=None)
+
+
+def _event_id(package: Package, ended: str) -> str:
+    """Return the id of the event of this end: whoever is killed before the row says the same again."""
+    return str(uuid.uuid5(uuid.UUID(package.id), f"embargo/{ended}"))
+
+
+def _is_known(archive: Archive, package: Package, ended: str) -> bool:
+    """Tell whether the end was recorded. A datestamp tells nothing: a rebuild dates everything anew."""
+    with archive.catalogue.read() as view:
+        return any(each.id == _event_id(package, ended) for each in view.events(package.id))
 
 
 def _dates(package: Package) -> list[str]:
@@ -69,15 +88,14 @@ def _lift(archive: Archive, package: Package) -> None:
         (False, True): "the files are open",
         (False, False): "nothing is open by that alone",
     }[is_open, files]
-    ended = max(each for each in _dates(package) if each <= day)
+    ended = _last_end(package, day) or day
     facts: dict[str, object] = {"oai_datestamp": at}
     target = f"{archive.settings.base_url.rstrip('/')}/records/{package.id}"
     if is_open and package.pid is not None:
         archive.pids.register(package.pid, target, package.record)
         facts |= {"pid_state": PidState.REGISTERED, "pid_target": target}
     event = Event(
-        # The same embargo gives the same event: whoever is killed before the row says it again.
-        str(uuid.uuid5(uuid.UUID(package.id), f"embargo/{ended}")),
+        _event_id(package, ended),
         "policy assignment",
         at,
         "success",
