@@ -11,7 +11,7 @@ import errno
 import fcntl
 import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 LARGE = 8 << 20  # bytes from which on it pays
@@ -24,19 +24,52 @@ _DIRECT: int = getattr(os, "O_DIRECT", 0)  # macOS has none
 def chunks(path: str) -> Iterator[memoryview]:
     """Yield the file's bytes; each view is valid until the next is asked for. Never follows a link."""
     fd = _open(path, os.O_RDONLY)
-    buffers = (mmap.mmap(-1, _CHUNK), mmap.mmap(-1, _CHUNK))
-    turn = 0
+
+    def read(_: int, buffer: memoryview) -> int:
+        count = os.readv(fd, [buffer])
+        if count % _ALIGNED:
+            _leave(fd)
+        return count
+
     try:
-        with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
-            ahead = pool.submit(os.readv, fd, [buffers[turn]])
-            while count := ahead.result():
-                if count % _ALIGNED:
-                    _leave(fd)
-                ahead = pool.submit(os.readv, fd, [buffers[1 - turn]])
-                yield memoryview(buffers[turn])[:count]
-                turn = 1 - turn
+        yield from _ahead(read)
     finally:
         os.close(fd)
+
+
+def chunks_behind(path: str, until: Callable[[int], int]) -> Iterator[memoryview]:
+    """Yield as `chunks` does, from the medium alone, the bytes of a file that is still being written.
+
+    `until` is given an offset, waits until there is more to read from there, and returns where that ends: a
+    multiple of a block until the file is whole, then any number beyond its end; or the offset, to stop. The
+    writer syncs what it lets be read. Raises OSError where the file system has no direct I/O.
+    """
+    if not _DIRECT:
+        raise OSError(errno.EINVAL, "no direct I/O on this system")
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | _DIRECT)
+
+    def read(offset: int, buffer: memoryview) -> int:
+        if offset % _ALIGNED and os.fstat(fd).st_size == offset:
+            return 0  # the end; anywhere else the kernel refuses an odd offset
+        return os.preadv(fd, [buffer[: until(offset) - offset]], offset)
+
+    try:
+        yield from _ahead(read)
+    finally:
+        os.close(fd)
+
+
+def _ahead(read: Callable[[int, memoryview], int]) -> Iterator[memoryview]:
+    """Yield what `read` puts into the buffer that it is given with an offset, until it puts nothing there."""
+    buffers = (memoryview(mmap.mmap(-1, _CHUNK)), memoryview(mmap.mmap(-1, _CHUNK)))
+    turn = offset = 0
+    with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
+        ahead = pool.submit(read, offset, buffers[turn])
+        while count := ahead.result():
+            offset += count
+            ahead = pool.submit(read, offset, buffers[1 - turn])
+            yield buffers[turn][:count]
+            turn = 1 - turn
 
 
 def create(path: str, mode: int) -> int:

@@ -1,9 +1,10 @@
 """Ports of what is kept: archival store, and the reports it gives. See catalogue/ and search/ for theirs."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import BinaryIO, Protocol
 
 from packages.ocfl.inventory import Inventory
@@ -58,6 +59,17 @@ class ObjectReport:
             if getattr(self, verdict.value):
                 return verdict
         return Verdict.INTACT
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBack:
+    """What one file's bytes were when they were read back from the medium, every one after it was synced."""
+
+    sha512: str
+    size: int
+
+
+NOTHING_KNOWN: Mapping[str, ReadBack] = MappingProxyType({})
 
 
 Progress = Callable[[int], None]
@@ -136,8 +148,14 @@ class ArchivalStore(Protocol):
         """Make the staged version the head of its object; may move the staged files away (see class)."""
         ...
 
-    def replicate(self, source: "ArchivalStore", object_id: str, *, progress: Progress | None = None) -> None:
-        """Bring the object up to `source`'s head by streaming the versions that are missing here."""
+    def replicate(
+        self, source: "ArchivalStore", object_id: str, *, progress: Progress | None = None
+    ) -> Mapping[str, ReadBack]:
+        """Bring the object up to `source`'s head by streaming the versions that are missing here.
+
+        Returns, by content path, what of the files written by this very call was read back from the medium
+        while others were being written: for `verify`, which does the comparing. It may be nothing.
+        """
         ...
 
     def verify(
@@ -145,13 +163,16 @@ class ArchivalStore(Protocol):
         object_id: str,
         *,
         version: int | None = None,
+        known: Mapping[str, ReadBack] = NOTHING_KNOWN,
         budget: int | None = None,
         progress: Progress | None = None,
     ) -> ObjectReport:
         """Read the object back from the medium (not the page cache) and compare every file with its digest.
 
-        With `version`, only content that this version added and all inventories. `budget` limits the rate in
-        bytes per second. Unreachable files are *unchecked*, never *corrupt*. Raises NotFound.
+        With `version`, only content that this version added and all inventories. `known` is what `replicate`
+        has just returned, never anything older: these files are compared by it, and not read a second time.
+        `budget` limits the rate in bytes per second. Unreachable files are *unchecked*, never *corrupt*.
+        Raises NotFound.
         """
         ...
 

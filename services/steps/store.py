@@ -1,6 +1,6 @@
 """Store: commit the AIP to the primary store, bring every copy up to it, and read each one back."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from packages.premis import package_urn
 from packages.record import access_of, title_of
 from services.steps.context import StepContext, StepResult
 from storage.catalogue.port import WriteSession
-from storage.ports import ArchivalStore, StagedVersion, Verdict
+from storage.ports import NOTHING_KNOWN, ArchivalStore, ReadBack, StagedVersion, Verdict
 
 
 def store(context: StepContext) -> StepResult:
@@ -95,8 +95,8 @@ def _described(context: StepContext, inventory: Inventory) -> VersionRecord:
 def _bring_up(context: StepContext, copy: ArchivalStore, primary: ArchivalStore, object_id: str) -> None:
     copy.check(context.archive.archive_id)
     _require_space(context, copy)
-    copy.replicate(primary, object_id, progress=context.progress)
-    _read_back(context, copy, object_id)
+    known = copy.replicate(primary, object_id, progress=context.progress)
+    _read_back(context, copy, object_id, known)
 
 
 def _require_space(context: StepContext, copy: ArchivalStore) -> None:
@@ -110,9 +110,14 @@ def _require_space(context: StepContext, copy: ArchivalStore) -> None:
         )
 
 
-def _read_back(context: StepContext, store: ArchivalStore, object_id: str) -> None:
+def _read_back(
+    context: StepContext,
+    store: ArchivalStore,
+    object_id: str,
+    known: Mapping[str, ReadBack] = NOTHING_KNOWN,
+) -> None:
     """Read the new version back from the medium, and raise when it is not what was written."""
-    report = store.verify(object_id, version=context.version, progress=context.progress)
+    report = store.verify(object_id, version=context.version, known=known, progress=context.progress)
     if report.verdict is not Verdict.INTACT:
         named = "; ".join(f"{each.path} is {each.verdict}" for each in report.problems[:5])
         raise Corrupt(f"what was just written to {store.name} does not read back: {named}")

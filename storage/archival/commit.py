@@ -28,7 +28,7 @@ from packages.ocfl.inventory import (
 from storage.archival.inventories import read_head, read_inventory, version_numbers
 from storage.archival.local import LocalMedium, check_and_lock_down
 from storage.archival.medium import SET_ASIDE, Medium, Pace
-from storage.ports import StagedVersion
+from storage.ports import ReadBack, StagedVersion
 
 Opener = Callable[[str], BinaryIO]
 """Opens a file of the source object by its path relative to the object."""
@@ -67,12 +67,15 @@ def publish(medium: Medium, staged: StagedVersion, pace: Pace) -> None:
             write_top(medium, root, inventory.head)
 
 
-def bring(medium: Medium, inventory: Inventory, source: Opener, folder: Path | None, pace: Pace) -> None:
+def bring(
+    medium: Medium, inventory: Inventory, source: Opener, folder: Path | None, pace: Pace
+) -> dict[str, ReadBack]:
     """Bring the object up to `inventory`, reading what is missing from `source`.
 
-    `folder` is the source object as a local folder, where it is one. Raises Conflict when the object here has
-    another history.
+    `folder` is the source object as a local folder, where it is one. Returns what was read back meanwhile.
+    Raises Conflict when the object here has another history.
     """
+    known: dict[str, ReadBack] = {}
     root = layout.object_path(inventory.object_id)
     settle(medium, root)
     have = read_head(medium, root).inventory.head if _exists(medium, root) else 0
@@ -81,11 +84,11 @@ def bring(medium: Medium, inventory: Inventory, source: Opener, folder: Path | N
     if have and _bytes(source, f"v{have}/{NAME}") != medium.read(f"{root}/v{have}/{NAME}"):
         raise Conflict(f"{inventory.object_id} has another history in {medium.url} than in the source.")
     if have == inventory.head:
-        return
+        return known
     if not medium.capabilities.atomic_rename:
         for number in range(have + 1, inventory.head + 1):
             _create_from(medium, root, inventory, number, source, pace)
-        return
+        return known
     with medium.attempt(intent(inventory.object_id) if have else None) as attempt:
         copy = f"{attempt}/copy"
         names = [name for number in range(have + 1, inventory.head + 1) for name in _names(inventory, number)]
@@ -93,15 +96,16 @@ def bring(medium: Medium, inventory: Inventory, source: Opener, folder: Path | N
             names = [DECLARATION, NAME, SIDECAR, *names]
         with medium.sync():
             if folder is not None and isinstance(medium, LocalMedium):
-                medium.copy_from(folder, ((name, f"{copy}/{name}") for name in names), pace)
+                known = medium.copy_from(folder, ((name, f"{copy}/{name}") for name in names), pace)
             else:
                 medium.write(((f"{copy}/{name}", partial(source, name)) for name in names), pace)
         if not have:
             medium.adopt(_local(medium, copy), root)
-            return
+            return known
         for number in range(have + 1, inventory.head + 1):
             medium.adopt(_local(medium, f"{copy}/v{number}"), f"{root}/v{number}")
             write_top(medium, root, number)
+    return known
 
 
 def settle(medium: Medium, root: str, *, dead: bool = False) -> list[str]:

@@ -1,7 +1,7 @@
 """Copying one file into a store: never by reference.
 
 A copy that shares its blocks with the original, as ``copy_file_range`` makes on some file systems, is none:
-both would rot together. Large files go past the page cache.
+both would rot together. Large files go past the page cache, and the largest are read back meanwhile.
 """
 
 import hashlib
@@ -10,30 +10,32 @@ from typing import BinaryIO
 
 from packages.errors import Conflict
 from storage import direct
+from storage.archival import readbehind
 from storage.archival.medium import Pace
+from storage.ports import ReadBack
 
 _SMALL = 64 << 10
 _BUFFER = 1 << 20
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def copy_file(source: str, path: str, pace: Pace) -> None:
+def copy_file(source: str, path: str, pace: Pace) -> ReadBack | None:
     """Copy a local file to the new, read-only file `path`.
 
     When `path` is there already with the same bytes nothing is done; Conflict when they differ. Links are not
-    followed.
+    followed. Returns what reading the copy back gave, where that was done meanwhile.
     """
     fd = os.open(source, _READ)
     try:
         data = os.read(fd, _SMALL)
-        if len(data) == _SMALL and os.fstat(fd).st_size >= direct.LARGE:
-            _copy_large(source, path, pace)
-            return
+        size = os.fstat(fd).st_size
+        if len(data) == _SMALL and size >= direct.LARGE:
+            return _copy_large(source, path, size, pace)
         try:
             target = _create(path)
         except FileExistsError:
             _compare(_digest_of(source), path)
-            return
+            return None
         try:
             _write(target, data)
             pace.spend(len(data))
@@ -45,6 +47,7 @@ def copy_file(source: str, path: str, pace: Pace) -> None:
             os.close(target)
     finally:
         os.close(fd)
+    return None
 
 
 def copy_stream(source: BinaryIO, path: str, pace: Pace) -> None:
@@ -65,16 +68,24 @@ def copy_stream(source: BinaryIO, path: str, pace: Pace) -> None:
         os.close(target)
 
 
-def _copy_large(source: str, path: str, pace: Pace) -> None:
+def _copy_large(source: str, path: str, size: int, pace: Pace) -> ReadBack | None:
     try:
         target = direct.create(path, 0o444)
     except FileExistsError:
         _compare(_digest_of(source), path)
-        return
+        return None
     try:
-        for chunk in direct.chunks(source):
-            direct.write(target, chunk)
-            pace.spend(len(chunk))
+        if size < readbehind.RANGE:
+            for chunk in direct.chunks(source):
+                direct.write(target, chunk)
+                pace.spend(len(chunk))
+            return None
+        with readbehind.ReadBehind(path, target, pace) as behind:
+            for chunk in direct.chunks(source):
+                direct.write(target, chunk)
+                pace.spend(len(chunk))
+                behind.wrote(len(chunk))
+            return behind.result()
     finally:
         os.close(target)
 

@@ -17,7 +17,7 @@ from storage.archival import readback
 from storage.archival.copying import copy_file, copy_stream
 from storage.archival.medium import INTENT, STAGING, Files, Item, Pace, Reading, walk
 from storage.durability import SyncPoint, fsync_folder, unavailable
-from storage.ports import Capabilities
+from storage.ports import Capabilities, ReadBack
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _OCCUPIED = frozenset({errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR})
@@ -106,9 +106,13 @@ class LocalMedium:
                 with source() as stream:
                     copy_stream(stream, path, pace)
 
-    def copy_from(self, source: Path, files: Iterable[tuple[str, str]], pace: Pace) -> None:
-        """Copy (path below `source`, key) pairs of another folder: `write` without Python's streams."""
+    def copy_from(self, source: Path, files: Iterable[tuple[str, str]], pace: Pace) -> dict[str, ReadBack]:
+        """Copy (path below `source`, key) pairs of another folder: `write` without Python's streams.
+
+        Returns by path what was read back from the medium already: the largest files.
+        """
         made = ""
+        known: dict[str, ReadBack] = {}
         for name, key in files:
             path = self._path(key)
             parent = os.path.dirname(path)  # noqa: PTH120  # as in write
@@ -116,7 +120,10 @@ class LocalMedium:
                 if parent != made:
                     os.makedirs(parent, exist_ok=True)  # noqa: PTH103  # as in write
                     made = parent
-                copy_file(f"{source}/{name}", path, pace)
+                found = copy_file(f"{source}/{name}", path, pace)
+            if found is not None:
+                known[name] = found
+        return known
 
     def move(self, key: str, to: str) -> None:
         """Rename one file; an empty folder in its way is removed."""

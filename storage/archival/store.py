@@ -1,7 +1,7 @@
 """The archival store: OCFL 1.1 on any medium, as `storage.ports.ArchivalStore` demands."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import BinaryIO
@@ -15,7 +15,15 @@ from storage.archival.medium import Medium, Pace
 from storage.archival.recover import recover
 from storage.archival.repair import repair
 from storage.archival.verify import LOG_PREFIX, LOGS, verify
-from storage.ports import ArchivalStore, Capabilities, ObjectReport, Progress, StagedVersion
+from storage.ports import (
+    NOTHING_KNOWN,
+    ArchivalStore,
+    Capabilities,
+    ObjectReport,
+    Progress,
+    ReadBack,
+    StagedVersion,
+)
 
 _REPAIR_ROUNDS = 3  # inventories first; then what they tell of; then nothing should be left
 
@@ -68,8 +76,10 @@ class OcflStore:
         self._require_root()
         commit.publish(self._medium, staged, Pace(None, progress))
 
-    def replicate(self, source: ArchivalStore, object_id: str, *, progress: Progress | None = None) -> None:
-        """Bring the object, and its log, up to the source's."""
+    def replicate(
+        self, source: ArchivalStore, object_id: str, *, progress: Progress | None = None
+    ) -> Mapping[str, ReadBack]:
+        """Bring the object, and its log, up to the source's; return what was read back meanwhile."""
         self._require_root()
         folder = None
         if isinstance(source, OcflStore) and source.medium.folder is not None:
@@ -78,20 +88,22 @@ class OcflStore:
         if inventory.object_id != object_id:
             raise Internal(f"{source.name} gave the inventory of {inventory.object_id} for {object_id}.")
         opener = partial(source.open, object_id)
-        commit.bring(self._medium, inventory, opener, folder, Pace(None, progress))
+        known = commit.bring(self._medium, inventory, opener, folder, Pace(None, progress))
         for data in source.logs(object_id):
             self.append_log(object_id, data)
+        return known
 
     def verify(
         self,
         object_id: str,
         *,
         version: int | None = None,
+        known: Mapping[str, ReadBack] = NOTHING_KNOWN,
         budget: int | None = None,
         progress: Progress | None = None,
     ) -> ObjectReport:
-        """Read the object back and compare."""
-        return verify(self._medium, self._name, object_id, version, Pace(budget, progress))
+        """Read the object back, but for what is known, and compare."""
+        return verify(self._medium, self._name, object_id, version, known, Pace(budget, progress))
 
     def repair(self, source: ArchivalStore, report: ObjectReport) -> ObjectReport:
         """Mend the object from the source's copy, and read it back."""

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from packages.errors import Invalid, NotFound, Unavailable
@@ -19,7 +19,7 @@ from packages.ocfl.inventory import (
 )
 from storage.archival.inventories import version_numbers
 from storage.archival.medium import Medium, Pace, Reading
-from storage.ports import ObjectReport, Problem, Verdict
+from storage.ports import ObjectReport, Problem, ReadBack, Verdict
 
 LOGS = "logs"
 LOG_PREFIX = "sha512-"
@@ -53,7 +53,14 @@ class _Findings:
             self.counts[Verdict.INTACT] += 1
 
 
-def verify(medium: Medium, store: str, object_id: str, version: int | None, pace: Pace) -> ObjectReport:
+def verify(
+    medium: Medium,
+    store: str,
+    object_id: str,
+    version: int | None,
+    known: Mapping[str, ReadBack],
+    pace: Pace,
+) -> ObjectReport:
     """Read an object back (see `storage.ports.ArchivalStore.verify`)."""
     root = layout.object_path(object_id)
     top = {item.name: item.kind for item in medium.list(root)}
@@ -70,7 +77,7 @@ def verify(medium: Medium, store: str, object_id: str, version: int | None, pace
     scope = _Scope(medium, root, version, expected, known=inventory is not None)
     del inventory  # large, and `expected` has what is needed of it
     keys = _keys(scope, top, findings)
-    for reading in medium.readings(keys, pace):
+    for reading in _readings(medium, root, keys, known, pace):
         path = reading.key[len(root) + 1 :]
         if path in expected:
             findings.compare(path, expected.pop(path) or BEYOND_TELLING, reading)
@@ -79,6 +86,25 @@ def verify(medium: Medium, store: str, object_id: str, version: int | None, pace
     for path, digest in expected.items():
         findings.add(path, Verdict.MISSING, digest or BEYOND_TELLING, None)
     return _report(object_id, store, findings)
+
+
+def _readings(
+    medium: Medium, root: str, keys: Iterator[str], known: Mapping[str, ReadBack], pace: Pace
+) -> Iterator[Reading]:
+    """Yield a reading of each key: those that are known after the others."""
+    there: list[str] = []
+
+    def unread() -> Iterator[str]:
+        for key in keys:
+            if key[len(root) + 1 :] in known:
+                there.append(key)
+            else:
+                yield key
+
+    yield from medium.readings(unread(), pace)
+    for key in there:
+        found = known[key[len(root) + 1 :]]
+        yield Reading(key, found.sha512, found.size)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """A medium that dies, fails or lies at a chosen operation: a wrapper of the same interface."""
 
+import mmap
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -70,3 +72,22 @@ class UnreadableMedium:
         for reading in self._medium.readings(keys, pace):
             broken = self._mark in reading.key
             yield Reading(reading.key, None, reason="connection lost") if broken else reading
+
+
+class DamagingDisk:
+    """In the place of ``os.fdatasync``: what is synced is kept, but for the block at `offset`, which is lost.
+
+    `offset` is that of a whole block of 4,096 bytes; `struck` counts the losses.
+    """
+
+    def __init__(self, offset: int) -> None:
+        self._offset = offset
+        self._sync = os.fdatasync
+        self.struck = 0
+
+    def __call__(self, fd: int) -> None:
+        self._sync(fd)
+        if not self.struck and os.fstat(fd).st_size >= self._offset + mmap.PAGESIZE:
+            os.pwrite(fd, mmap.mmap(-1, mmap.PAGESIZE), self._offset)
+            self._sync(fd)
+            self.struck += 1

@@ -1,0 +1,193 @@
+"""A large copy is read back while it is being written: from the medium, and nothing else is believed."""
+
+import errno
+import hashlib
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from packages.errors import Unavailable
+from storage import direct
+from storage.archival import readbehind
+from storage.ports import Verdict
+from tests.support.depositor import depositor_of
+from tests.support.faulty_medium import DamagingDisk
+from tests.support.ocfl_objects import OBJECT
+from tests.support.two_stores import ROOT, Two
+
+MIB = 1 << 20
+BLOCK = 4096
+RANGE = 8 * MIB
+LARGE = 20 * MIB + 5
+BIG = "v1/content/data/big"
+
+
+@pytest.fixture(autouse=True)
+def small_ranges(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    probe = direct.create(str(tmp_path / "probe"), 0o644)
+    served = direct._is_direct(probe)
+    os.close(probe)
+    if not served:
+        pytest.skip(f"no direct I/O in {tmp_path}")
+    monkeypatch.setattr(readbehind, "RANGE", RANGE)
+
+
+@pytest.fixture
+def data() -> bytes:
+    return os.urandom(LARGE)
+
+
+def with_big(folder: Path, data: bytes) -> Two:
+    two = Two("file", folder)
+    two.primary.publish(two.first({"data/big": data, "data/middling": data[: RANGE - 1], "data/a": b"A"}))
+    return two
+
+
+def none_left() -> bool:
+    return not [each for each in threading.enumerate() if each.name.startswith(("readbehind", "ahead"))]
+
+
+@pytest.mark.parametrize("size", [RANGE, 2 * RANGE, 2 * RANGE + BLOCK, LARGE, 3 * RANGE - 1])
+def test_what_was_read_back_meanwhile_is_not_read_again(tmp_path: Path, data: bytes, size: int) -> None:
+    data = data.ljust(size, b"+")[:size]
+    two = with_big(tmp_path, data)
+    known = two.copy.replicate(two.primary, OBJECT)
+    assert {path: (each.sha512, each.size) for path, each in known.items()} == {
+        BIG: (hashlib.sha512(data).hexdigest(), size)
+    }
+    assert none_left()
+    done: list[int] = []
+    report = two.copy.verify(OBJECT, known=known, progress=done.append)
+    assert report == two.copy.verify(OBJECT)
+    assert report.verdict is Verdict.INTACT
+    assert sum(done) == report.bytes - size
+
+
+def test_whoever_repeats_it_reads_all_of_it_back(tmp_path: Path, data: bytes) -> None:
+    two = with_big(tmp_path, data)
+    assert two.copy.replicate(two.primary, OBJECT)
+    assert two.copy.replicate(two.primary, OBJECT) == {}
+
+
+@pytest.mark.parametrize("offset", [0, RANGE - BLOCK, RANGE, 2 * RANGE, 20 * MIB - BLOCK])
+def test_I3_a_copy_that_differs_on_the_medium_is_not_believed(
+    tmp_path: Path, data: bytes, monkeypatch: pytest.MonkeyPatch, offset: int
+) -> None:
+    two = with_big(tmp_path, data)
+    disk = DamagingDisk(offset)
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fdatasync", disk)
+        known = two.copy.replicate(two.primary, OBJECT)
+    assert disk.struck == 1
+    report = two.copy.verify(OBJECT, known=known)
+    assert [(each.path, each.verdict) for each in report.problems] == [(BIG, Verdict.CORRUPT)]
+    assert report == two.copy.verify(OBJECT)
+    assert two.primary.verify(OBJECT).verdict is Verdict.INTACT
+
+
+def test_I3_an_ingest_fails_whose_copy_differs_on_the_medium(
+    tmp_path: Path, data: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "big").write_bytes(data)
+    disk = DamagingDisk(RANGE)
+    with depositor_of(tmp_path / "home", tmp_path / "out") as depositor:
+        with monkeypatch.context() as patch:
+            patch.setattr("os.fdatasync", disk)
+            made = depositor.deposit(tmp_path / "source")
+        assert disk.struck == 1
+        assert made.step("store")["result"] == "copies_missing", depositor.why(made)
+        assert "does not read back" in made.job.reason
+        assert {each["store"]: each["state"] for each in made.status["copies"]} == {
+            "primary": "intact",
+            "copy": "corrupt",
+        }
+
+
+def test_nothing_is_read_before_it_was_synced(
+    tmp_path: Path, data: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two = with_big(tmp_path, data)
+    synced, read, early = [0], [0], []
+    sync, read_at = os.fdatasync, os.preadv
+
+    def syncing(fd: int) -> None:
+        size = os.fstat(fd).st_size
+        sync(fd)
+        synced.append(size)
+
+    def reading(fd: int, buffers: list[memoryview], offset: int) -> int:
+        assert direct._is_direct(fd)
+        durable = synced[-1]
+        count = read_at(fd, buffers, offset)
+        read.append(offset + count)
+        if offset + count > durable:
+            early.append((offset, count, durable))
+        return count
+
+    monkeypatch.setattr("os.fdatasync", syncing)
+    monkeypatch.setattr("os.preadv", reading)
+    assert BIG in two.copy.replicate(two.primary, OBJECT)
+    assert early == []
+    assert synced == [0, RANGE, 2 * RANGE, LARGE]
+    assert max(read) == LARGE
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.EINVAL])
+def test_what_could_not_be_read_back_meanwhile_is_read_afterwards(
+    tmp_path: Path, data: bytes, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    two = with_big(tmp_path, data)
+    read_at = os.preadv
+
+    def failing(fd: int, buffers: list[memoryview], offset: int) -> int:
+        if offset >= RANGE:
+            raise OSError(code, os.strerror(code))
+        return read_at(fd, buffers, offset)
+
+    monkeypatch.setattr("os.preadv", failing)
+    known = two.copy.replicate(two.primary, OBJECT)
+    assert known == {}
+    assert two.copy.verify(OBJECT, known=known).verdict is Verdict.INTACT
+    assert none_left()
+
+
+def test_without_direct_io_all_is_read_afterwards(
+    tmp_path: Path, data: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two = with_big(tmp_path, data)
+    monkeypatch.setattr(direct, "_DIRECT", 0)
+    known = two.copy.replicate(two.primary, OBJECT)
+    assert known == {}
+    assert two.copy.verify(OBJECT, known=known).verdict is Verdict.INTACT
+
+
+@pytest.mark.parametrize("call", ["write", "fdatasync"])
+def test_H9_an_error_in_the_middle_ends_the_reader_too(
+    tmp_path: Path, data: bytes, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    two = with_big(tmp_path, data)
+    real = getattr(os, call)
+
+    def full(fd: int, *rest: memoryview) -> int | None:
+        if os.fstat(fd).st_size >= 2 * RANGE:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(fd, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"os.{call}", full)
+        with pytest.raises(Unavailable, match="no space"):
+            two.copy.replicate(two.primary, OBJECT)
+    assert none_left()
+    assert list(two.copy.objects()) == []
+    assert BIG in two.copy.replicate(two.primary, OBJECT)
+
+
+def test_what_is_known_of_a_file_that_is_gone_does_not_replace_it(tmp_path: Path, data: bytes) -> None:
+    two = with_big(tmp_path, data)
+    known = two.copy.replicate(two.primary, OBJECT)
+    two.copy.medium.remove(f"{ROOT}/{BIG}")
+    report = two.copy.verify(OBJECT, known=known)
+    assert [(each.path, each.verdict) for each in report.problems] == [(BIG, Verdict.MISSING)]
