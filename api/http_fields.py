@@ -17,6 +17,8 @@ _WAIT = re.compile(r"(?:^|,)\s*wait\s*=\s*\"?(\d{1,9})\"?\s*(?:[,;]|$)", re.IGNO
 _FIELD_DIGESTS = {"sha-256": 32, "sha-512": 64}
 _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c")
 _ATTRIBUTE = "!#$&+-.^_`|~"
+_ESCAPED = r'(?:[^"\\]|\\["\\]|\\(?!["\\]))*'  # a row of backslashes is read in one way only
+_PARAMETER = re.compile(rf';\s*+([A-Za-z0-9*_-]++)\s*+=\s*+(?:"({_ESCAPED}+)"|"({_ESCAPED}\\)"|([^\s;]*+))')
 
 INLINE = frozenset(
     {
@@ -150,8 +152,9 @@ def disposition_parameters(field: bytes) -> dict[str, str]:
     """
     text = field.decode("utf-8", "surrogateescape")
     found: dict[str, str] = {}
-    for match in re.finditer(r';\s*([A-Za-z0-9*_-]+)\s*=\s*(?:"((?:\\["\\]|[^"])*)"|([^\s;]*))', text):
-        name, quoted, token = match.groups()
+    for match in _PARAMETER.finditer(text):
+        name, closed, backslashed, token = match.groups()
+        quoted = backslashed if closed is None else closed  # a name may end in a backslash
         value = token if quoted is None else _unescaped(quoted)
         if name.endswith("*"):
             value = _extended(value)

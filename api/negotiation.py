@@ -12,7 +12,7 @@ _RANGE = re.compile(  # possessive, so that no header makes it go back and try a
     rf"(?P<parameters>(?:\s*+;\s*+(?:{_TOKEN}\s*+=\s*+{_VALUE})?+)*+)\s*+"
 )
 _PARAMETER = re.compile(rf";\s*+({_TOKEN})\s*+=\s*+({_VALUE})")
-_PART = re.compile(rf'(?:{_QUOTED}|[^",]|")+')
+_PART = re.compile(r'(?:"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[^",])++', re.DOTALL)
 _WEIGHT = re.compile(r"(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
 LONGEST = 4_000  # characters of a header that are read
 

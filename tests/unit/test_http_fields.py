@@ -1,6 +1,7 @@
 """HTTP's fields: what clients send is read as the RFCs allow, what depositors wrote cannot break out."""
 
 import re
+import time
 from urllib.parse import unquote
 
 import pytest
@@ -104,3 +105,26 @@ def test_O6_active_types_are_named_to_nobody(mime: str | None) -> None:
     assert safe_type(mime) == ("application/octet-stream", "attachment")
     assert safe_type("Text/Plain; charset=utf-8") == ("text/plain", "inline")
     assert not any(each.endswith(("xml", "html", "script")) for each in INLINE)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        b';a="' + b"\\" * 60_001,
+        b';a="' + b'\\"' * 30_000,
+        b';a="\\' * 15_000,
+        b";" + b" " * 60_000 + b"a" + b" " * 60_000,
+    ],
+)
+def test_no_name_of_a_depositor_is_slow_to_read(field: bytes) -> None:
+    """A row of backslashes without an end had two readings for each: thirty of them stopped the server."""
+    began = time.process_time()
+    disposition_parameters(field)
+    assert time.process_time() - began < 2
+
+
+def test_a_name_may_end_in_a_backslash() -> None:
+    assert disposition_parameters(b'form-data; name="files"; filename="a\\"') == {
+        "name": "files",
+        "filename": "a\\",
+    }
