@@ -9,12 +9,14 @@ from flows.runs import troubles
 from flows.workshop import PREFECT, Workshop
 from services.decisions import decide
 from services.engine import is_dead
-from tools.prefect_server import ONLINE_SECONDS, POOL, PrefectServer
+from tools.prefect_server import POOL, PrefectServer, is_online
 
 log = logging.getLogger("holdfast.flows")
 
 UNCLAIMED_SECONDS = 60.0
 """A run that nobody has put a name to after this long is nobody's."""
+LOST_SECONDS = 180.0
+"""A worker of another machine that was not heard of for so long is taken for dead."""
 AT_ONCE = 200
 OPEN = ["RUNNING", "PENDING", "CANCELLING"]
 
@@ -40,7 +42,7 @@ def settle_dead_runs(shop: Workshop) -> int:
     }
     settled = 0
     with troubles("the end of dead runs"):
-        online = {each["name"] for each in server.workers() if _is_online(each)}
+        online = {each["name"] for each in server.workers() if is_online(each, LOST_SECONDS)}
         for run in server.post("/flow_runs/filter", wanted):
             if _is_dead(run, shop.owner, online):
                 _settle(shop, server, run)
@@ -85,10 +87,3 @@ def _is_dead(run: Mapping[str, Any], own: str, online: set[str]) -> bool:
 
 def _is_gone(label: str) -> bool:
     return is_dead(label.replace(":", "/"))
-
-
-def _is_online(worker: Mapping[str, Any]) -> bool:
-    heard = worker["last_heartbeat_time"]
-    return bool(heard) and datetime.fromisoformat(heard) > datetime.now(UTC) - timedelta(
-        seconds=ONLINE_SECONDS * 4
-    )

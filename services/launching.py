@@ -1,7 +1,6 @@
 """The workflow launcher: who walks a job once it is in the ledger."""
 
 import time
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -10,12 +9,14 @@ from packages.ledger import Job, JobState
 from services.archive import Archive
 from services.engine import Observer, run_job
 from services.settings import Settings
-from tools.prefect_server import ONLINE_SECONDS, PrefectServer
+from tools.prefect_server import PrefectServer, is_online
 
 LOOK_EVERY = 0.2
 """Seconds between two looks at a job that somebody else works on."""
 FIRST_LOOK_SECONDS = 30.0
-"""A job that no worker has taken up after this long is left to them: they are busy with others."""
+"""When no worker has taken a job up after this long, it is asked again whether there are any."""
+WORKER_SECONDS = 15.0
+"""How long a worker that is just being started is waited for."""
 
 
 class WorkflowLauncher(Protocol):
@@ -79,20 +80,21 @@ class PrefectLauncher:
 
 
 def require_worker(settings: Settings) -> None:
-    """Raise Unavailable, with what to do about it, unless Prefect's server and a worker are there."""
+    """Raise Unavailable, with what to do about it, unless Prefect's server and a worker are there.
+
+    A worker that is just being started is waited for.
+    """
     url = prefect_url(settings)
     if url is None or not PrefectServer(url).is_there():
         raise Unavailable(
             f"Prefect's server {f'at {url} ' if url else ''}is not running",
-            hint="start it with `holdfast up`, or leave --via out; what was submitted stays queued",
+            hint="start it with `holdfast up`, or leave --via out",
         )
-    oldest = datetime.now(UTC) - timedelta(seconds=ONLINE_SECONDS)
-    heard = [each["last_heartbeat_time"] for each in PrefectServer(url).workers()]
-    if not any(each and datetime.fromisoformat(each) > oldest for each in heard):
-        raise Unavailable(
-            "no worker is running",
-            hint="start one with `holdfast worker`; what was submitted stays queued",
-        )
+    patience = time.monotonic() + WORKER_SECONDS
+    while not any(map(is_online, PrefectServer(url).workers())):
+        if time.monotonic() > patience:
+            raise Unavailable("no worker is running", hint="start one with `holdfast worker`")
+        time.sleep(LOOK_EVERY)
 
 
 def prefect_url(settings: Settings) -> str | None:

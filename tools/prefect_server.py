@@ -7,6 +7,7 @@ import os
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit
@@ -98,6 +99,12 @@ class PrefectServer:
         state = {"type": kind, "message": message} | ({"name": name} if name else {})
         said = self.post(f"/flow_runs/{run}/set_state", {"state": state, "force": force})
         return str(said["status"])
+
+
+def is_online(worker: Mapping[str, Any], seconds: float = ONLINE_SECONDS) -> bool:
+    """Tell whether a worker, as the server describes it, was heard of in the last `seconds`."""
+    heard = worker["last_heartbeat_time"]
+    return bool(heard) and datetime.fromisoformat(heard) > datetime.now(UTC) - timedelta(seconds=seconds)
 
 
 def _credentials() -> dict[str, str]:

@@ -34,6 +34,7 @@ class Via(StrEnum):
     """Who walks the steps of an ingest."""
 
     LOCAL = "local"
+    PREFECT = "prefect"
 
 
 @command(app, "holdfast check ~/deposit.zip --strict")
@@ -91,7 +92,12 @@ def ingest(
         bool,
         typer.Option("--no-wait", help="Return once it is received durably; `reconcile` goes on with it."),
     ] = False,
-    via: Annotated[Via, typer.Option("--via", metavar="local", help="Who walks the steps.")] = Via.LOCAL,
+    via: Annotated[
+        Via,
+        typer.Option(
+            "--via", metavar="local|prefect", help="Who walks the steps: this command, or the workers."
+        ),
+    ] = Via.LOCAL,
 ) -> int:
     """Take submissions in and archive them.
 
@@ -100,7 +106,6 @@ def ingest(
     """
     from services.submission import Wanted  # noqa: PLC0415  # start-up time
 
-    del via  # there is one way on this machine
     if len(paths) > 1 and (record or title or corrects):
         raise UsageError(
             "--record, --title and --corrects speak of one submission", "ingest one PATH at a time"
@@ -110,15 +115,25 @@ def ingest(
         call.voice.note(f"made an archive in {call.home}")
     go_on_with_abandoned(call)
     every = [Wanted(path, record=described, title=title, new=new, corrects=corrects) for path in paths]
-    if len(every) >= SIDE_BY_SIDE and not no_wait:
-        return exit_codes.worst(_ingest_many(call, every))
+    return exit_codes.worst(_ingest_all(call, every, via, no_wait=no_wait))
+
+
+def _ingest_all(call: Call, every: "list[Wanted]", via: Via, *, no_wait: bool) -> list[int]:
+    from services.launching import require_worker  # noqa: PLC0415  # start-up time
+
+    if via is Via.PREFECT:
+        require_worker(call.archive.settings)
+        if not no_wait:
+            return _ingest_by_workers(call, every)
+    elif len(every) >= SIDE_BY_SIDE and not no_wait:
+        return _ingest_many(call, every)
     codes = []
     for wanted in every:
         try:
             codes.append(_ingest_one(call, wanted, until="receive" if no_wait else None))
         except HoldfastError as error:
             codes.append(_failed(call, error, wanted))
-    return exit_codes.worst(codes)
+    return codes
 
 
 def _failed(call: Call, error: HoldfastError, wanted: "Wanted") -> int:
@@ -149,6 +164,29 @@ def _ingest_many(call: Call, every: "Iterable[Wanted]") -> list[int]:
         wanted = entered.pop(job.id)
         code = _show_ingested(call, walk(call, job) if job.state is JobState.RUNNING else job, wanted)
         codes.append(exit_codes.SYSTEM if job.state is JobState.QUEUED else code)  # its worker died
+    call.interrupted_hint = ""
+    return codes
+
+
+def _ingest_by_workers(call: Call, every: "Iterable[Wanted]") -> list[int]:
+    """Enter all in the ledger, where the workers find them, and tell what became of each."""
+    from services.launching import PrefectLauncher  # noqa: PLC0415  # start-up time
+    from services.submission import submit  # noqa: PLC0415  # same reason
+
+    codes: list[int] = []
+    entered: list[tuple[Job, Wanted]] = []
+    for wanted in every:
+        try:
+            entered.append((submit(call.archive, call.actor, wanted), wanted))
+        except HoldfastError as error:
+            codes.append(_failed(call, error, wanted))
+    call.interrupted_hint = "the workers go on with it"
+    launcher = PrefectLauncher(call.archive)
+    for job, wanted in entered:
+        try:
+            codes.append(_show_ingested(call, launcher.launch(job.id), wanted))
+        except HoldfastError as error:
+            codes.append(_failed(call, error, wanted))
     call.interrupted_hint = ""
     return codes
 

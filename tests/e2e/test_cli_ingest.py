@@ -129,11 +129,15 @@ def test_a_record_beside_the_deposit_describes_it(holdfast: Holdfast, deposit: P
     assert "none.json" in missing.document["error"]["message"]
 
 
-def test_a_way_that_is_not_there_is_wrong_usage(holdfast: Holdfast, deposit: Path) -> None:
-    answer = holdfast.json("ingest", deposit, "--via", "prefect", code=exit_codes.USAGE)
-    assert answer.document["error"]["kind"] == "usage"
-    assert "'prefect' is not one of 'local'" in answer.err
-    assert not holdfast.home.exists()
+def test_workers_who_are_not_there_are_missed_before_anything_is_entered(
+    holdfast: Holdfast, deposit: Path
+) -> None:
+    answer = holdfast.json("ingest", deposit, "--via", "prefect", code=exit_codes.SYSTEM)
+    assert answer.document["error"]["kind"] == "unavailable"
+    assert "holdfast up" in answer.document["error"]["hint"]
+    assert holdfast.json("list").lines == []
+    answer = holdfast.json("ingest", deposit, "--via", "carrier-pigeon", code=exit_codes.USAGE)
+    assert "'carrier-pigeon' is not one of 'local', 'prefect'" in answer.err
 
 
 def test_no_wait_receives_and_reconcile_goes_on(holdfast: Holdfast, deposit: Path) -> None:

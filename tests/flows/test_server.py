@@ -1,0 +1,103 @@
+"""Prefect's server as we start it: at home, for this machine alone, with what prefect.yaml says."""
+
+import urllib.request
+from pathlib import Path
+from urllib.error import HTTPError
+
+import pytest
+
+from flows import deploying
+from flows.server import environment, folder
+from tests.support.orchestra import Orchestra, until
+
+pytestmark = pytest.mark.slow
+
+
+def answer(orchestra: Orchestra, path: str, method: str = "GET", **headers: str) -> int:
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{orchestra.port}{path}",
+        b"{}" if method == "POST" else None,
+        {
+            "Content-Type": "application/json",
+            **{name.replace("_", "-"): said for name, said in headers.items()},
+        },
+        method=method,
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=10) as got:
+            return int(got.status)
+    except HTTPError as error:
+        return error.code
+
+
+def test_only_this_machine_is_let_in_and_no_page_of_another_site(orchestra: Orchestra) -> None:
+    assert answer(orchestra, "/api/health") == 200
+    assert answer(orchestra, "/") == 200  # the pages
+    assert answer(orchestra, "/api/health", Host="evil.example") == 403  # a name that points here
+    assert answer(orchestra, "/api/flows/filter", "POST") == 200  # a program
+    own = f"http://127.0.0.1:{orchestra.port}"
+    assert answer(orchestra, "/api/flows/filter", "POST", Origin=own) == 200
+    assert answer(orchestra, "/api/flows/filter", "POST", Origin="http://evil.example") == 403
+    assert answer(orchestra, "/api/flows/filter", "POST", Sec_Fetch_Site="cross-site") == 403
+    assert answer(orchestra, "/", Sec_Fetch_Site="cross-site") == 200  # a link
+
+
+def test_it_lives_in_its_own_home(orchestra: Orchestra) -> None:
+    assert (folder(orchestra.home) / "prefect.db").exists()
+    assert folder(orchestra.home).stat().st_mode & 0o077 == 0
+    assert not (Path.home() / ".prefect").exists()
+    settings = orchestra.server.get("/admin/settings")["server"]
+    assert settings["analytics_enabled"] is False
+    assert settings["ephemeral"]["enabled"] is False
+    assert settings["ui"]["show_promotional_content"] is False
+    assert all(name.startswith(("PREFECT_", "DO_NOT_TRACK")) for name in environment(Path("/x"), 1))
+
+
+def test_what_is_deployed_is_what_the_file_says(
+    orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    server = orchestra.server
+
+    def deployed() -> dict[str, list[str]]:
+        return {
+            each["name"]: [one["schedule"]["cron"] for one in each["schedules"]]
+            for each in server.post("/deployments/filter", {})
+        }
+
+    said = {
+        each["name"]: [one["cron"] for one in each.get("schedules", ())] for each in deploying.described()
+    }
+    deploying.deploy(server)
+    first = server.get("/deployments/name/audit/audit")
+    assert deployed() == said
+    deploying.deploy(server)  # again changes nothing
+    again = server.get("/deployments/name/audit/audit")
+    assert (again["updated"], again["schedules"]) == (first["updated"], first["schedules"])
+    # what somebody switched off stays off; what leaves the file leaves the server
+    [schedule] = again["schedules"]
+    at = f"/deployments/{again['id']}/schedules/{schedule['id']}"
+    server.ask("PATCH", at, {"active": False})
+    deploying.deploy(server)
+    [schedule] = server.get("/deployments/name/audit/audit")["schedules"]
+    assert schedule["active"] is False
+    shorter = tmp_path / "prefect.yaml"
+    text = deploying.FILE.read_text()
+    text = text.replace('      - {slug: daily, cron: "30 1 * * *", timezone: UTC}\n', "").replace(
+        "    schedules:\n\n", "\n"
+    )
+    shorter.write_text(text[: text.index("  - name: rebuild")])
+    monkeypatch.setattr(deploying, "FILE", shorter)
+    deploying.deploy(server)
+    assert deployed() == {**{name: each for name, each in said.items() if name != "rebuild"}, "audit": []}
+    monkeypatch.undo()
+    deploying.deploy(server)
+    assert deployed() == said
+
+
+def test_schedules_make_runs(orchestra: Orchestra) -> None:
+    """Prefect 3.8 under SQLAlchemy 2.1 makes none by itself (flows.server.let_runs_be_scheduled)."""
+    deploying.deploy(orchestra.server)
+    wanted = {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
+    until(
+        lambda: any(each["auto_scheduled"] for each in orchestra.server.post("/flow_runs/filter", wanted)), 90
+    )
