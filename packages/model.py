@@ -5,12 +5,11 @@ lower-case hex without their algorithm's name, CRC-32 as an unsigned integer.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from operator import attrgetter
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -45,8 +44,7 @@ class Role(StrEnum):
     SUBMISSION = "submission"  # metadata/submission/…: the depositor's own tag files and manifests
 
 
-@dataclass(frozen=True, slots=True)
-class FileEntry:
+class FileEntry(NamedTuple):
     """One file of a package, from reception to the catalogue; each step fills in what it learns.
 
     `path` is the logical name: inside the submission until the SIP is built, inside the AIP's bag after
@@ -54,6 +52,8 @@ class FileEntry:
     to the OCFL object (content path). `digests` holds what the depositor declared and reception computed
     besides SHA-512, by algorithm. `properties` is what characterisation found, small and flat. `derived_from`
     is the path of the original that a derivative was made from.
+
+    A named tuple, as it is made ten times for each file of a package: in a quarter of a dataclass's time.
     """
 
     path: str
@@ -63,24 +63,20 @@ class FileEntry:
     crc32: int
     role: Role = Role.ORIGINAL
     modified: str | None = None
-    digests: Mapping[str, str] = field(default_factory=dict)
+    digests: Mapping[str, str] = NOTHING
     puid: str | None = None
     format_name: str | None = None
     format_version: str | None = None
     mime: str | None = None
     basis: str | None = None
     warning: str | None = None
-    properties: Mapping[str, Any] = field(default_factory=dict)
+    properties: Mapping[str, Any] = NOTHING
     derived_from: str | None = None
 
 
-_FIELDS = tuple(each.name for each in fields(FileEntry))
-_VALUES = attrgetter(*_FIELDS)
-
-
 def evolved(entry: FileEntry, **changes: Any) -> FileEntry:
-    """Return `entry` with `changes`, as `dataclasses.replace` does in three times the time."""
-    return FileEntry(**(dict(zip(_FIELDS, _VALUES(entry), strict=True)) | changes))
+    """Return `entry` with `changes`."""
+    return entry._replace(**changes)
 
 
 @dataclass(frozen=True, slots=True)

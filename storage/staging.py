@@ -17,7 +17,6 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
@@ -26,7 +25,7 @@ from typing import Any, BinaryIO, Self
 import orjson
 
 from packages.errors import Internal, NotFound, Unavailable
-from packages.model import FileEntry, Role
+from packages.model import NOTHING, FileEntry, Role
 from packages.submission import digest_of
 from storage.durability import sync_filesystem, unavailable
 
@@ -35,17 +34,16 @@ _DISCARDED = ".discarded-"
 UPLOADS = "uploads"
 """The folder of uploads that have no job yet (`storage.uploads`); it is no workspace."""
 _ROLES = {role.value: role for role in Role}
-_OPTIONAL = tuple(each.name for each in fields(FileEntry) if each.name not in {"path", "location", "size"})
 _CHUNK = 1 << 20
 
 
 def encode_entry(entry: FileEntry) -> bytes:
     """Return `entry` as one line of JSON with its line end; fields that say nothing are left out."""
-    row: dict[str, Any] = {"path": entry.path, "location": entry.location, "size": entry.size}
-    for name in _OPTIONAL:
-        value = getattr(entry, name)
-        if value is not None and value != {}:
-            row[name] = value
+    row = {
+        name: value
+        for name, value in zip(FileEntry._fields, entry, strict=True)
+        if value is not None and value is not NOTHING and (value or value != {})
+    }
     return orjson.dumps(row, default=_plain, option=orjson.OPT_APPEND_NEWLINE)
 
 
@@ -185,6 +183,10 @@ class Workspace:
             return orjson.loads(self._place(name, ".json").read_bytes())
         except FileNotFoundError as error:
             raise NotFound(f"The workspace {self.path.name} has no fact {name!r}") from error
+
+    def has_json(self, name: str) -> bool:
+        """Tell whether the fact `name` was written."""
+        return self._place(name, ".json").is_file()
 
     def locate(self, entry: FileEntry) -> Path:
         """Return where the bytes of `entry` lie (its location is relative to the workspace, or absolute)."""

@@ -4,14 +4,13 @@ import hashlib
 import zlib
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from packages.content_paths import content_path
 from packages.findings import Findings
 from packages.format_policy import Kind, Outcome
 from packages.ledger import StepOutcome
-from packages.model import Agent, FileEntry, Role
+from packages.model import Agent, FileEntry, Role, evolved
 from services.steps.context import StepContext, StepResult
 from storage.access_copies import FOLDER
 from tools.normalise import Made
@@ -85,7 +84,7 @@ def _entries(context: StepContext, made: Iterable[tuple[str, Made]]) -> Iterator
     ]
     found = context.archive.identifier.identify(file for _, _, file, _ in done)
     for (source, one, file, name), match in zip(done, found, strict=True):
-        yield replace(
+        yield evolved(
             _digested(file),
             path=f"data/{one.kind}/{name}",
             location=f"{FOLDER}/{one.kind}/{content_path(name)}",

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from PIL import Image
 import schemas
 from packages.errors import Invalid
 from packages.format_policy import FormatPolicy, Kind, Outcome, default_policy, derivative_name
-from packages.model import FileEntry
+from packages.model import FileEntry, evolved
 from tools.normalise import Made, Normaliser
 from tools.process import Work
 from tools.pronom import PronomIdentifier
@@ -185,7 +184,7 @@ def test_F8_preservation_formats_are_skipped(normaliser: Normaliser, tmp_path: P
     result = made(normaliser, path, PNG, width=300, height=300)
     assert {each.outcome for each in result.values()} == {Outcome.SKIPPED}
     assert not (tmp_path / "out").exists()
-    big = replace(entry(path, JPEG, width=5000, height=10), size=10**6)
+    big = evolved(entry(path, JPEG, width=5000, height=10), size=10**6)
     assert [task.kind for task in default_policy().plan(big).tasks] == [Kind.ACCESS, Kind.THUMBNAIL]
     assert [task.kind for task in default_policy().plan(entry(path, TIFF)).tasks] == [
         Kind.ACCESS,
