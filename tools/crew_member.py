@@ -5,15 +5,19 @@ import os
 import resource
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
+
+SOON = 0.05
+"""Seconds for which an answer may wait for others; those that wait when a child dies are asked for again."""
 
 
 def serve(answer: Callable[[list[Any]], Iterable[list[Any]]]) -> None:
     """Answer batches until the input ends: `answer` takes a batch and yields lists of answers in its order.
 
-    The kernel ends us by an alarm when a list takes longer than the deadline, even if whoever asked has died
-    meanwhile; and our heap is bounded.
+    Answers that come quickly travel together. The kernel ends us by an alarm when nothing is said for longer
+    than the deadline, even if whoever asked has died meanwhile; and our heap is bounded.
     """
     seconds, memory = int(sys.argv[1]), int(sys.argv[2])
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
@@ -23,9 +27,16 @@ def serve(answer: Callable[[list[Any]], Iterable[list[Any]]]) -> None:
     os.dup2(2, 1)  # what a library prints must not be taken for an answer
     for line in sys.stdin.buffer:
         signal.alarm(seconds + 5)  # the one who asks is a little quicker, and says why
+        gathered: list[Any] = []
+        told = time.monotonic()
         for answers in answer(json.loads(line)):
-            _write(out.fileno(), json.dumps(answers).encode() + b"\n")
-            signal.alarm(seconds + 5)
+            gathered += answers
+            if time.monotonic() - told > SOON:
+                _write(out.fileno(), json.dumps(gathered).encode() + b"\n")
+                signal.alarm(seconds + 5)
+                gathered, told = [], time.monotonic()
+        if gathered:
+            _write(out.fileno(), json.dumps(gathered).encode() + b"\n")
         signal.alarm(0)
 
 

@@ -4,6 +4,7 @@ A job is ``[family, path]``, an answer ``[tool, properties, error]``.
 """
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -24,18 +25,26 @@ LONGEST = 1000
 
 def read(family: str, path: Path) -> tuple[str, dict[str, Any], str | None]:
     """Return tool, properties and error of one file; never raises."""
-    module, tool = READERS[family]
+    tool = READERS[family][1]
     try:
-        reader: Callable[[Path], dict[str, Any]] = import_module(module).read
-        found = clean(reader(path))
+        found = clean(_reader(family)(path))
         return tool, {k: without(path, v) for k, v in found.items()}, None
     except Exception as error:  # noqa: BLE001  # a reader may fail in any way on a hostile file
         return tool, {}, without(path, f"{type(error).__name__}: {error}")[:LONGEST]
 
 
+@cache
+def _reader(family: str) -> Callable[[Path], dict[str, Any]]:
+    reader: Callable[[Path], dict[str, Any]] = import_module(READERS[family][0]).read
+    return reader
+
+
 def without(path: Path, value: Any) -> Any:
     """Return `value` without the place where the file lay while it was read, which means nothing later."""
-    return value.replace(f"{path}: ", "").replace(str(path), path.name) if isinstance(value, str) else value
+    place = str(path)
+    if not isinstance(value, str) or place not in value:
+        return value
+    return value.replace(f"{place}: ", "").replace(place, path.name)
 
 
 def clean(properties: dict[str, Any]) -> dict[str, Any]:
@@ -43,13 +52,16 @@ def clean(properties: dict[str, Any]) -> dict[str, Any]:
     kept = {}
     for name, value in properties.items():
         if isinstance(value, str):
-            text = value.encode("utf-8", "replace").decode()
-            text = "".join(c for c in text if c.isprintable() or c in "\t\n").strip()[:LONGEST]
-            if text:
+            if text := (value if value.isprintable() else _printable(value)).strip()[:LONGEST]:
                 kept[name] = text
         elif value is not None:
             kept[name] = value
     return kept
+
+
+def _printable(text: str) -> str:
+    text = text.encode("utf-8", "replace").decode()
+    return "".join(c for c in text if c.isprintable() or c in "\t\n")
 
 
 def _answer(jobs: list[Any]) -> Iterator[list[Any]]:
