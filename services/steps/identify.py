@@ -2,15 +2,20 @@
 
 from collections import Counter, deque
 from collections.abc import Iterator
+from itertools import islice
 
 from packages.findings import Findings
 from packages.ledger import StepOutcome
-from packages.model import Agent, FileEntry, evolved
+from packages.model import Agent, FileEntry
 from packages.wording import counted
 from services.steps.characterise import Technical
 from services.steps.context import StepContext, StepResult
+from services.steps.early import Found, with_format
 from tools.ports import Identification
 from tools.pronom import findings_for
+
+AT_ONCE = 5000
+"""Files looked at before a tool is waited for: those that were identified early must not pile up."""
 
 
 def identify(context: StepContext) -> StepResult:
@@ -39,16 +44,7 @@ def identify(context: StepContext) -> StepResult:
         for found in context.archive.characteriser.characterise_many(files()):
             entry, match = waiting.popleft()
             technical.note(entry.path, found)
-            yield evolved(
-                entry,
-                puid=match.puid,
-                format_name=match.name,
-                format_version=match.version,
-                mime=match.mime,
-                basis=match.basis,
-                warning=match.warning,
-                properties=found.properties,
-            )
+            yield with_format(entry, match, found.properties)
 
     count = workspace.write_sheet("identified", identified())
     technical.save(workspace)
@@ -64,13 +60,11 @@ def identify(context: StepContext) -> StepResult:
 
 
 def _matched(context: StepContext) -> Iterator[tuple[FileEntry, Identification]]:
-    workspace = context.workspace
-    given: deque[FileEntry] = deque()
-
-    def paths() -> Iterator[str]:
-        for entry in workspace.read_sheet("received"):
-            given.append(entry)
-            yield f"{workspace.path}/{entry.location}"
-
-    for match in context.archive.identifier.identify(paths()):
-        yield given.popleft(), match
+    identifier, workspace = context.archive.identifier, context.workspace
+    early = Found(workspace, identifier.version)
+    rest = ((entry, early.match(entry)) for entry in workspace.read_sheet("received"))
+    while some := list(islice(rest, AT_ONCE)):
+        unknown = (f"{workspace.path}/{entry.location}" for entry, match in some if match is None)
+        found = identifier.identify(unknown)
+        for entry, match in some:
+            yield entry, match or next(found)

@@ -7,6 +7,7 @@ from packages.errors import NotFound
 from packages.ledger import StepOutcome
 from packages.wording import counted
 from services.steps.context import StepContext, StepResult
+from services.steps.early import Early
 from storage.sources import receive as receive_source
 
 
@@ -15,7 +16,7 @@ def receive(context: StepContext) -> StepResult:
 
     Afterwards the sheet ``received`` lists each file with size, SHA-512, CRC-32 and the digests that the
     depositor's own lists call for. The source is read once and never altered. Free space is checked
-    first.
+    first. Formats are looked for meanwhile, as far as that comes.
     """
     upload = context.job.options.get("upload")
     source = context.workspace.upload if upload else Path(context.job.source)
@@ -24,15 +25,17 @@ def receive(context: StepContext) -> StepResult:
             "the upload is gone" if upload else f"the source is gone: {source}",
             hint="nothing of it had been received; deposit it again when it is back",
         )
-    received = receive_source(
-        source,
-        context.workspace,
-        context.archive.limits,
-        algorithms=algorithms_declared,
-        progress=context.progress,
-        name=upload,
-    )
-    context.workspace.sync()
+    with Early(context.archive.identifier, context.workspace) as early:
+        received = receive_source(
+            source,
+            context.workspace,
+            context.archive.limits,
+            algorithms=algorithms_declared,
+            progress=context.progress,
+            landed=early.landed,
+            name=upload,
+        )
+        context.workspace.sync()
     told = f"{counted(received.files, 'file')}, {counted(received.bytes, 'byte')}"
     return StepResult(
         StepOutcome.DONE,

@@ -81,6 +81,7 @@ class Intake:
         limits: "Limits",
         *,
         progress: Callable[[int], None] | None = None,
+        landed: Callable[[FileEntry], None] | None = None,
     ) -> None:
         self.limits = limits
         self.incoming = workspace.incoming.absolute()
@@ -90,6 +91,7 @@ class Intake:
         self.bytes = 0
         self._workspace = workspace
         self._progress = progress
+        self._landed = landed
         self._unreported = 0
         self.archive_size: int | None = None
         self._ask_at = _ASK_FOR_SPACE_EVERY
@@ -207,11 +209,12 @@ class Intake:
     def row(self, path: str, location: str, done: Digested, modified: str | None) -> None:
         """Add the row of a file that has been taken."""
         self.files += 1
-        self._sheet.add(
-            FileEntry(
-                path, location, done.size, done.sha512, done.crc32, modified=modified, digests=done.digests
-            )
+        entry = FileEntry(
+            path, location, done.size, done.sha512, done.crc32, modified=modified, digests=done.digests
         )
+        self._sheet.add(entry)
+        if self._landed is not None:
+            self._landed(entry)
 
 
 class Taking:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from packages.errors import NotFound
 from packages.findings import finding
+from packages.model import FileEntry
 from storage.durability import unavailable
 from storage.sources.archive import receive_archive
 from storage.sources.folder import receive_folder
@@ -21,13 +22,14 @@ def receive(
     *,
     algorithms: Algorithms,
     progress: Callable[[int], None] | None = None,
+    landed: Callable[[FileEntry], None] | None = None,
     name: str | None = None,
 ) -> Received:
     """Bring every file of `source` (a folder or an archive) into ``incoming/``, digested on the way.
 
     `algorithms` is given the names and tells which digests beside SHA-512 the content will ask for;
-    `progress` hears of bytes done, a MiB and more at a time; `name` is what an archive is called where its
-    file is called otherwise. Writes the sheet ``received`` and the fact
+    `progress` hears of bytes done, a MiB and more at a time, `landed` of each file that is whole; `name` is
+    what an archive is called where its file is called otherwise. Writes the sheet ``received`` and the fact
     ``directories`` (the empty folders). The source is not altered. Nothing is durable until
     ``workspace.sync``.
 
@@ -35,7 +37,7 @@ def receive(
     cannot be accepted, Unavailable when it cannot be read, changes meanwhile or does not fit, NotFound when
     it is not there.
     """
-    intake = Intake(workspace, limits, progress=progress)
+    intake = Intake(workspace, limits, progress=progress, landed=landed)
     return _bring(source, workspace, intake, algorithms, name, copy=True)
 
 
