@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from packages.access import may_read_files, may_read_metadata, today
@@ -123,7 +124,6 @@ def landing(archive: Archive, actor: Actor, package_id: str) -> Landing | Tombst
         if package.state in GONE:
             return _tombstone(view, package)
         version = package.version
-        shares = [FormatShare(*each) for each in view.format_counts(package.id, version)]
         versions = view.versions(package.id)
         copies = view.copies_of([package.id]).get(package.id, [])
     are_open = may_read_files(actor, package.owner, package.access, today(), state=package.state)
@@ -133,7 +133,7 @@ def landing(archive: Archive, actor: Actor, package_id: str) -> Landing | Tombst
         version=version,
         record=full_record(package.record),
         versions=versions,
-        formats=shares,
+        formats=_shares(archive.catalogue, package.id, version),
         kept=_kept(copies),
         are_files_open=are_open,
         closed_until=None if are_open else embargo,
@@ -191,6 +191,17 @@ def mets(archive: Archive, seen: Landing) -> bytes:
     with archive.catalogue.read() as view:
         entry = view.file(seen.package.id, seen.version, ROOT_NAME)
     return b"".join(Sources(archive, package_urn(seen.package.id)).chunks(entry))
+
+
+@lru_cache(maxsize=4096)
+def _shares(catalogue: Any, package_id: str, version: int) -> tuple[FormatShare, ...]:
+    """Count a version's files by format: a version never changes, and a million files take a while.
+
+    `catalogue` is a Catalogue, told apart by identity, which its port does not promise to mypy.
+    """
+    view: ReadSession
+    with catalogue.read() as view:
+        return tuple(FormatShare(*each) for each in view.format_counts(package_id, version))
 
 
 def _may_read(actor: Actor, package: Package, state: PackageState) -> bool:
