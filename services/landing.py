@@ -1,10 +1,10 @@
 """What a reader may see of a package: its record and facts, or the tombstone of what is gone."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from packages.access import may_read_files, may_read_metadata, today
 from packages.errors import Invalid, NotFound
@@ -133,7 +133,7 @@ def landing(archive: Archive, actor: Actor, package_id: str) -> Landing | Tombst
         version=version,
         record=full_record(package.record),
         versions=versions,
-        formats=_shares(archive.catalogue, package.id, version),
+        formats=_shares(cast("Hashable", archive.catalogue), package.id, version),
         kept=_kept(copies),
         are_files_open=are_open,
         closed_until=None if are_open else embargo,
@@ -197,7 +197,7 @@ def mets(archive: Archive, seen: Landing) -> bytes:
 def _shares(catalogue: Any, package_id: str, version: int) -> tuple[FormatShare, ...]:
     """Count a version's files by format: a version never changes, and a million files take a while.
 
-    `catalogue` is a Catalogue, told apart by identity, which its port does not promise to mypy.
+    `catalogue` is the Catalogue, told apart by identity, which its port does not promise.
     """
     view: ReadSession
     with catalogue.read() as view:
