@@ -90,7 +90,7 @@ def package(number: int, at: str) -> Package:
     }
     return Package(
         id=identity,
-        owner="ada",
+        owner="owner",
         title=str(record["title"]),
         created=at,
         updated=at,

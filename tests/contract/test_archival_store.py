@@ -206,7 +206,7 @@ def test_J1_an_altered_manifest_with_a_fitting_sidecar_is_noticed(two: Two) -> N
 
     two.both()
     found = two.copy.inventory(OBJECT)
-    forged = parse(dump(found).replace(b'"message":"', b'"message":"x').replace(b"Ada", b"Eve"))
+    forged = parse(dump(found).replace(b'"message":"', b'"message":"x').replace(b"Archivist", b"Somebody"))
     overwrite(two.copy, "inventory.json", dump(forged))
     overwrite(two.copy, "inventory.json.sha512", sidecar(forged.digest()))
     report = two.copy.verify(OBJECT)

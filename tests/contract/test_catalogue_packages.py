@@ -151,7 +151,7 @@ def test_lists_are_filtered_by_package_and_by_its_latest_job(catalogue: Catalogu
     with catalogue.write() as session:
         for package in (done, stuck, plain):
             session.add_package(package)
-        session.update_package(plain.id, owner="bob", updated=T9)
+        session.update_package(plain.id, owner="other", updated=T9)
         session.add_job(make_job(done, state=JobState.DONE, step="publish"))
         session.add_job(
             make_job(stuck, state=JobState.FAILED, step="scan", reason="clamd: 100% Unreachable_host")
@@ -163,31 +163,31 @@ def test_lists_are_filtered_by_package_and_by_its_latest_job(catalogue: Catalogu
 
     assert listed() == ["Package 1", "Package 2", "Package 3"]
     assert listed(state=PackageState.PUBLISHED) == ["Package 1"]
-    assert listed(owner="bob") == ["Package 3"]
+    assert listed(owner="other") == ["Package 3"]
     assert listed(since=T9) == ["Package 3"]
     assert listed(work=JobState.FAILED) == ["Package 2"]
     assert listed(step="publish") == ["Package 1"]
     assert listed(reason="100% unreach") == ["Package 2"]
     assert listed(reason="100%host") == []
     assert listed(reason="unreachable-host") == []
-    assert listed(step="scan", owner="bob") == []
+    assert listed(step="scan", owner="other") == []
 
 
 def test_same_content_is_found_within_one_owner_and_among_the_living(catalogue: Catalogue) -> None:
     with catalogue.write() as session:
         for number, owner, state in (
-            (1, "ada", PackageState.REJECTED),
-            (2, "bob", PackageState.PUBLISHED),
-            (3, "ada", PackageState.SUBMITTED),
-            (4, "ada", PackageState.ARCHIVED),
+            (1, "owner", PackageState.REJECTED),
+            (2, "other", PackageState.PUBLISHED),
+            (3, "owner", PackageState.SUBMITTED),
+            (4, "owner", PackageState.ARCHIVED),
         ):
             session.add_package(make_package(number, owner=owner, state=state, fingerprint="same"))
-        assert session.same_content("ada", "same") == make_package(3).id
-        assert session.same_content("ada", "other") is None
+        assert session.same_content("owner", "same") == make_package(3).id
+        assert session.same_content("owner", "other") is None
         session.update_package(make_package(3).id, state=PackageState.CANCELLED)
         session.update_package(make_package(4).id, state=PackageState.DELETED)
     with catalogue.read() as session:
-        assert session.same_content("ada", "same") is None
+        assert session.same_content("owner", "same") is None
 
 
 def test_events_are_recorded_once_and_in_order(catalogue: Catalogue) -> None:
@@ -272,14 +272,14 @@ def test_the_outbox_gives_work_until_it_is_done(catalogue: Catalogue) -> None:
 
 
 def test_people_tokens_and_keys(catalogue: Catalogue) -> None:
-    ada = Person("p1", "Ada", frozenset({"admin", "depositor"}), T0, os_user="ada")
+    owner = Person("p1", "Owner", frozenset({"admin", "depositor"}), T0, os_user="owner")
     token = Token("t1", "p1", "laptop", "depositor", "hash1", T0, expires=T9)
     with catalogue.write() as session:
-        session.add_person(ada)
-        session.add_person(dataclasses.replace(ada, name="Ada L."))
+        session.add_person(owner)
+        session.add_person(dataclasses.replace(owner, name="Owner, renamed"))
         session.add_token(token)
         session.add_token(Token("t2", "p1", "laptop", "depositor", "hash2", T1))
-        session.add_idempotency_key(IdempotencyKey("ada", "k", "body", "package", T0))
+        session.add_idempotency_key(IdempotencyKey("owner", "k", "body", "package", T0))
         with pytest.raises(Conflict):
             session.revoke_token("laptop", T1)
         with pytest.raises(NotFound):
@@ -289,21 +289,21 @@ def test_people_tokens_and_keys(catalogue: Catalogue) -> None:
     with catalogue.read() as session:
         assert (
             session.person("p1")
-            == session.person_of_os_user("ada")
-            == dataclasses.replace(ada, name="Ada L.")
+            == session.person_of_os_user("owner")
+            == dataclasses.replace(owner, name="Owner, renamed")
         )
         assert session.person("p2") is None
-        assert session.person_of_os_user("bob") is None
+        assert session.person_of_os_user("other") is None
         assert session.token_by_hash("hash1") == token
         assert session.token_by_hash("hash3") is None
         assert [each.revoked for each in session.tokens()] == [None, T1]
-        assert session.idempotency_key("ada", "k") == IdempotencyKey("ada", "k", "body", "package", T0)
-        assert session.idempotency_key("bob", "k") is None
-        assert ada.as_actor().is_archivist
+        assert session.idempotency_key("owner", "k") == IdempotencyKey("owner", "k", "body", "package", T0)
+        assert session.idempotency_key("other", "k") is None
+        assert owner.as_actor().is_archivist
     for add in (
-        lambda session: session.add_person(dataclasses.replace(ada, id="p2")),
+        lambda session: session.add_person(dataclasses.replace(owner, id="p2")),
         lambda session: session.add_token(dataclasses.replace(token, id="t3")),
-        lambda session: session.add_idempotency_key(IdempotencyKey("ada", "k", "other", "package", T0)),
+        lambda session: session.add_idempotency_key(IdempotencyKey("owner", "k", "other", "package", T0)),
     ):
         with pytest.raises(Conflict), catalogue.write() as session:
             add(session)
@@ -337,7 +337,7 @@ def test_a_rebuild_keeps_what_only_the_database_knows(catalogue: Catalogue) -> N
     rejected, coming = make_package(2, state=PackageState.REJECTED), make_package(3)
     with catalogue.write() as session:
         session.set_archive_id("archive")
-        session.add_person(Person("p1", "Ada", frozenset({"admin"}), T0))
+        session.add_person(Person("p1", "Owner", frozenset({"admin"}), T0))
         for package in (kept, rejected, coming):
             session.add_package(package)
             session.add_events(package.id, [make_event(package.title)])

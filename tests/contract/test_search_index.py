@@ -16,7 +16,7 @@ from storage.search import MAX_SIZE, Sort, open_search_index
 from tests.support.search_documents import document, ids
 
 PROJECT = Path(__file__).resolve().parents[2]
-ARCHIVIST = Actor("cleo", "Cleo", frozenset({"archivist"}))
+ARCHIVIST = Actor("archivist", "Archivist", frozenset({"archivist"}))
 
 
 @pytest.fixture(params=["sqlite://"])
@@ -222,7 +222,7 @@ def test_the_rule_hides_from_hits_totals_facets_and_pages(index):
     assert [(each.value, each.count) for each in hits.facets["year"]] == [("2000", 3)]
     assert walk(index, "title", Sort.RELEVANCE, 2, rule) == ["o0", "o1", "o2"]
     assert ids(index, "", NOTHING) == []
-    assert len(ids(index, "", metadata_rule(Actor("ada", "Ada", frozenset()), "2026-01-01"))) == 6
+    assert len(ids(index, "", metadata_rule(Actor("owner", "Owner", frozenset()), "2026-01-01"))) == 6
 
 
 def test_threads_and_processes_write_at_once(index, tmp_path):

@@ -133,7 +133,7 @@ dates = st.sampled_from([None, "2025-12-31", "2026-01-01", "2026-01-02"])
 documents = st.lists(
     st.builds(
         document,
-        owner=st.sampled_from(["ada", "bob", "anonymous", "o'brien"]),
+        owner=st.sampled_from(["owner", "other", "anonymous", "o'brien"]),
         state=st.sampled_from(["published", "withdrawn", "submitted", "partly_deleted", "deleted"]),
         metadata=st.sampled_from(Openness).map(str),
         metadata_until=dates,
@@ -148,7 +148,7 @@ documents = st.lists(
 ).map(lambda found: [{**each, "id": f"p{n}"} for n, each in enumerate(found)])
 actors = st.builds(
     Actor,
-    st.sampled_from(["ada", "bob", "anonymous", "o'brien"]),
+    st.sampled_from(["owner", "other", "anonymous", "o'brien"]),
     st.just("N"),
     st.sampled_from([frozenset(), frozenset({"depositor"}), frozenset({"archivist"})]),
 )

@@ -89,12 +89,14 @@ def test_cancel_while_waiting_leaves_nothing(strict: Depositor, tmp_path: Path) 
 
 
 def test_a_depositor_may_cancel_but_not_approve(strict: Depositor, tmp_path: Path) -> None:
-    depositor = Actor("dora", "Dora", frozenset({"depositor"}))
+    depositor = Actor("other", "Other depositor", frozenset({"depositor"}))
     job = submit(strict.archive, depositor, Wanted(put(tmp_path / "source", {"a": b"a"})))
     made = strict.again(run_job(strict.archive, job.id))
     [decided] = decide(strict.archive, depositor, "approve", [made.id])
     assert isinstance(decided.error, Refused)
-    [decided] = decide(strict.archive, Actor("eve", "Eve", frozenset({"depositor"})), "cancel", [made.id])
+    [decided] = decide(
+        strict.archive, Actor("third", "Third depositor", frozenset({"depositor"})), "cancel", [made.id]
+    )
     assert decided.error is not None
     [decided] = decide(strict.archive, depositor, "cancel", [made.id])
     assert decided.error is None

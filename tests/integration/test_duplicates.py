@@ -60,8 +60,8 @@ def test_new_keeps_it_all_the_same(depositor: Depositor, tmp_path: Path) -> None
 def test_another_owner_may_have_the_same_content(depositor: Depositor, tmp_path: Path) -> None:
     source = put(tmp_path / "source", FILES)
     depositor.accepted(source, new=False)
-    dora = Actor("dora", "Dora", frozenset({"depositor"}))
-    job = submit(depositor.archive, dora, Wanted(source))
+    other = Actor("other", "Other depositor", frozenset({"depositor"}))
+    job = submit(depositor.archive, other, Wanted(source))
     depositor.prove_accepted(depositor.again(run_job(depositor.archive, job.id)))
 
 
@@ -122,9 +122,9 @@ def test_the_predecessor_may_be_named_and_must_be_a_rejected_package_of_ones_own
     assert corrected.status["predecessor"] == rejected.id
     with pytest.raises(Refused):
         depositor.deposit(good, corrects=corrected.id)
-    dora = Actor("dora", "Dora", frozenset({"depositor"}))
+    other = Actor("other", "Other depositor", frozenset({"depositor"}))
     with pytest.raises((Refused, NotFound)):
-        submit(depositor.archive, dora, Wanted(good, corrects=rejected.id))
+        submit(depositor.archive, other, Wanted(good, corrects=rejected.id))
 
 
 def test_a_rejected_or_cancelled_package_is_no_duplicate(depositor: Depositor, tmp_path: Path) -> None:

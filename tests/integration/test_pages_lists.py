@@ -90,7 +90,7 @@ def test_what_needs_a_person_comes_first_with_its_reason(house: House, archivist
     assert "Title of queued" in text_of(needs) or "queued" in text_of(needs)
     assert "no space left in /archive <b>" in text_of(needs)
     assert needs.xpath('.//*[contains(@class, "chip")]')[0].text == "failed"
-    assert "Olga Owner" in text_of(needs)
+    assert "The owner" in text_of(needs)
 
 
 def test_depositors_are_led_to_their_deposits_and_strangers_to_the_search(

@@ -89,7 +89,7 @@ def test_a_published_package_shows_everything_an_archivist_asks(house: House, ar
     page = archivist.open(f"/packages/{package_id}")
     assert verdict(page) == "Archived and published. 2 copies, each read back and found intact."
     told = text_of(page.xpath("//main")[0])
-    for each in ("letter.txt", "pictures/dot.gif", "Version 1", "Olga Owner", "virus scan", "last verified"):
+    for each in ("letter.txt", "pictures/dot.gif", "Version 1", "The owner", "virus scan", "last verified"):
         assert each in told
     events = page.xpath('//*[@id="events"]//li')
     with house.archive.catalogue.read() as view:

@@ -98,14 +98,14 @@ def test_another_site_cannot_sign_somebody_in(house: House, headers: dict[str, s
 def test_signing_out_ends_the_session_and_needs_the_form(house: House) -> None:
     client = browser_of(house, "owner").client
     secret = client.cookies["holdfast_session"]
-    assert "Olga" in client.get("/sign-in").text
+    assert "The owner" in client.get("/sign-in").text
     assert client.post("/sign-out").status_code == 403
     assert client.post("/sign-out", data={"form_token": "0" * 64}).status_code == 403
     answer = client.post("/sign-out", data={"form_token": form_token(secret)})
     assert answer.status_code == 303
     assert answer.headers["location"] == "/sign-in?done=signed-out"
     client.cookies.set("holdfast_session", secret)
-    assert "Olga" not in client.get("/sign-in").text, "the session itself has ended, not only the cookie"
+    assert "The owner" not in client.get("/sign-in").text, "the session itself has ended, not only the cookie"
     assert client.post("/sign-out").status_code == 303, "again is no matter"
 
 

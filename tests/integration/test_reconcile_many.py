@@ -22,9 +22,9 @@ def test_B1_all_dead_workers_are_noticed_not_only_a_page_of_them(home: Path) -> 
             package = make_package(number, state=PackageState.PUBLISHED)
             unit.add_package(package)
             unit.add_job(make_job(package, number, state=JobState.RUNNING, lease_owner=gone))
-    ada = Actor("ada", "Ada", roles=frozenset({"archivist"}))
-    assert len({each["id"] for each in listing(archive, ada, PackageFilter())}) == MANY
-    seen = reconcile(archive, ada, dry_run=True)
+    archivist = Actor("archivist", "Archivist", roles=frozenset({"archivist"}))
+    assert len({each["id"] for each in listing(archive, archivist, PackageFilter())}) == MANY
+    seen = reconcile(archive, archivist, dry_run=True)
     assert seen.disagreements == []  # what is still being worked at is no loss
     assert len([each for each in seen.actions if "its worker died" in each]) == MANY
     assert len(free_dead_leases(archive)) == MANY

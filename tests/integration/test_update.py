@@ -144,7 +144,7 @@ def test_a_bad_record_or_a_second_revision_at_once_is_refused_and_changes_nothin
 
 def test_a_stranger_may_not_revise_and_is_told_nothing(shared_depositor: Depositor, tmp_path: Path) -> None:
     made = shared_depositor.accepted(put(tmp_path / "source", {"a": b"a"}), record=record("Mine"))
-    stranger = Actor("eve", "Eve", frozenset({"depositor"}))
+    stranger = Actor("other", "Other depositor", frozenset({"depositor"}))
     with pytest.raises(NotFound):
         update_record(shared_depositor.archive, stranger, made.id, record("Hers"))
 

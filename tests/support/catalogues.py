@@ -19,7 +19,7 @@ def make_package(number: int = 1, **fields: Any) -> Package:
     """Make a package whose id and time follow from `number`."""
     given: dict[str, Any] = {
         "id": str(uuid.UUID(int=(number << 96) + 0x4000_8000_0000_0000_0000)),
-        "owner": "ada",
+        "owner": "owner",
         "title": f"Package {number}",
         "created": f"2026-01-01T00:00:{number % 60:02}.000000Z",
         "updated": T0,
@@ -62,7 +62,13 @@ def make_files(count: int) -> Iterator[FileEntry]:
 
 def make_version(package: Package, number: int = 1, files: int = 0, **fields: Any) -> VersionRecord:
     """Make a version record."""
-    given = {"created": T1, "message": "Ingest", "user": "ada", "inventory_digest": "ab" * 64, "bytes": files}
+    given = {
+        "created": T1,
+        "message": "Ingest",
+        "user": "owner",
+        "inventory_digest": "ab" * 64,
+        "bytes": files,
+    }
     return VersionRecord(package_id=package.id, number=number, files=files, **given | fields)
 
 
@@ -74,6 +80,6 @@ def make_event(name: str, **fields: Any) -> Event:
         "at": T1,
         "outcome": "success",
         "detail": name,
-        "agents": (Agent("Holdfast", "software", "0.1.0"), Agent("ada", "person")),
+        "agents": (Agent("Holdfast", "software", "0.1.0"), Agent("owner", "person")),
     }
     return Event(**given | fields)

@@ -47,7 +47,7 @@ def first(root: Path, files: Mapping[str, bytes], object_id: str = OBJECT) -> St
         rows,
         created="2026-01-02T03:04:05Z",
         message="Ingest",
-        user="Ada",
+        user="Archivist",
         address="mailto:a@x.org",
     )
     return StagedVersion(object_id, root, inventory, None)
@@ -66,7 +66,7 @@ def following(
         removed,
         created="2026-02-03T04:05:06Z",
         message="Update",
-        user="Ada",
+        user="Archivist",
         address="mailto:a@x.org",
     )
     return StagedVersion(base.object_id, root, inventory, base.digest())

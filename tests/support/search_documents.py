@@ -9,7 +9,7 @@ def document(name="p1", revision="00000001 2026", **changes) -> SearchDocument:
     fields = {
         "id": name,
         "revision": revision,
-        "owner": "ada",
+        "owner": "owner",
         "state": "published",
         "metadata": "open",
         "metadata_until": None,

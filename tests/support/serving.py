@@ -131,10 +131,10 @@ def house_with(folder: Path, **settings: str | int) -> Iterator[House]:
     with depositor_of(folder / "home", folder / "out", **settings) as depositor:
         archive = depositor.archive
         people = {
-            "owner": caller_of(archive, "depositor", "Olga Owner"),
-            "other": caller_of(archive, "depositor", "Otto Other"),
-            "archivist": caller_of(archive, "archivist", "Anna Archivist"),
-            "admin": caller_of(archive, "admin", "Adam Admin"),
+            "owner": caller_of(archive, "depositor", "The owner"),
+            "other": caller_of(archive, "depositor", "The other depositor"),
+            "archivist": caller_of(archive, "archivist", "The archivist"),
+            "admin": caller_of(archive, "admin", "The administrator"),
         }
         yield House(archive, folder / "sources", create_app(archive), people)
 

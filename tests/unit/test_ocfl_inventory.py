@@ -18,7 +18,7 @@ from packages.ocfl.inventory import (
     sidecar,
 )
 
-MADE = {"created": "2026-01-02T03:04:05Z", "message": "m", "user_name": "Ada"}
+MADE = {"created": "2026-01-02T03:04:05Z", "message": "m", "user_name": "Archivist"}
 SEGMENT = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="/"), min_size=1, max_size=8
 ).filter(lambda text: text not in {".", ".."})

@@ -16,7 +16,7 @@ from packages.premis_reading import read_events
 from tests.support.descriptions import CREATED, PACKAGE, events, schema
 
 HOLDFAST = Agent("Holdfast", "software", "0.1")
-ADA = Agent("Ada \x03 Lovelace", "person")
+ARCHIVIST = Agent("Archi\x03vist", "person")
 
 
 def event(**more: object) -> Event:
@@ -26,7 +26,7 @@ def event(**more: object) -> Event:
         "at": CREATED,
         "outcome": "warning",
         "detail": "clamd & <friends>",
-        "agents": (HOLDFAST, ADA),
+        "agents": (HOLDFAST, ARCHIVIST),
         "step": "scan",
         "note": "not configured",
         "paths": ("data/original/a b\x03.txt",),
@@ -65,7 +65,7 @@ def test_terms_carry_the_address_of_the_vocabulary_and_local_ones_none() -> None
 
 
 def test_each_agent_is_described_once() -> None:
-    tree = etree.fromstring(written([event(), event(), event(agents=(ADA,))]))
+    tree = etree.fromstring(written([event(), event(), event(agents=(ARCHIVIST,))]))
     assert len(tree.findall(f"{{{NAMESPACE}}}agent")) == 2
 
 

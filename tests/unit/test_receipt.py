@@ -49,7 +49,7 @@ def test_anything_else_is_corrupt(data: bytes) -> None:
 def test_a_receipt_is_for_people_too() -> None:
     package = "0d4ee2ff-6f3c-4e0a-9b43-5d9d5f3d6c11"
     manifest = "sha512:" + "0" * 128
-    receipt = Receipt(package, 1, "Títle \udce9", "ada", manifest, 2, 3, "t1", "t2", "Holdfast 0.1")
+    receipt = Receipt(package, 1, "Títle \udce9", "owner", manifest, 2, 3, "t1", "t2", "Holdfast 0.1")
     schema = schemas.load("receipt-1.0.json")
     Draft202012Validator(schema).validate(json.loads(dump_receipt(receipt)))
     assert set(schema["properties"]) == {"$schema", *(each.name for each in fields(Receipt))}

@@ -287,8 +287,8 @@ def test_a_minimal_record_is_always_valid(title: str, info: list[tuple[str, str]
 def test_a_minimal_record_says_what_the_bag_says() -> None:
     info = [
         ("Source-Organization", "The Sender"),
-        ("Contact-Name", "Ada"),
-        ("Contact-Name", "Bob"),
+        ("Contact-Name", "First desk"),
+        ("Contact-Name", "Second desk"),
         ("External-Description", "Tides"),
         ("External-Identifier", "box-7"),
     ]
@@ -298,8 +298,8 @@ def test_a_minimal_record_says_what_the_bag_says() -> None:
         "publisher": {"name": "The Sender"},
         "publicationYear": 2026,
         "contributors": [
-            {"name": "Ada", "contributorType": "ContactPerson"},
-            {"name": "Bob", "contributorType": "ContactPerson"},
+            {"name": "First desk", "contributorType": "ContactPerson"},
+            {"name": "Second desk", "contributorType": "ContactPerson"},
         ],
         "descriptions": [{"description": "Tides", "descriptionType": "Abstract"}],
         "identifiers": [{"identifier": "box-7", "identifierType": "External-Identifier"}],

@@ -13,7 +13,7 @@ from packages.model import Access, FileEntry, Openness, Role
 
 PACKAGE = Package(
     id="11111111-2222",
-    owner="ada",
+    owner="owner",
     title="Coast",
     created="2026-01-01T00:00:00.000000Z",
     updated="2026-01-02T00:00:00.000000Z",
@@ -25,7 +25,7 @@ RECORD: dict[str, Any] = {
     "titles": [{"title": "Coast"}, {"title": "Küste"}],
     "creators": [
         {
-            "name": "Smith, Ada",
+            "name": "Lovelace, Ada",
             "nameIdentifiers": [{"nameIdentifier": "https://orcid.org/0000-0002"}],
             "affiliations": [{"name": "Harbour Board"}],
         },
@@ -57,7 +57,12 @@ def test_fields_of_a_full_record():
     document = made.search_document(PACKAGE, RECORD, files)
     assert document["title"] == "Coast"
     assert document["titles"] == ["Coast", "Küste"]
-    assert document["creators"] == ["Smith, Ada", "https://orcid.org/0000-0002", "Harbour Board", "Berg, Bo"]
+    assert document["creators"] == [
+        "Lovelace, Ada",
+        "https://orcid.org/0000-0002",
+        "Harbour Board",
+        "Berg, Bo",
+    ]
     assert document["publisher"] == "The Press"
     assert document["year"] == 2004
     assert document["type"] == ["Dataset", "Tide table"]
