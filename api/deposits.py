@@ -6,6 +6,7 @@ Nothing here takes a path or an address: what is deposited is what the request c
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
@@ -31,6 +32,9 @@ router = APIRouter(tags=["deposits"])
 
 LONGEST_WAIT = 60
 """Seconds that an answer may be put off at most."""
+CHECKS_AT_ONCE = 2
+"""Checks that are made at the same time: each may take minutes, also when nobody waits for it any more."""
+_CHECKS = ThreadPoolExecutor(CHECKS_AT_ONCE, "check")  # uploads and downloads have threads of their own
 _KEY_LENGTH = 255
 _NO_ARCHIVES = ("application/json", "application/x-www-form-urlencoded", "text/", "multipart/", "message/")
 
@@ -212,7 +216,7 @@ async def check_submission(
             terms, name = _terms(body, said.title, None, new=False)
             name = name or said.name or file_name(request.headers.get("content-disposition"))
             checked = await loop.run_in_executor(
-                None, lambda: check_upload(archive, body.upload, terms, name=name)
+                _CHECKS, lambda: check_upload(archive, body.upload, terms, name=name)
             )
             shown = name or body.upload.name
     except ClientDisconnect:

@@ -105,9 +105,10 @@ class Upload:
         self._counted += len(data)
         if self._counted > self._archive.settings.max_bytes:
             raise _too_large(self._archive)
-        if self._counted > self._ask_at:
+        taken = max(self._counted, self._staged.size)  # many small files take more than what came
+        if taken > self._ask_at:
             self._require_room(0)
-            self._ask_at = self._counted + _ASK_FOR_SPACE_EVERY
+            self._ask_at = taken + _ASK_FOR_SPACE_EVERY
         for digest in self._body.values():
             digest.update(data)
 

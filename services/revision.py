@@ -8,7 +8,7 @@ from typing import Any
 from packages.errors import Conflict, Invalid
 from packages.ledger import Job, JobKind, PackageState
 from packages.model import Actor, now
-from packages.record import dump_record, full_record, parse_record
+from packages.record import DEPTH_LIMIT, dump_record, full_record, parse_record
 from services.archive import Archive
 from services.views import stewarded
 
@@ -80,7 +80,11 @@ def retitled(
 
 
 def merged(archive: Archive, actor: Actor, reference: str, patch: Mapping[str, Any]) -> bytes:
-    """Return the package's present record, in full form, with a JSON merge patch (RFC 7396) put on it."""
+    """Return the package's present record, in full form, with a JSON merge patch (RFC 7396) put on it.
+
+    Raises Invalid for a patch that is nested deeper than any record.
+    """
+    _require_shallow(patch)
     with archive.catalogue.read() as view:
         record = full_record(stewarded(view, actor, reference).record)
     return dump_record(_patched(record, patch))
@@ -89,6 +93,16 @@ def merged(archive: Archive, actor: Actor, reference: str, patch: Mapping[str, A
 def record_tag(record: Mapping[str, Any]) -> str:
     """Return what tells one record from another: the digest of its full form."""
     return hashlib.blake2b(dump_record(full_record(record)), digest_size=16).hexdigest()
+
+
+def _require_shallow(patch: Mapping[str, Any]) -> None:
+    level: list[Any] = [patch]
+    for _ in range(DEPTH_LIMIT):
+        inner = (one for each in level for one in (each.values() if isinstance(each, Mapping) else each))
+        level = [one for one in inner if isinstance(one, Mapping | list)]
+        if not level:
+            return
+    raise Invalid("the patch is too deep", hint=f"at most {DEPTH_LIMIT} levels are read")
 
 
 def _patched(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:

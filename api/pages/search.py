@@ -19,6 +19,9 @@ MOST_VALUES = 8
 MOST_BACK = 25
 """Pages that "previous" remembers; the tokens stand in the address."""
 
+MOST_CHOSEN = 20
+"""Values that one address narrows to: each link of the page bears all of them."""
+
 FACETS = {"type": "Type", "year": "Year", "format": "Format", "language": "Language"}
 SORTS = {
     Sort.RELEVANCE: "best match",
@@ -79,7 +82,7 @@ def search_page(
 ) -> Response:
     """Show what a search finds, or what is wrong with it."""
     chosen = tuple(pair for pair in request.query_params.multi_items() if pair[0] in FACETS)
-    asked = Asked(q, sort, tuple(dict.fromkeys(chosen)), after, tuple(back[-MOST_BACK:]))
+    asked = Asked(q, sort, tuple(dict.fromkeys(chosen))[:MOST_CHOSEN], after, tuple(back[-MOST_BACK:]))
     try:
         text = narrowed(q, asked.chosen)
         hits = search(archive, actor, text, sort=sort, size=SIZE, after=after)
