@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from api import logs
 from api.app import create_app
+from api.connections import BoundedConnection
 from api.pages.live import end_streams
 from services.archive import open_archive
 
@@ -45,6 +46,7 @@ def main() -> None:
             app,
             host=said.host,
             port=said.port,
+            http=BoundedConnection,
             log_config=None,
             access_log=False,
             server_header=False,

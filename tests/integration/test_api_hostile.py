@@ -1,5 +1,6 @@
 """Hostile clients: what one of them sends must neither stop the others nor fill the disk."""
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -8,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from api import connections
 from api import deposits as door
 from packages.errors import Unavailable
 from services import deposits
 from services.deposits import Upload
+from tests.support.server import server_of
 from tests.support.serving import House, house_with
 
 MERGE = {"Content-Type": "application/merge-patch+json", "If-Match": "*"}
@@ -89,3 +92,51 @@ def test_long_checks_keep_nobody_from_downloading(house: House, monkeypatch: pyt
             each.join()
     assert answer.status_code == 200
     assert seconds < 30
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [b"", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n", b"GET /ping HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nG"],
+)
+def test_who_asks_for_nothing_is_not_waited_for(
+    house: House, monkeypatch: pytest.MonkeyPatch, begun: bytes
+) -> None:
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.5)
+    with server_of(house.app) as server, socket.create_connection(("127.0.0.1", server.port), 20) as client:
+        client.sendall(begun)
+        while client.recv(1 << 16):
+            pass  # closed, not timed out
+
+
+@pytest.mark.parametrize("begun", [b"GET /", b"GET /ping HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: "])
+def test_an_endless_head_is_cut(house: House, begun: bytes) -> None:
+    with server_of(house.app) as server, socket.create_connection(("127.0.0.1", server.port), 20) as client:
+        client.sendall(begun)
+        with pytest.raises(ConnectionError):
+            client.sendall(b"a" * (64 << 20))
+
+
+def test_a_long_body_is_no_long_head(house: House) -> None:
+    """Also where it is answered before it has come."""
+    body = (
+        b"POST /api/checks HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 3000000\r\n\r\n" + b"a" * 3_000_000
+    )
+    with server_of(house.app) as server, socket.create_connection(("127.0.0.1", server.port), 20) as client:
+        for _ in range(2):
+            client.sendall(body)
+        client.sendall(b"GET /ping HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+        answers = b""
+        while data := client.recv(1 << 16):
+            answers += data
+    assert answers.count(b"HTTP/1.1 401") == 2
+    assert answers.endswith(b"pong\n")
+
+
+def test_nothing_is_hidden_on_the_page_of_a_record(house: House) -> None:
+    turned = "fine \u202egpj.exe"
+    package = house.deposit(
+        "owner", "turned", title=turned, descriptions=[{"description": turned, "descriptionType": "Abstract"}]
+    )
+    page = house.client().get(f"/records/{package}", headers={"Accept": "text/html"}).text
+    assert page.count("\\u202egpj.exe") > 2
+    assert "\u202e" not in page

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import uvicorn
 from fastapi import FastAPI
 
+from api.connections import BoundedConnection
+
 
 @dataclass(frozen=True, slots=True)
 class Server:
@@ -27,7 +29,9 @@ def server_of(app: FastAPI) -> Iterator[Server]:
     """Serve `app` in a thread until the block ends."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port: int = listening.getsockname()[1]
-        config = uvicorn.Config(app, log_level="critical", lifespan="off", timeout_graceful_shutdown=5)
+        config = uvicorn.Config(
+            app, http=BoundedConnection, log_level="critical", lifespan="off", timeout_graceful_shutdown=5
+        )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
