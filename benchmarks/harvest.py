@@ -16,7 +16,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from benchmarks.processes import TICK
 from packages.ledger import Package, PackageState
@@ -107,7 +107,7 @@ def harvest(address: str, verb: str, prefix: str, pid: int) -> Iterator[tuple[in
     query = {"verb": verb, "metadataPrefix": prefix}
     seen = size = 0
     began = time.perf_counter()
-    with httpx.Client() as client:
+    with httpx2.Client() as client:
         while True:
             answer = client.get(address, params=query)
             answer.raise_for_status()
@@ -155,8 +155,8 @@ def free_port() -> int:
 def wait_for(address: str) -> None:
     for _ in range(300):
         try:
-            httpx.get(address, params={"verb": "Identify"}).raise_for_status()
-        except httpx.TransportError:
+            httpx2.get(address, params={"verb": "Identify"}).raise_for_status()
+        except httpx2.TransportError:
             time.sleep(0.1)
         else:
             return

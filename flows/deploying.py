@@ -13,7 +13,8 @@ from prefect.utilities.callables import parameter_schema
 from packages.errors import Conflict, NotFound
 from tools.prefect_server import POOL, PrefectServer
 
-FILE = Path(__file__).resolve().parent.parent / "prefect.yaml"
+FILE = Path(__file__).resolve().parent / "prefect.yaml"
+"""Beside the flows, so that an installed Holdfast has it; the link at the root is for `prefect` itself."""
 TAG = "holdfast"
 
 
@@ -61,7 +62,7 @@ def _register(server: PrefectServer, said: Mapping[str, Any]) -> None:
         "flow_id": found["id"],
         "work_pool_name": POOL,
         "entrypoint": said["entrypoint"],
-        "path": str(FILE.parent),
+        "path": str(FILE.parent.parent),
         "description": said.get("description"),
         "parameters": said.get("parameters", {}),
         "parameter_openapi_schema": parameter_schema(flow).model_dump_for_openapi(),

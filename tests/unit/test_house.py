@@ -2,11 +2,13 @@
 
 import ast
 import hashlib
+import importlib.metadata
 import importlib.util
 import json
 import re
 import socket
 import subprocess
+import sys
 import tomllib
 import wave
 import zipfile
@@ -19,7 +21,8 @@ import pytest_socket
 from PIL import Image
 
 PROJECT = Path(__file__).resolve().parents[2]
-ROOMS = ("packages", "storage", "tools", "services", "cli", "schemas")
+ROOMS = ("packages", "storage", "tools", "services", "cli", "api", "flows", "schemas")
+HERE = (*ROOMS, "tests", "benchmarks", "scripts", "stage")
 OPEN_MARKS = re.compile(r"\b(" + "|".join(("TO" + "DO", "FIX" + "ME", "X" + "XX", "HA" + "CK")) + r")\b")
 
 
@@ -121,7 +124,7 @@ def test_modules_and_functions_are_short() -> None:
 
 def test_every_exception_from_a_rule_says_why() -> None:
     bare = re.compile(
-        r"#\s*(?:noqa|type:\s*ignore|pragma:\s*no cover)(?!\S*.*(?:#|\u2014| - )\s*\w)", re.ASCII
+        r"#\s*(?:noqa|type:\s*ignore|pragma:\s*no cover)(?!\S*.*(?:#|\u2014| - )\s*`?\w)", re.ASCII
     )
     found = [
         f"{name}:{number}"
@@ -234,18 +237,58 @@ def test_pages_made_from_data_are_up_to_date() -> None:
         assert texts()[f"docs/{name}"] == page(), f"docs/{name} is old: run scripts/write_pages.py"
 
 
+def plain(requirement: str) -> str:
+    """Return the name in a requirement, in its normal form."""
+    return re.sub(r"[-_.]+", "-", re.split(r"[\[<>=~!; ]", requirement)[0]).lower()
+
+
 def test_every_dependency_is_pinned() -> None:
-    pinned = {
-        re.sub(r"[-_.]+", "-", line.split("==")[0]).lower()
-        for line in texts()["constraints.txt"].splitlines()
-        if "==" in line
-    }
+    pinned = {plain(line) for line in texts()["constraints.txt"].splitlines() if "==" in line}
     project = tomllib.loads(texts()["pyproject.toml"])["project"]
     wanted = project["dependencies"] + [
         name for extra in project["optional-dependencies"].values() for name in extra
     ]
-    names = {re.sub(r"[-_.]+", "-", re.split(r"[\[<>=~!; ]", each)[0]).lower() for each in wanted}
-    assert names - pinned == set()
+    assert {plain(each) for each in wanted} - pinned == set()
+
+
+def imported(*folders: str) -> set[str]:
+    """Return the top-level modules that the Python files in `folders` import, at their top or later."""
+    found = set()
+    for name, text in texts().items():
+        if name.endswith(".py") and name.split("/")[0] in folders:
+            for node in ast.walk(ast.parse(text)):
+                if isinstance(node, ast.Import):
+                    found |= {each.name.split(".")[0] for each in node.names}
+                elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                    found.add(node.module.split(".")[0])
+    return found - set(sys.stdlib_module_names)
+
+
+@pytest.mark.parametrize(
+    ("folders", "extras"), [(ROOMS, ()), (("tests", "benchmarks"), ("test",)), (("scripts",), ("demo",))]
+)
+def test_what_is_imported_is_asked_for(folders: tuple[str, ...], extras: tuple[str, ...]) -> None:
+    """Nothing may work only because something else happens to bring it along."""
+    project = tomllib.loads(texts()["pyproject.toml"])["project"]
+    wanted = [
+        *project["dependencies"],
+        *(each for name in extras for each in project["optional-dependencies"][name]),
+    ]
+    asked = {plain(each) for each in wanted}
+    brought = importlib.metadata.packages_distributions()
+    outside = {each for each in imported(*folders) if each in brought and each not in HERE}
+    assert {each for each in outside if not asked & {plain(name) for name in brought[each]}} == set()
+    assert outside, "nothing was looked at"
+
+
+def test_what_the_rooms_read_is_installed_with_them() -> None:
+    patterns = tomllib.loads(texts()["pyproject.toml"])["tool"]["setuptools"]["package-data"]["*"]
+    inside = [each.relative_to(PROJECT) for each in committed()]
+    data = [
+        each for each in inside if each.parts[0] in ROOMS and len(each.parts) > 1 and each.suffix != ".py"
+    ]
+    assert {"prefect.yaml", "py.typed", "findings.json"} <= {each.name for each in data}
+    assert [each for each in data if not any(each.match(pattern) for pattern in patterns)] == []
 
 
 def test_constraints_hold_versions_only() -> None:
