@@ -8,8 +8,8 @@ import pytest
 from packages.ledger import JobState, PackageState
 from services.fixity import audit
 from services.people import local_actor
-from tests.support.browsing import HERE, PAGE, Browser, browser_of, empty_house, text_of, tree_of
-from tests.support.serving import House, house_of
+from tests.support.browsing import HERE, PAGE, Browser, browser_of, text_of, tree_of
+from tests.support.serving import House, house_of, house_with
 
 HOSTILE = '<script>alert(1)</script>" onmouseover="x \u202egnp.exe'
 
@@ -274,7 +274,7 @@ def test_a_decision_never_leads_to_another_site(house: House, archivist: Browser
 
 
 def test_an_empty_archive_says_how_to_begin(tmp_path_factory: pytest.TempPathFactory) -> None:
-    with empty_house(tmp_path_factory.mktemp("empty")) as house:
+    with house_with(tmp_path_factory.mktemp("empty")) as house:
         page = browser_of(house, "archivist").open("/")
         assert "needs you 0" in facts(page)
         assert page.xpath('//main//a[@href="/deposit"]')

@@ -11,9 +11,9 @@ from packages.model import now
 from services.engine import run_job
 from services.launching import address_file
 from services.submission import Wanted, submit
-from tests.support.browsing import HERE, PAGE, Browser, browser_of, empty_house, text_of, tree_of
+from tests.support.browsing import HERE, PAGE, Browser, browser_of, text_of, tree_of
 from tests.support.depositor import put
-from tests.support.serving import House, house_of
+from tests.support.serving import House, house_of, house_with
 
 NAMES = (
     "\u202egnp.exe",
@@ -283,7 +283,7 @@ def test_a_damaged_copy_comes_first_with_the_command_that_mends_it(house: House,
 def test_an_archivist_approves_or_rejects_what_waits_and_the_depositor_reads_why(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    with empty_house(tmp_path_factory.mktemp("waiting"), approval="always") as house:
+    with house_with(tmp_path_factory.mktemp("waiting"), approval="always") as house:
         archivist, owner = browser_of(house, "archivist"), browser_of(house, "owner")
         addresses = []
         for name in ("first", "second"):

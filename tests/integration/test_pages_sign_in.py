@@ -7,13 +7,13 @@ import pytest
 
 from services.people import local_actor
 from services.sign_in import form_token, link_secret
-from tests.support.browsing import HERE, browser_of, empty_house
-from tests.support.serving import BASE, House, client_as
+from tests.support.browsing import HERE, browser_of
+from tests.support.serving import BASE, House, client_as, house_with
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with empty_house(tmp_path_factory.mktemp("signing")) as made:
+    with house_with(tmp_path_factory.mktemp("signing")) as made:
         yield made
 
 
@@ -120,6 +120,6 @@ def test_coming_from_another_site_the_cookie_is_fetched_by_going_on(house: House
 
 
 def test_a_secure_site_has_a_secure_cookie(tmp_path: Path) -> None:
-    with empty_house(tmp_path, base_url="https://archive.example") as house:
+    with house_with(tmp_path, base_url="https://archive.example") as house:
         answer = client_as(house.app).post("/sign-in", data={"token": house.people["owner"].secret})
         assert "Secure" in answer.headers["set-cookie"]

@@ -1,34 +1,16 @@
 """People who come with a browser: signed in by a cookie, reading pages, sending the forms that pages have."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from fastapi.testclient import TestClient
-from httpx import Response
+from httpx2 import Response
 from lxml import html
 
-from api.app import create_app
-from tests.support.depositor import depositor_of
-from tests.support.serving import House, caller_of, client_as
+from tests.support.serving import House, client_as
 
 HERE = {"Sec-Fetch-Site": "same-origin"}
 PAGE = {"Accept": "text/html"}
-
-
-@contextmanager
-def empty_house(folder: Path, **settings: str | int) -> Iterator[House]:
-    """Open an archive without packages, for two depositors and an archivist."""
-    with depositor_of(folder / "home", folder / "out", **settings) as depositor:
-        archive = depositor.archive
-        people = {
-            "owner": caller_of(archive, "depositor", "The owner"),
-            "other": caller_of(archive, "depositor", "The other depositor"),
-            "archivist": caller_of(archive, "archivist", "The archivist"),
-        }
-        yield House(archive, folder / "sources", create_app(archive), people)
 
 
 @dataclass
