@@ -17,6 +17,9 @@ def main() -> None:
     """Run the command and exit."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
+    # What is restricted must be so on this machine, too: nothing made here, by parts that are started from
+    # here neither, is for other users. What the group may read is the user's own setting.
+    os.umask(os.umask(0o077) | 0o007)
     sys.exit(run(sys.argv[1:]))
 
 

@@ -1,6 +1,9 @@
 """Hostile clients: what one of them sends must neither stop the others nor fill the disk."""
 
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -140,3 +143,25 @@ def test_nothing_is_hidden_on_the_page_of_a_record(house: House) -> None:
     page = house.client().get(f"/records/{package}", headers={"Accept": "text/html"}).text
     assert page.count("\\u202egpj.exe") > 2
     assert "\u202e" not in page
+
+
+def test_other_users_of_the_machine_read_nothing(tmp_path: Path) -> None:
+    """Also where stores lie outside of the home, and the folders above were made by somebody else."""
+    home, disk, source = (tmp_path / name for name in ("home", "disk", "source"))
+    for each in (home, disk, source):
+        each.mkdir()
+        each.chmod(0o755)
+    (source / "letter.txt").write_text("not for everybody\n", encoding="utf-8")
+    stores = f"primary=file://{disk}/first,copy=file://{disk}/second"
+    for arguments in (["init", str(home)], ["ingest", "--home", str(home), str(source)]):
+        subprocess.run(
+            [sys.executable, "-m", "cli.main", *arguments],
+            env={**os.environ, "HOLDFAST_STORES": stores},
+            umask=0o022,
+            check=True,
+            capture_output=True,
+            timeout=120,
+        )
+    open_to_all = [each for root in (home, disk) for each in root.iterdir() if each.stat().st_mode & 0o007]
+    assert open_to_all == []
+    assert list((disk / "first").rglob("letter.txt"))
