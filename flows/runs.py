@@ -2,8 +2,8 @@
 
 import contextvars
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from prefect import Flow
@@ -93,9 +93,3 @@ def troubles(what: str) -> Iterator[None]:
         yield
     except HoldfastError as error:
         log.warning("%s did not reach Prefect: %s", what, error.message)
-
-
-def quietly(action: Callable[[], object]) -> None:
-    """Do something whose failure tells nobody anything."""
-    with suppress(HoldfastError):
-        action()

@@ -16,8 +16,6 @@ from packages.errors import Conflict, Internal, NotFound, Unavailable
 
 POOL = "holdfast"
 """The work pool of everything that an archive has Prefect start."""
-FINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED", "CRASHED"})
-"""Types of state that a run ends in."""
 ONLINE_SECONDS = 45.0
 """A worker that has not been heard of for longer is taken for gone."""
 MOST = 16 * 2**20

@@ -15,8 +15,6 @@ from packages.xml_text import XSI, escape
 KERNEL = "http://datacite.org/schema/kernel-4"
 SCHEMA = "https://schema.datacite.org/meta/kernel-4.6/metadata.xsd"
 VERSION = "4.6"
-MEDIA_TYPE_XML = "application/vnd.datacite.datacite+xml"
-MEDIA_TYPE_JSON = "application/vnd.datacite.datacite+json"
 UNKNOWN = ":unav"
 NO_YEAR = "0000"
 

@@ -156,10 +156,6 @@ class ReadSession(DoorReading, Protocol):
         """Return the copies of each of the packages, by package id, in one query."""
         ...
 
-    def copies_due(self, store: str, before: str, limit: int = 100) -> list[CopyRecord]:
-        """Return the store's copies not read back since `before`, never-read first, no *pending* ones."""
-        ...
-
     def pid(self, pid: str) -> PidRecord | None:
         """Return what is known of a persistent identifier (as it is written, or as `resolve` takes it)."""
         ...
@@ -233,10 +229,6 @@ class WriteSession(ReadSession, DoorWriting, Protocol):
 
         Raises NotFound, or Conflict when `if_updated` is given and the row has been changed since.
         """
-        ...
-
-    def remove_package(self, package_id: str) -> None:
-        """Remove a package that never was received, with all that hangs on it; absent is a no-op."""
         ...
 
     def add_job(self, job: Job) -> None:

@@ -12,7 +12,6 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
-    case,
     func,
     or_,
     select,
@@ -25,7 +24,6 @@ from packages.ledger import (
     KEPT_STATES,
     OPEN_STATES,
     CopyRecord,
-    CopyState,
     Counts,
     IdempotencyKey,
     Job,
@@ -305,21 +303,6 @@ class Reading(FileReading, Signing, Overseeing, Following, Harvesting):
         for row in self._connection.execute(_COPIES_OF, {"ids": list(package_ids)}):
             found[row.package_id].append(rows.copy_of(row))
         return found
-
-    def copies_due(self, store: str, before: str, limit: int = 100) -> list[CopyRecord]:
-        copies = tables.copies
-        never_first = case((copies.c.verified.is_(None), 0), else_=1)
-        query = (
-            select(copies)
-            .where(
-                copies.c.store == store,
-                copies.c.state != CopyState.PENDING,
-                or_(copies.c.verified.is_(None), copies.c.verified < before),
-            )
-            .order_by(never_first, copies.c.verified, copies.c.package_id)
-            .limit(limit)
-        )
-        return [rows.copy_of(each) for each in self._connection.execute(query)]
 
     def pid(self, pid: str) -> PidRecord | None:
         row = self._connection.execute(_PID, {"pid": written_pid(pid)}).one_or_none()

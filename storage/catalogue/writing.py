@@ -122,13 +122,6 @@ class RecordWriting(Reading, Dating):
                 f"package {package_id} has been changed in the meantime.", hint="Read it again, then repeat."
             )
 
-    def remove_package(self, package_id: str) -> None:
-        run = self._connection.execute
-        run(delete(tables.files).where(tables.files.c.package == rows.package_key(package_id)))
-        for table in (tables.jobs, tables.outbox, tables.idempotency_keys):
-            run(delete(table).where(table.c.package_id == package_id))
-        run(delete(packages).where(packages.c.id == package_id))
-
     def publish_version(self, version: VersionRecord) -> None:
         known = self._visible(version.package_id, version.number)
         if known is not None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import tracemalloc
+import uuid
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -199,7 +200,6 @@ def test_neighbours_are_untouched(catalogue: Catalogue, package: Package) -> Non
     with catalogue.write() as session:
         session.carry_files(package.id, 2, (), [next(make_files(1)).path])
         session.publish_version(make_version(package, 2, 2))
-        session.remove_package(package.id)
     assert len(paths(catalogue, other, 1)) == 5
 
 
@@ -226,9 +226,8 @@ def test_P1_loading_and_reading_stream(catalogue: Catalogue, package: Package) -
     )
 )
 def test_any_name_in_utf8_comes_back(catalogue: Catalogue, names: list[str]) -> None:
-    package = make_package()
+    package = dataclasses.replace(make_package(), id=str(uuid.uuid4()))  # another one for each example
     with catalogue.write() as session:
-        session.remove_package(package.id)
         session.add_package(package)
     publish(catalogue, package, *(make_file(each) for each in names))
     assert paths(catalogue, package, 1) == names

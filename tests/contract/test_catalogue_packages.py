@@ -204,7 +204,7 @@ def test_events_are_recorded_once_and_in_order(catalogue: Catalogue) -> None:
         assert list(session.events(make_package(2).id)) == []
 
 
-def test_copies_replace_what_was_known_and_fall_due(catalogue: Catalogue) -> None:
+def test_copies_replace_what_was_known(catalogue: Catalogue) -> None:
     package, other = make_package(1), make_package(2)
     with catalogue.write() as session:
         for each in (package, other):
@@ -221,9 +221,6 @@ def test_copies_replace_what_was_known_and_fall_due(catalogue: Catalogue) -> Non
         assert [each.package_id for each in session.copies(store="copy")] == [package.id, other.id]
         assert [e.store for e in session.copies(after=(package.id, "primary"))] == ["copy", "primary"]
         assert session.copies_of([other.id, "none"])["none"] == []
-        assert [each.package_id for each in session.copies_due("primary", T9)] == [other.id, package.id]
-        assert [each.package_id for each in session.copies_due("primary", T1)] == [other.id]
-        assert [each.package_id for each in session.copies_due("copy", T0)] == [package.id]
     with catalogue.write() as session:
         session.set_copy_state(other.id, "primary", CopyState.UNCHECKED, None, "unreachable")
         session.set_copy_state(package.id, "primary", CopyState.CORRUPT, T2, "1 file")
@@ -363,17 +360,3 @@ def test_a_rebuild_keeps_what_only_the_database_knows(catalogue: Catalogue) -> N
         latest = session.latest_job(kept.id)
         assert latest is not None
         assert latest.state is JobState.DONE
-
-
-def test_what_was_never_received_can_be_removed(catalogue: Catalogue) -> None:
-    package = make_package()
-    with catalogue.write() as session:
-        session.add_package(package)
-        session.add_job(make_job(package))
-        session.add_events(package.id, [make_event("x")])
-        session.remove_package(package.id)
-        session.remove_package(package.id)
-    with catalogue.read() as session:
-        assert session.packages() == []
-        assert session.latest_job(package.id) is None
-        assert list(session.events(package.id)) == []

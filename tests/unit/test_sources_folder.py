@@ -128,11 +128,6 @@ NAME = st.text(
 ).filter(lambda name: name not in {".", "..", "~"} and "\\" not in name and name[1:] != ":")
 
 
-TREE = st.dictionaries(
-    st.lists(NAME, min_size=1, max_size=3).map("/".join), st.binary(max_size=20), min_size=1
-)
-
-
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.dictionaries(st.lists(NAME, min_size=1, max_size=3).map("/".join), st.binary(max_size=20), min_size=1)
