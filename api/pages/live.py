@@ -30,6 +30,8 @@ LONGEST = 600.0
 MOST_WATCHED = 100
 """Packages that one listener may watch."""
 MOST_LISTENERS = 500
+MOST_OF_ONE = 20
+"""Streams that one person may have open: nobody keeps all others from theirs."""
 
 
 class Watch:
@@ -42,6 +44,7 @@ class Watch:
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
         self._wanted: Counter[str] = Counter()
+        self._people: Counter[str] = Counter()
         self._beats: Mapping[str, str] = {}
         self._changed = asyncio.Condition()
         self._asker: asyncio.Task[None] | None = None
@@ -49,17 +52,22 @@ class Watch:
 
     @property
     def listeners(self) -> int:
-        """Return how many watches are kept."""
-        return sum(self._wanted.values())
+        """Return how many streams are open."""
+        return self._people.total()
+
+    def is_full_for(self, person: str) -> bool:
+        """Tell whether there are as many streams as there may be, of all or of one person."""
+        return self.listeners >= MOST_LISTENERS or self._people[person] >= MOST_OF_ONE
 
     def end(self) -> None:
         """End every stream within a second."""
         self._ended.set()
 
-    async def changes(self, wanted: Iterable[str]) -> AsyncIterator[bool]:
+    async def changes(self, wanted: Iterable[str], person: str = "") -> AsyncIterator[bool]:
         """Yield True when one of `wanted` has changed, False when nothing has for a while, until it ends."""
         keys = frozenset(wanted)
         self._wanted.update(keys)
+        self._people[person] += 1
         try:
             self._start()
             loop = asyncio.get_running_loop()
@@ -74,6 +82,8 @@ class Watch:
         finally:
             self._wanted.subtract(keys)
             self._wanted += Counter()  # forget what nobody watches any more
+            self._people[person] -= 1
+            self._people += Counter()
 
     async def _look(
         self, keys: frozenset[str], seen: Mapping[str, str] | None, patience: float
@@ -142,13 +152,13 @@ async def live(
     """Stream an event whenever one of the packages changes, or, to an archivist, anything does."""
     wanted = await run_in_threadpool(watched, archive, actor, package or [])
     watch = watch_of(request)
-    if watch.listeners > MOST_LISTENERS:
+    if watch.is_full_for(actor.id):
         return Response(status_code=503, headers={"Retry-After": "60"})
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_told(watch, wanted), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(_told(watch, wanted, actor.id), media_type="text/event-stream", headers=headers)
 
 
-async def _told(watch: Watch, wanted: frozenset[str]) -> AsyncIterator[str]:
+async def _told(watch: Watch, wanted: frozenset[str], person: str) -> AsyncIterator[str]:
     yield "retry: 3000\n\n"
-    async for has_changed in watch.changes(wanted):
+    async for has_changed in watch.changes(wanted, person):
         yield "event: change\ndata: {}\n\n" if has_changed else ": still here\n\n"

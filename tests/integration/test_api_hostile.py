@@ -14,10 +14,11 @@ import pytest
 
 from api import connections
 from api import deposits as door
+from api.pages.live import MOST_OF_ONE, end_streams
 from packages.errors import Unavailable
 from services import deposits
 from services.deposits import Upload
-from tests.support.server import server_of
+from tests.support.server import Server, server_of
 from tests.support.serving import House, house_with
 
 MERGE = {"Content-Type": "application/merge-patch+json", "If-Match": "*"}
@@ -165,3 +166,30 @@ def test_other_users_of_the_machine_read_nothing(tmp_path: Path) -> None:
     open_to_all = [each for root in (home, disk) for each in root.iterdir() if each.stat().st_mode & 0o007]
     assert open_to_all == []
     assert list((disk / "first").rglob("letter.txt"))
+
+
+def test_one_person_does_not_take_all_live_streams(house: House) -> None:
+    def live(server: Server, who: str, query: str = "") -> socket.socket:
+        client = socket.create_connection(("127.0.0.1", server.port), 20)
+        secret = house.people[who].secret
+        client.sendall(
+            f"GET /live{query} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {secret}\r\n\r\n".encode()
+        )
+        return client
+
+    def status(client: socket.socket) -> bytes:
+        return client.recv(64)[9:12]
+
+    query = f"?package={house.packages['open']}"
+    with server_of(house.app) as server:
+        clients = []
+        told = []
+        for _ in range(MOST_OF_ONE + 2):
+            clients.append(live(server, "owner", query))
+            told.append(status(clients[-1]))
+        clients.append(live(server, "archivist"))
+        told.append(status(clients[-1]))
+        for each in clients:
+            each.close()
+        end_streams(house.app)
+    assert told == [b"200"] * MOST_OF_ONE + [b"503"] * 2 + [b"200"]
