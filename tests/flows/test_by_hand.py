@@ -1,0 +1,48 @@
+"""What somebody starts in Prefect's pages, or its clock: each flow runs and says what came of it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.archive import Archive
+from tests.support.orchestra import Hand, Orchestra, deposits, ended, until
+
+pytestmark = pytest.mark.slow
+
+
+def test_every_flow_can_be_started_by_hand(
+    house: tuple[Archive, Hand], orchestra: Orchestra, tmp_path: Path
+) -> None:
+    archive, _ = house
+    [job] = ended(archive, deposits(archive, tmp_path, 1))
+    server = orchestra.server
+
+    def start(flow: str, **parameters: Any) -> str:
+        deployment = server.get(f"/deployments/name/{flow}/{flow}")["id"]
+        made = server.post(f"/deployments/{deployment}/create_flow_run", {"parameters": parameters})
+        return str(made["id"])
+
+    def end(run: str) -> dict[str, Any]:
+        return until(lambda: (found := server.get(f"/flow_runs/{run}"))["end_time"] and found, 60)
+
+    # damage in one copy, for the audit to find
+    damaged = next(each for each in (archive.home / "stores" / "copy").rglob("a.txt"))
+    damaged.chmod(0o644)
+    damaged.write_text("damaged")
+    audited = end(start("audit", store="copy", budget=None))
+    assert audited["state_name"] == "Damage found"
+    assert "1 corrupt" in audited["state"]["message"]
+    assert "corrupt" in orchestra.artifact_of(audited["id"])
+    assert end(start("audit", store="primary"))["state_name"] == "Intact"
+
+    # the index is lost, and made again
+    archive.index.remove({job.package_id: "99999999"})
+    before = archive.index.count()
+    assert end(start("rebuild"))["state_type"] == "COMPLETED"
+    assert archive.index.count() == before + 1
+
+    runs = [start("lift_embargoes"), start("reconcile"), start("ingest", package=job.package_id)]
+    states = [end(each)["state_type"] for each in runs]
+    assert states == ["COMPLETED"] * 3
+    assert end(start("ingest", package="0000-no-such-package"))["state_type"] == "FAILED"
