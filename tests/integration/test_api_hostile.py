@@ -1,5 +1,6 @@
 """Hostile clients: what one of them sends must neither stop the others nor fill the disk."""
 
+import logging
 import os
 import socket
 import subprocess
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from api import connections
+from api import connections, logs
 from api import deposits as door
 from api.pages.live import MOST_OF_ONE, end_streams
 from packages.errors import Unavailable
@@ -193,3 +194,11 @@ def test_one_person_does_not_take_all_live_streams(house: House) -> None:
             each.close()
         end_streams(house.app)
     assert told == [b"200"] * MOST_OF_ONE + [b"503"] * 2 + [b"200"]
+
+
+def test_no_name_of_a_file_begins_a_line_of_the_log() -> None:
+    said = "cut off /a\n2026-11-21 INFO forged\x1b[31m"
+    record = logging.LogRecord("holdfast.api", logging.ERROR, "", 0, "%s", (said,), None)
+    record.request_id = "-"
+    line = logs.Lines(logs.FORM).format(record)
+    assert line.endswith(r"cut off /a\n2026-11-21 INFO forged\x1b[31m")
