@@ -120,4 +120,4 @@ def listed(heading: str, lines: Iterable[str]) -> str:
 
 def page(archive: Archive, package_id: str) -> str:
     """Return the address of a package's page."""
-    return f"{archive.settings.base_url.rstrip('/')}/packages/{package_id}"
+    return f"{archive.settings.base_url}/packages/{package_id}"

@@ -90,7 +90,7 @@ def _lift(archive: Archive, package: Package) -> None:
     }[is_open, files]
     ended = _last_end(package, day) or day
     facts: dict[str, object] = {"oai_datestamp": at}
-    target = f"{archive.settings.base_url.rstrip('/')}/records/{package.id}"
+    target = archive.settings.record_address(package.id)
     if is_open and package.pid is not None:
         archive.pids.register(package.pid, target, package.record)
         facts |= {"pid_state": PidState.REGISTERED, "pid_target": target}

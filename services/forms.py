@@ -32,18 +32,13 @@ class Form:
     render: Callable[[Archive, Landing], bytes]
 
 
-def record_address(archive: Archive, package_id: str) -> str:
-    """Return the address of a package's landing page; it begins with the base URL of the settings."""
-    return f"{_base(archive)}/records/{package_id}"
-
-
 def pid_address(archive: Archive, seen: Landing | Tombstone) -> str:
     """Return the address under which a package is cited: its identifier at our resolver, else its page."""
     package_id, pid = _named(seen)
     if pid is None:
-        return record_address(archive, package_id)
+        return archive.settings.record_address(package_id)
     scheme, _, rest = pid.partition(":")
-    return f"{_base(archive)}/{pid if scheme == 'ark' else f'{scheme}/{quote(rest)}'}"
+    return f"{archive.settings.base_url}/{pid if scheme == 'ark' else f'{scheme}/{quote(rest)}'}"
 
 
 def identifiers(seen: Landing) -> list[str]:
@@ -59,7 +54,7 @@ def citation_of(seen: Landing) -> str:
 
 def schema_org(archive: Archive, seen: Landing) -> dict[str, Any]:
     """Return the description as schema.org says it, for search engines."""
-    address = record_address(archive, seen.package.id)
+    address = archive.settings.record_address(seen.package.id)
     return json_ld(seen.record, identifiers(seen), year=_year(seen), url=address)
 
 
@@ -76,7 +71,7 @@ def facts(archive: Archive, seen: Landing) -> dict[str, Any]:
         "version": seen.version,
         "created": package.created,
         "updated": package.updated,
-        "url": record_address(archive, package.id),
+        "url": archive.settings.record_address(package.id),
         "citation": citation_of(seen),
         "access": {
             "metadata": access.metadata,
@@ -141,7 +136,7 @@ def _datacite_xml(archive: Archive, seen: Landing) -> bytes:
 
 
 def _datacite_json(archive: Archive, seen: Landing) -> bytes:
-    address = record_address(archive, seen.package.id)
+    address = archive.settings.record_address(seen.package.id)
     return orjson.dumps(datacite_json(seen.record, identifiers(seen), year=_year(seen), url=address))
 
 
@@ -151,7 +146,7 @@ def _dublin_core(archive: Archive, seen: Landing) -> bytes:
 
 
 def _marcxml(archive: Archive, seen: Landing) -> bytes:
-    address = record_address(archive, seen.package.id)
+    address = archive.settings.record_address(seen.package.id)
     return marcxml(seen.record, identifiers(seen), year=_year(seen), url=address)
 
 
@@ -174,10 +169,6 @@ FORMS: Mapping[str, Form] = {
     )
 }
 """Every form but the page itself, in the order in which a client that likes all of them gets them."""
-
-
-def _base(archive: Archive) -> str:
-    return archive.settings.base_url.rstrip("/")
 
 
 def _named(seen: Landing | Tombstone) -> tuple[str, str | None]:

@@ -91,7 +91,7 @@ def _settle(archive: Archive) -> None:
 
 
 def _base_url(archive: Archive) -> str:
-    return f"{archive.settings.base_url.rstrip('/')}/oai"
+    return f"{archive.settings.base_url}/oai"
 
 
 def _identify(archive: Archive, view: ReadSession, _asked: Asked) -> Iterator[str]:
@@ -205,7 +205,7 @@ def _written(archive: Archive, item: Item, form: Format, rule: Rule) -> str | No
     if item.record is None or not _is_open(item, rule):
         return record(item, None)
     said = archive.settings
-    page = f"{said.base_url.rstrip('/')}/records/{item.id}"
+    page = said.record_address(item.id)
     identifiers = [each for each in (item.pid, page, item.oai_id) if each is not None]
     try:
         metadata = form.write(item.record, identifiers, int(item.created[:4]), said.oai_namespace)

@@ -111,12 +111,21 @@ class Settings(BaseModel):
             raise ValueError("a NAAN is five to nine betanumeric characters, such as 12345")
         return value
 
+    @field_validator("base_url")
+    @classmethod
+    def _base(cls, value: str) -> str:
+        return value.rstrip("/")  # paths are written behind it
+
     @field_validator("archive_email")
     @classmethod
     def _email(cls, value: str) -> str:
         if value and not EMAIL.fullmatch(value):
             raise ValueError("write an address like archivist@example.org")
         return value
+
+    def record_address(self, package_id: str) -> str:
+        """Return the address of a package's landing page, where identifiers lead."""
+        return f"{self.base_url}/records/{package_id}"
 
     @property
     def catalogue_url(self) -> str:

@@ -27,7 +27,7 @@ def deposit_page(request: Request, archive: Served, actor: Visitor, corrects: st
     """Show the drop zone, and the commands that do the same."""
     require_depositor(actor)
     mended = _rejected(archive, actor, corrects) if corrects else None
-    base = archive.settings.base_url.rstrip("/")
+    base = archive.settings.base_url
     query = f"?corrects={mended['id']}" if mended else ""
     shown = {
         "mended": mended,

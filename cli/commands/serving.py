@@ -100,7 +100,7 @@ def _addresses(call: Call, port: int | None) -> dict[str, str]:
     own = port or _free_port(usual.port or 8000)
     prefect = settings.prefect_api_url or f"http://{HOST}:{_free_port(PREFECT_PORT)}/api"
     is_loopback = usual.hostname in {HOST, "localhost"}
-    base = f"http://{HOST}:{own}" if is_loopback else settings.base_url.rstrip("/")
+    base = f"http://{HOST}:{own}" if is_loopback else settings.base_url
     return {"pages": f"http://{HOST}:{own}", "base": base, "prefect": prefect}
 
 

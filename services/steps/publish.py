@@ -23,7 +23,7 @@ def publish(context: StepContext) -> StepResult:
     then stays reserved.
     """
     package, archive = context.package, context.archive
-    target = f"{archive.settings.base_url.rstrip('/')}/records/{package.id}"
+    target = archive.settings.record_address(package.id)
     if package.state is PackageState.WITHDRAWN:
         return _out_of_sight(context)
     is_open = may_read_metadata(
