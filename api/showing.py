@@ -11,7 +11,7 @@ from services.overview import place_of
 
 STEP_WORDS = {
     "receive": "receive",
-    "validate": "check",
+    "validate": "validate",
     "scan": "virus scan",
     "identify": "identify formats",
     "build_sip": "build the SIP",

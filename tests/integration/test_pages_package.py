@@ -184,7 +184,7 @@ def test_pages_that_are_not_there_are_said(house: House, archivist: Browser, que
 
 def test_work_is_shown_with_its_step_and_what_is_still_to_come(house: House, owner: Browser) -> None:
     page = owner.open(f"/packages/{house.packages['queued']}")
-    assert verdict(page) == "Received, and at work. Step 2 of 13: check."
+    assert verdict(page) == "Received, and at work. Step 2 of 13: validate."
     assert page.xpath('//*[@id="verdict"]//progress/@value') == ["1"]
     assert page.xpath('//noscript/meta[@http-equiv="refresh"]'), "without JavaScript it reloads by itself"
     assert page.xpath("//*[@data-watch]/@data-watch") == [house.packages["queued"]]
