@@ -62,6 +62,8 @@ class Database:
             engine = create_engine(self._url, pool_size=8, max_overflow=-1, query_cache_size=1000)
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
+            if not str(self._url.database).startswith("file:"):
+                _Whereabouts(Path(str(self._url.database)).absolute()).watch(engine)
             return engine
         if self._backend == "postgresql":
             settings = f"-c lock_timeout={WAIT_SECONDS * 1000}"
@@ -158,6 +160,47 @@ class Database:
     def close(self) -> None:
         """Give all connections back."""
         self._engine.dispose()
+
+
+class _Whereabouts:
+    """Sees to it that connections lead to the file that stands at `path` now.
+
+    Who holds a file open that was deleted or replaced reads and writes it as before, where nobody else sees
+    it: a deposit would be accepted, and be gone with the process. So a lost catalogue is neither used
+    nor made anew by whoever had it open, and one that took its place is used from then on.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._was_there = False
+
+    def watch(self, engine: Engine) -> None:
+        """Look whenever a connection is made or used."""
+        event.listen(engine, "do_connect", self._before_connecting)
+        event.listen(engine, "connect", self._connected)
+        event.listen(engine, "checkout", self._taken)
+
+    def _before_connecting(self, *_: object) -> None:
+        if self._was_there:
+            self._file()
+
+    def _connected(self, _connection: object, record: Any) -> None:
+        record.info["file"] = self._file()
+        self._was_there = True
+
+    def _taken(self, _connection: object, record: Any, _proxy: object) -> None:
+        if record.info["file"] != self._file():
+            raise exc.DisconnectionError  # another connection is made, to the file that is there now
+
+    def _file(self) -> tuple[int, int]:
+        try:
+            found = self._path.stat()
+        except OSError as error:
+            raise Unavailable(
+                f"the catalogue {self._path} is not in its place any more: {error.strerror}.",
+                hint="Put it back, or run: holdfast rebuild. Archival storage holds what it needs.",
+            ) from None
+        return found.st_dev, found.st_ino
 
 
 def _size(connection: Connection) -> int:

@@ -192,6 +192,28 @@ def test_another_process_that_holds_the_database_is_waited_for_and_told(
     catalogue.close()
 
 
+def test_a_catalogue_that_was_deleted_is_neither_used_nor_made_anew(tmp_path: Path, sqlite_url: str) -> None:
+    one, file = open_catalogue(sqlite_url), tmp_path / "catalogue.db"
+    one.migrate()
+    with one.write() as session:
+        session.set_archive_id("lost")
+    for each in tmp_path.glob("catalogue.db*"):
+        each.unlink()
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="not in its place") as told, one.write():
+            pass  # pragma: no cover
+        assert "holdfast rebuild" in told.value.hint
+    assert not file.exists()
+    two = open_catalogue(sqlite_url)
+    two.migrate()
+    with two.write() as session:
+        session.set_archive_id("rebuilt")
+    with one.read() as session:
+        assert session.archive_id() == "rebuilt"
+    one.close()
+    two.close()
+
+
 def test_a_catalogue_without_tables_names_the_remedy(catalogue_url: str, tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     catalogue = open_catalogue(catalogue_url)
