@@ -10,6 +10,7 @@ import prefect.task_engine  # noqa: F401  # now, and not when the first deposit 
 from prefect import Flow
 
 from flows.bulk_ingest import bulk_ingest
+from flows.first_walks import FirstWalks, walk_alone
 from flows.ingest import ingest
 from flows.overseer import Overseer
 from flows.runs import begin, run, troubles
@@ -37,12 +38,16 @@ class Dispatcher:
     One package alone, or as many as there is room for, are runs of `ingest`; more are one run of
     `bulk_ingest`. When Prefect's server is away for longer than
     `prefect_patience`, packages are walked without it: an archive does not stand still for its orchestrator.
+    Until it is known whether Prefect is there, a worker's `first` walks are taken care of already.
     """
 
-    def __init__(self, shop: Workshop, overseer: Overseer, schedule: Schedule | None) -> None:
+    def __init__(
+        self, shop: Workshop, overseer: Overseer, schedule: Schedule | None, first: FirstWalks
+    ) -> None:
         self._shop = shop
         self._overseer = overseer
         self._schedule = schedule
+        self._first = first
         self._threads: list[threading.Thread] = []
         self._bulk: threading.Thread | None = None
         self._heard = time.monotonic()
@@ -73,18 +78,23 @@ class Dispatcher:
         if self._bulk is not None and self._bulk.is_alive():
             return  # it claims what is due
         by_prefect = self._by_prefect()
+        if by_prefect is None:
+            return
+        self._first.end()
         room = self._shop.size - len(self._threads)
         taken = self._shop.take(room + 1) if room > 0 else []
         if not taken:
             return
-        if by_prefect is not None and len(taken) <= room:
+        if len(taken) <= room:
             for job in taken:
-                self._begin(self._run_ingest if by_prefect else self._walk_alone, "ingest", job)
+                if by_prefect:
+                    self._begin(self._run_ingest, "ingest", job)
+                else:
+                    self._begin(walk_alone, "ingest", self._shop, job)
             return
         for job in taken:
             self._shop.put_back(job.id)
-        if by_prefect is not None:
-            self._bulk = self._begin(self._run_bulk if by_prefect else self._walk_all, "bulk")
+        self._bulk = self._begin(self._run_bulk if by_prefect else self._walk_all, "bulk")
 
     def _by_prefect(self) -> bool | None:
         """Tell whether Prefect is to be asked; None while it may still come back in time."""
@@ -99,7 +109,7 @@ class Dispatcher:
             self._is_alone = True
         return False
 
-    def _begin(self, what: Callable[..., None], name: str, *given: Job) -> threading.Thread:
+    def _begin(self, what: Callable[..., None], name: str, *given: object) -> threading.Thread:
         thread = threading.Thread(target=what, args=given, name=name, daemon=True)
         self._threads.append(thread)
         thread.start()
@@ -140,23 +150,12 @@ class Dispatcher:
                 with troubles("the end of a cancelled run"):
                     end_as_cancelled(server, identifier)
 
-    def _walk_alone(self, job: Job) -> None:
-        self._shop.hold(job.id)
-        try:
-            with self._shop.walk(job.id) as walk:
-                walk.finish()
-            drain(self._shop.archive)
-        except HoldfastError as error:
-            log.warning("package %s waits: %s", job.package_id, error.message)
-        finally:
-            self._shop.put_back(job.id)
-
     def _walk_all(self) -> None:
         """Walk what is due without Prefect, one after the other in as many threads as there are processes."""
 
         def one_after_the_other() -> None:
             while taken := self._shop.take(1):
-                self._walk_alone(taken[0])
+                walk_alone(self._shop, taken[0])
 
         threads = [threading.Thread(target=one_after_the_other, daemon=True) for _ in range(self._shop.size)]
         for each in threads:

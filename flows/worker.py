@@ -12,7 +12,9 @@ import threading
 import time
 from pathlib import Path
 
+from flows.first_walks import FirstWalks
 from flows.server import WORKER_KEEPS, apply, client_environment
+from flows.workshop import Workshop, set_up
 from packages.errors import HoldfastError
 from services.archive import Archive, open_archive
 from services.launching import prefect_url
@@ -39,24 +41,25 @@ def main() -> None:
         signal.signal(number, lambda *_: halting.set())
     try:
         archive = open_archive(home)
+        shop = Workshop(archive)
+        first = FirstWalks(shop)
+        first.start()  # whoever deposits now does not wait until Prefect is imported, and its server there
         url = _address(archive, halting)
         apply(client_environment(home, url or ""), home, WORKER_KEEPS)
-        work(archive, url, halting)
+        work(shop, first, url, halting)
     except HoldfastError as error:
         log.error("%s %s", error.message, error.hint)  # noqa: TRY400  # said to people
         sys.exit(3)
 
 
-def work(archive: Archive, url: str | None, halting: threading.Event) -> None:
-    """Work on an archive until `halting` is set, with Prefect's server at `url`, or without any."""
+def work(shop: Workshop, first: FirstWalks, url: str | None, halting: threading.Event) -> None:
+    """Work until `halting` is set, with Prefect's server at `url`, or without any; `first` has begun."""
     from flows.dispatcher import Dispatcher  # noqa: PLC0415  # Prefect reads its settings when it is imported
     from flows.overseer import Overseer  # noqa: PLC0415  # same reason
     from flows.schedule import Schedule  # noqa: PLC0415  # same reason
-    from flows.workshop import Workshop, set_up  # noqa: PLC0415  # same reason
 
-    shop = Workshop(archive)
     set_up(shop)
-    shop.crowd.start()
+    first.wait_for_crowd()
     overseer = Overseer(shop)
     schedule = None
     if url is not None:
@@ -65,7 +68,7 @@ def work(archive: Archive, url: str | None, halting: threading.Event) -> None:
         schedule.start()
     overseer.start()
     dispatcher = threading.Thread(
-        target=Dispatcher(shop, overseer, schedule).work, name="dispatcher", daemon=True
+        target=Dispatcher(shop, overseer, schedule, first).work, name="dispatcher", daemon=True
     )
     dispatcher.start()
     halting.wait()
@@ -73,6 +76,7 @@ def work(archive: Archive, url: str | None, halting: threading.Event) -> None:
     threading.Timer(STOP_SECONDS, os._exit, (0,)).start()
     shop.halt()
     dispatcher.join()
+    first.join()
     if schedule is not None:
         schedule.end()
     shop.close()

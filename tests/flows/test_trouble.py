@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
+from flows.server import api_url
 from packages.errors import Unavailable
 from packages.ledger import JobState, PackageState
 from services.archive import Archive, init_archive
@@ -24,6 +25,7 @@ from tests.support.orchestra import (
     SlowScanner,
     deposits,
     ended,
+    free_port,
     job_of,
     until,
 )
@@ -163,6 +165,12 @@ def test_H6_prefect_away_and_back_again(archive: Archive, tmp_path: Path) -> Non
         assert len(own.runs()) == runs
         with archive.catalogue.read() as view:
             assert {view.job(each.id).fence for each in [*first, *away, last]} == {1}
+
+
+def test_a_deposit_does_not_wait_for_a_server_that_is_being_started(archive: Archive, tmp_path: Path) -> None:
+    jobs = deposits(archive, tmp_path, 5)
+    with Hand(archive, api_url(free_port()), prefect_patience="300"):
+        assert {each.state for each in ended(archive, jobs)} == {JobState.DONE}
 
 
 def _seen_by(archive: Archive, orchestra: Orchestra) -> Archive:
