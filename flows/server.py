@@ -7,8 +7,11 @@ any time: the ledger is the state of record.
 
 import argparse
 import os
+import sqlite3
 import sys
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +142,27 @@ class Guard:
         }
 
 
+def set_damaged_database_aside(home: Path) -> Path | None:
+    """Rename the server's database if it is damaged so that no server starts on it; return its new name.
+
+    What it knew is lost, and nobody needs it: the server makes a new one, the worker enters its flows anew.
+    """
+    file = folder(home) / "prefect.db"
+    if not file.is_file():
+        return None
+    try:
+        with closing(sqlite3.connect(file)) as connection:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError:
+        return None  # busy, or not to be read now: the server says so itself
+    except sqlite3.DatabaseError:
+        aside = file.with_name(f"prefect.db.damaged-{time.strftime('%Y%m%dT%H%M%S')}")
+        for ending in ("-wal", "-shm"):
+            file.with_name(file.name + ending).unlink(missing_ok=True)
+        return file.rename(aside)
+    return None
+
+
 def let_runs_be_scheduled() -> None:
     """Make Prefect 3.8 schedule runs under SQLAlchemy 2.1, which refuses a hybrid attribute in a bulk insert.
 
@@ -163,6 +187,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=PORT)
     said = parser.parse_args()
     apply(environment(said.home, said.port), said.home)
+    if (aside := set_damaged_database_aside(said.home)) is not None:
+        sys.stderr.write(f"Prefect's database was damaged; it is now {aside}, and a new one is made\n")
     (folder(said.home) / "address").write_text(api_url(said.port), encoding="ascii")
 
     import uvicorn  # noqa: PLC0415  # Prefect reads its settings when it is imported

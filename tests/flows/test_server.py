@@ -1,13 +1,15 @@
 """Prefect's server as we start it: at home, for this machine alone, with what prefect.yaml says."""
 
+import sqlite3
 import urllib.request
+from contextlib import closing
 from pathlib import Path
 from urllib.error import HTTPError
 
 import pytest
 
 from flows import deploying
-from flows.server import environment, folder
+from flows.server import environment, folder, set_damaged_database_aside
 from packages.errors import Unavailable
 from tests.support.orchestra import Orchestra, until
 from tools.prefect_server import PrefectServer
@@ -42,6 +44,22 @@ def deploy(server: PrefectServer) -> None:
             return False
 
     until(done, 60, 1)
+
+
+def test_a_damaged_database_is_set_aside_and_a_sound_one_stays(tmp_path: Path) -> None:
+    assert set_damaged_database_aside(tmp_path) is None
+    folder(tmp_path).mkdir()
+    file = folder(tmp_path) / "prefect.db"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("CREATE TABLE flow_run (id)")
+    assert set_damaged_database_aside(tmp_path) is None
+    sound = file.read_bytes()
+    for damaged in (b"\xa5" * 4096 + sound[4096:], sound[:100] + b"\xa5" * (len(sound) - 100)):
+        file.write_bytes(damaged)
+        aside = set_damaged_database_aside(tmp_path)
+        assert aside is not None
+        assert aside.read_bytes() == damaged
+        assert not file.exists()
 
 
 def test_only_this_machine_is_let_in_and_no_page_of_another_site(orchestra: Orchestra) -> None:
