@@ -4,14 +4,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fastapi.testclient import TestClient
 from lxml import etree
 
 from services import harvesting
-from services.archive import init_archive
+from services.archive import Archive, init_archive
+from services.engine import run_due
 from tests.conftest import IN_CI, SHARED
 from tests.support.depositor import Depositor, depositor_of
 from tests.support.harvest import Harvester, schema_of_answers
 from tests.support.serving import House, client_of, house_of
+from tests.support.uploading import left_in
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +23,21 @@ def shared_depositor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Depos
     folder = tmp_path_factory.mktemp("archive")
     with depositor_of(folder / "home", folder / "out") as made:
         yield made
+
+
+@pytest.fixture
+def archive(shared_depositor: Depositor) -> Iterator[Archive]:
+    """The module's archive, with nothing due, and nothing left over afterwards."""
+    run_due(shared_depositor.archive)
+    yield shared_depositor.archive
+    run_due(shared_depositor.archive)
+    assert left_in(shared_depositor.archive) == []
+
+
+@pytest.fixture
+def client(archive: Archive) -> TestClient:
+    """A depositor's program, which calls the application before `archive`."""
+    return client_of(archive, "depositor")
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 import hashlib
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -13,23 +12,8 @@ from api.app import create_app
 from packages.ledger import PackageState
 from services.archive import Archive
 from services.engine import run_due
-from tests.support.depositor import Depositor
 from tests.support.serving import client_of
 from tests.support.uploading import ZIP, digest_of, entered, left_in, originals, packed, status_of
-
-
-@pytest.fixture
-def archive(shared_depositor: Depositor) -> Iterator[Archive]:
-    """The module's archive, with nothing due, and nothing left over afterwards."""
-    run_due(shared_depositor.archive)
-    yield shared_depositor.archive
-    run_due(shared_depositor.archive)
-    assert left_in(shared_depositor.archive) == []
-
-
-@pytest.fixture
-def client(archive: Archive) -> TestClient:
-    return client_of(archive, "depositor")
 
 
 def test_a_deposit_is_acknowledged_and_comes_in(archive: Archive, client: TestClient) -> None:

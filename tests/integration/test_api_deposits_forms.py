@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,23 +10,7 @@ from fastapi.testclient import TestClient
 from packages.ledger import PackageState
 from services.archive import Archive
 from services.engine import run_due
-from tests.support.depositor import Depositor
-from tests.support.serving import client_of
-from tests.support.uploading import left_in, originals, packed, status_of
-
-
-@pytest.fixture
-def archive(shared_depositor: Depositor) -> Iterator[Archive]:
-    """The module's archive, with nothing due, and nothing left over afterwards."""
-    run_due(shared_depositor.archive)
-    yield shared_depositor.archive
-    run_due(shared_depositor.archive)
-    assert left_in(shared_depositor.archive) == []
-
-
-@pytest.fixture
-def client(archive: Archive) -> TestClient:
-    return client_of(archive, "depositor")
+from tests.support.uploading import originals, packed, status_of
 
 
 def test_a_form_with_an_archive_and_a_record(archive: Archive, client: TestClient) -> None:

@@ -14,24 +14,9 @@ from services.engine import run_due, run_job
 from services.people import local_actor
 from services.reconcile import reconcile
 from storage.staging import UPLOADS
-from tests.support.depositor import Depositor
 from tests.support.server import Server, server_of
-from tests.support.serving import Caller, caller_of, client_of
+from tests.support.serving import Caller, caller_of
 from tests.support.uploading import ZIP, entered, left_in, packed, waited
-
-
-@pytest.fixture
-def archive(shared_depositor: Depositor) -> Iterator[Archive]:
-    """The module's archive, with nothing due, and nothing left over afterwards."""
-    run_due(shared_depositor.archive)
-    yield shared_depositor.archive
-    run_due(shared_depositor.archive)
-    assert left_in(shared_depositor.archive) == []
-
-
-@pytest.fixture
-def client(archive: Archive) -> TestClient:
-    return client_of(archive, "depositor")
 
 
 @pytest.fixture
