@@ -274,6 +274,7 @@ def test_a_damaged_copy_comes_first_with_the_command_that_mends_it(house: House,
     assert "on the same disk" in text_of(page).lower()
     overview = archivist.open("/")
     assert overview.xpath('//ul[@class="facts"]//a[@href="/fixity#damaged"]')
+    assert overview.xpath('//div[@id="needs"]//a[@href="/fixity#damaged"]')  # not “Nothing”
     assert "1 of 2 copies found intact." in verdict(archivist.open(f"/packages/{package_id}"))
     with house.archive.catalogue.write() as unit:
         unit.set_copy(before)
