@@ -47,7 +47,7 @@ def _titled(full: Mapping[str, Any]) -> str:
     title = _line(title_of(full))
     version = f" (Version {_line(full['version'])})" if "version" in full else ""
     kind = _BRACKETED.get(full.get("resourceType", {}).get("resourceTypeGeneral", ""))
-    return _ended(f"{title}{version}" + (f" [{kind}]" if kind else ""))
+    return _ended(f"{title}{version}{f' [{kind}]' if kind else ''}".lstrip())
 
 
 def _name(person: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ import pytest
 
 from packages.ledger import JobState
 from services.archive import Archive
+from services.outbox import INDEX
 from services.people import local_actor
 from services.submission import Wanted, submit
 from tests.support.orchestra import Hand, Orchestra, deposits, ended, job_of, until
@@ -16,14 +17,19 @@ House = tuple[Archive, Hand]
 HOSTILE = "{parameters} {{ flow.name }} <b>bold</b> [x](http://evil) \u202e|a"
 
 
+def waiting_for_the_index(archive: Archive) -> set[str]:
+    with archive.catalogue.read() as view:
+        return {each.package_id for each in view.outbox(INDEX)}
+
+
 def test_one_deposit_is_on_its_way_at_once_a_task_for_each_step(
     house: House, orchestra: Orchestra, tmp_path: Path
 ) -> None:
     archive, _ = house
     began = time.monotonic()
     [job] = deposits(archive, tmp_path, 1, title=HOSTILE)
-    until(lambda: job_of(archive, job).state is not JobState.QUEUED, 10, 0.02)
-    assert time.monotonic() - began < 8  # alone on the machine it is under 1 s
+    until(lambda: job_of(archive, job).state is not JobState.QUEUED, 20, 0.02)
+    assert time.monotonic() - began < 20  # alone on the machine it is under 1 s
     [job] = ended(archive, [job])
     assert job.state is JobState.DONE
     run = until(lambda: orchestra.ended_run_of(job.package_id), 15)
@@ -41,7 +47,7 @@ def test_one_deposit_is_on_its_way_at_once_a_task_for_each_step(
     assert "\\[x\\]\\(http" in told
     steps = until(lambda: len(found := orchestra.tasks_of(run["id"])) == 13 and found, 15)
     assert [each["name"] for each in steps][:3] == ["receive", "validate", "scan"]
-    until(lambda: archive.index.count() == 2, 10)
+    until(lambda: job.package_id not in waiting_for_the_index(archive), 10)
 
 
 def test_many_deposits_are_one_run_with_a_task_for_each_and_H16_staging_is_empty(
