@@ -139,23 +139,26 @@ class Supervisor:
             part.deaths += 1
             part.not_before = time.monotonic() + wait
             how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
-            self._say(
+            told = (
                 f"{part.name} {how}; it is started again {f'in {wait:.0f} s' if wait else 'now'} ({part.log})"
             )
+            self._say(told if part.deaths == 1 else f"{told}\n{part.last_words()}")
         if time.monotonic() >= part.not_before:
             part.start()
 
     def stop(self) -> None:
-        """Stop every part, the last one first; each has `STOP_SECONDS` to end by itself. Twice is a no-op."""
+        """Stop one part after the other, the last one first: it may still need those before it.
+
+        All together have `STOP_SECONDS` to end by themselves. Twice is a no-op.
+        """
         self._stopped.set()
-        for part in reversed(self._parts):
-            part.signal(signal.SIGTERM)
         deadline = time.monotonic() + STOP_SECONDS
         for part in reversed(self._parts):
             if part.process is None:
                 continue
+            part.signal(signal.SIGTERM)
             try:
-                part.process.wait(max(0.1, deadline - time.monotonic()))
+                part.process.wait(max(1.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 self._say(f"{part.name} did not end within {STOP_SECONDS:.0f} s and is killed")
             part.signal(signal.SIGKILL)
