@@ -139,10 +139,10 @@ class Supervisor:
             part.deaths += 1
             part.not_before = time.monotonic() + wait
             how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
-            told = (
-                f"{part.name} {how}; it is started again {f'in {wait:.0f} s' if wait else 'now'} ({part.log})"
-            )
-            self._say(told if part.deaths == 1 else f"{told}\n{part.last_words()}")
+            when = f"in {wait:.0f} s" if wait else "now"
+            self._say(f"{part.name} {how}; it is started again {when} ({part.log})")
+            for line in part.last_words().splitlines() if part.deaths > 1 else ():
+                self._say(f"    {line}")
         if time.monotonic() >= part.not_before:
             part.start()
 
