@@ -33,7 +33,7 @@ def test_H1_killed_at_random_instants(
     tally = rounds.Tally()
     chosen = list(rounds.plans(SEED + batch, KINDS, reference, KILLS))
     rounds.run(killer, home, chosen, reference, tally)
-    # Where the machine is faster now than when the reference was measured, kills come too late: make up for them.
+    # Where the machine is faster than when the reference was measured, kills come too late: make up for them.
     for again in range(1, MORE + 1):
         missing = KILLS - tally.kills
         if missing > 0 and not tally.wrong:
