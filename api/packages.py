@@ -144,7 +144,8 @@ def update_record(
             hint=f"send {MERGE_PATCH}, or application/json with the whole record",
             headers={"Accept-Patch": f"{MERGE_PATCH}, application/json"},
         )
-    change = _object(body) if media_type == MERGE_PATCH else None
+    given = _object(body)
+    change = given if media_type == MERGE_PATCH else None
     present = views.record(archive, actor, reference)
     if if_match is None:
         raise HttpProblem(
@@ -179,9 +180,9 @@ def _changed() -> HttpProblem:
 
 def _object(body: bytes) -> dict[str, Any]:
     try:
-        patch = orjson.loads(body)
+        given = orjson.loads(body)
     except ValueError as error:
-        raise Invalid(f"the patch is not JSON: {error}") from None
-    if not isinstance(patch, dict):
-        raise Invalid("the patch is not a JSON object", hint="name the fields that change; null removes one")
-    return patch
+        raise Invalid(f"the body is not JSON: {error}") from None
+    if not isinstance(given, dict):
+        raise Invalid("the body is not a JSON object", hint="send a record, or the fields of it that change")
+    return given

@@ -4,6 +4,7 @@ import base64
 import http.client
 import json
 import os
+import time
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +25,14 @@ MOST = 16 * 2**20
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
+BUSY_WAITS = (0.5, 1.0, 2.0)
+"""Seconds between tries while the server's database is held by others (503): nothing was done then."""
+
+
+class Busy(Unavailable):
+    """The server answers, but not now."""
+
+
 @dataclass(frozen=True, slots=True)
 class PrefectServer:
     """The API at `url` (which ends in ``/api``); every call ends within `seconds`.
@@ -40,7 +49,12 @@ class PrefectServer:
         return self.ask("GET", path)
 
     def post(self, path: str, body: object) -> Any:
-        """Return the answer to a POST of JSON."""
+        """Return the answer to a POST of JSON; a server that is busy for the moment is asked again."""
+        for wait in BUSY_WAITS:
+            try:
+                return self.ask("POST", path, body)
+            except Busy:
+                time.sleep(wait)
         return self.ask("POST", path, body)
 
     def ask(self, method: str, path: str, body: object = None) -> Any:
@@ -116,6 +130,8 @@ def _credentials() -> dict[str, str]:
 
 def _refusal(error: HTTPError, what: str) -> Exception:
     told = f"Prefect's server refused {what}: {error.code} {error.read(500).decode(errors='replace')}"
+    if error.code == 503:  # HTTP
+        return Busy(told)
     if error.code >= 500 or error.code == 429:  # HTTP
         return Unavailable(told)
     return {404: NotFound, 409: Conflict}.get(error.code, Internal)(told)

@@ -21,6 +21,14 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         yield made
 
 
+@pytest.fixture(autouse=True)
+def _as_it_was(house: House) -> None:
+    """What tests decide on is queued again before each of them: none leans on another."""
+    with house.archive.catalogue.write() as unit:
+        unit.update_package(house.packages["queued"], state=PackageState.SUBMITTED)
+    queue(house, "queued")
+
+
 @pytest.fixture
 def archivist(house: House) -> Browser:
     return browser_of(house, "archivist")

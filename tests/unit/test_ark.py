@@ -108,7 +108,7 @@ def test_the_provider_keeps_to_its_port() -> None:
     provider.register(pid, "http://127.0.0.1/records/x", {})
     provider.register(pid, "http://127.0.0.1/records/x", {})
     assert not ArkProvider("12345").is_test
-    for bad in (pid[:-1], "ark:12345/hf1x", "x"):
+    for bad in (pid[:-1] + ("1" if pid[-1] == "0" else "0"), "ark:12345/hf1x", "x"):
         with pytest.raises(Invalid):
             provider.register(bad, "http://127.0.0.1/records/x", {})
     with pytest.raises(Invalid):
