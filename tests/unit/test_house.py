@@ -200,6 +200,7 @@ def spoken() -> set[str]:
     return found
 
 
+@pytest.mark.slow
 def test_every_finding_code_is_used_and_whole() -> None:
     for code, entry in finding_codes().items():
         assert re.fullmatch(r"[a-z]+(?:-[a-z]+)*\.[a-z0-9]+(?:-[a-z0-9]+)*", code), code
@@ -267,6 +268,7 @@ def imported(*folders: str) -> set[str]:
 @pytest.mark.parametrize(
     ("folders", "extras"), [(ROOMS, ()), (("tests", "benchmarks"), ("test",)), (("scripts",), ("demo",))]
 )
+@pytest.mark.slow
 def test_what_is_imported_is_asked_for(folders: tuple[str, ...], extras: tuple[str, ...]) -> None:
     """Nothing may work only because something else happens to bring it along."""
     project = tomllib.loads(texts()["pyproject.toml"])["project"]

@@ -203,6 +203,7 @@ print(status["VmHWM"].split()[0])
 """
 
 
+@pytest.mark.slow
 def test_G4_100000_files_within_300_MB() -> None:
     project = Path(__file__).parents[2]
     done = subprocess.run(

@@ -134,6 +134,7 @@ def test_G1_very_many_violations_end_with_a_count() -> None:
     assert "1000" in found[-1].message
 
 
+@pytest.mark.slow
 def test_a_record_that_breaks_the_schema_without_end_costs_bounded_memory() -> None:
     data = json.dumps({**FULL, "languages": [[]] * 100_000}).encode()
     tracemalloc.start()

@@ -53,6 +53,7 @@ def endless_holes(blocks: int) -> bytes:
     ],
 )
 @pytest.mark.parametrize("kind", ["tar", "tar.xz"])
+@pytest.mark.slow
 def test_hostile_tar_headers_cost_neither_time_nor_memory(workspace: Workspace, hostile: bytes, kind: str):
     began = time.process_time()
     data = COMPRESS[kind](hostile + make_tar({"a": b"x"}))
@@ -82,6 +83,7 @@ def test_folders_that_nobody_named_count_as_members(workspace: Workspace, make):
     assert ("source.too-many-members", "") in found
 
 
+@pytest.mark.slow
 def test_D2_what_comes_out_of_a_compressed_tar_is_judged_headers_too(workspace: Workspace):
     data = gzip.compress(make_tar({f"{number:05}": b"" for number in range(9_000)}))
     limits = replace(USUAL, ratio=10, ratio_from=1 << 20)

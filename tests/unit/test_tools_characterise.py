@@ -121,6 +121,7 @@ def test_order_is_kept_around_files_that_have_nothing_to_say(reader: Characteris
     assert [each.tool for each in found] == ["none", "text", "none", "text", "text", "none", "none"]
 
 
+@pytest.mark.slow
 def test_F5_a_reader_that_hangs_costs_its_own_file_only() -> None:
     work = Work("tests.support.misbehaving_worker", seconds=1, memory=1 << 29, batch=10, environment={})
     with Characteriser(work, size=1) as characteriser:

@@ -51,6 +51,7 @@ def bmp(folder: Path, side: int = 400) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_bmp_becomes_png_pixel_for_pixel_with_access_copy_and_thumbnail(
     normaliser: Normaliser, tmp_path: Path
 ) -> None:
@@ -126,6 +127,7 @@ def test_F4_a_damaged_image_fails_and_its_original_stays(normaliser: Normaliser,
     assert path.stat().st_size == 5000
 
 
+@pytest.mark.slow
 def test_F5_a_converter_that_hangs_is_ended_and_recorded(tmp_path: Path) -> None:
     path = bmp(tmp_path)
     work = Work("tests.support.hanging_converter", seconds=1, memory=1 << 30, batch=8, environment={})

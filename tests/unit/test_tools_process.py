@@ -41,6 +41,7 @@ def test_answers_keep_the_order_of_the_jobs(crew: Crew) -> None:
         ("swell", "the tool ended with status 1"),
     ],
 )
+@pytest.mark.slow
 def test_F5_F10_only_the_culprit_is_lost(crew: Crew, job: str, reason: str) -> None:
     assert said(crew, ["a", "b", job, "c", "d", "e"]) == ["a", "b", reason, "c", "d", "e"]
 
@@ -83,6 +84,7 @@ def test_rest_ends_idle_children_only(crew: Crew) -> None:
     assert said(crew, ["again"]) == ["again"]
 
 
+@pytest.mark.slow
 def test_a_hung_child_ends_itself_when_nobody_is_left_to_end_it() -> None:
     command = [sys.executable, "-P", "-m", WORK.module, "-4", str(WORK.memory)]  # the alarm is 5 s later
     with subprocess.Popen(command, stdin=subprocess.PIPE, env={"PYTHONPATH": str(ROOT)}) as child:

@@ -77,6 +77,7 @@ def test_a_range_reads_no_member_before_it() -> None:
     assert b"tail" in b"".join(stream.chunks(stream.length - 240))
 
 
+@pytest.mark.slow
 def test_O4_members_larger_than_4_GiB_and_behind_them() -> None:
     """The bytes come from a fake; a reader that seeks sees the same through a window."""
     size = (1 << 32) + 5
@@ -127,6 +128,7 @@ class Window(io.RawIOBase):
         return data
 
 
+@pytest.mark.slow
 def test_D6_more_than_65535_members() -> None:
     count = 70_000
     stream = ZipStream(lambda: (member(f"{each:05}", b"x") for each in range(count)))
