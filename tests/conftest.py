@@ -7,12 +7,17 @@ from pathlib import Path
 
 import pytest
 import pytest_socket
+from hypothesis import settings
 
 PROJECT = Path(__file__).resolve().parent.parent
 SHARED = PROJECT.parent / "shared"
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
 sys.path.insert(0, str(PROJECT))  # `tests.support` can be imported wherever pytest is started
+
+settings.register_profile(
+    "quick", max_examples=20
+)  # for `scripts/test unit`; the whole run tries a hundred each
 
 # What a developer may point at real things; a test must never reach them by accident.
 CLEANED = ("HOLDFAST_", "AWS_", "PREFECT_")
