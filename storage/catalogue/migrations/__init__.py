@@ -11,7 +11,7 @@ from sqlalchemy import Connection, MetaData, inspect, text
 
 from packages.errors import Refused
 
-HEAD = "0002"
+HEAD = "0006"
 NAMES = {
     "pk": "%(table_name)s_key",
     "fk": "%(table_name)s_%(column_0_name)s_refers",
