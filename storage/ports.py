@@ -204,6 +204,18 @@ class ArchivalStore(Protocol):
         """Yield the log files of the object, in the order of their names."""
         ...
 
+    def remove(self, object_id: str, tombstone: str) -> None:
+        """Remove exactly this object for good, with its log and with what was set aside of it.
+
+        `tombstone` is the SHA-512 of the ``tombstone.json`` that the deletion made (`packages.tombstone`).
+        Raises Refused, and changes nothing, unless this very store holds that tombstone, whole, and it is
+        about this object; an object with a tombstone is taken in by `publish` and `replicate` no more. A
+        crash leaves the object whole, or absent to every reader and going: it comes back by nothing, and
+        the next call removes the rest. So it may be called again; an absent object is no error. Raises
+        Unavailable or Refused when something of it could not be removed; it is then still to be done.
+        """
+        ...
+
     def recover(self, *, older_than: float = 0.0) -> Sequence[str]:
         """Complete or clear away what writers dead for `older_than` seconds left; say so, a line each."""
         ...

@@ -9,7 +9,7 @@ from typing import BinaryIO
 from packages.errors import Conflict, Internal, NotFound, Unavailable
 from packages.ocfl import layout
 from packages.ocfl.inventory import Inventory, is_safe
-from storage.archival import commit, root
+from storage.archival import commit, removal, root
 from storage.archival.inventories import is_visible, read_head
 from storage.archival.medium import Medium, Pace
 from storage.archival.recover import recover
@@ -74,6 +74,7 @@ class OcflStore:
     def publish(self, staged: StagedVersion, *, progress: Progress | None = None) -> None:
         """Make the staged version the head of its object."""
         self._require_root()
+        removal.require_not_entombed(self._medium, staged.object_id)
         commit.publish(self._medium, staged, Pace(None, progress))
 
     def replicate(
@@ -81,6 +82,7 @@ class OcflStore:
     ) -> Mapping[str, ReadBack]:
         """Bring the object, and its log, up to the source's; return what was read back meanwhile."""
         self._require_root()
+        removal.require_not_entombed(self._medium, object_id)
         folder = None
         if isinstance(source, OcflStore) and source.medium.folder is not None:
             folder = source.medium.folder / layout.object_path(object_id)
@@ -164,6 +166,11 @@ class OcflStore:
         for item in self._medium.list(folder):
             if item.kind == "file" and item.name.endswith(".json"):
                 yield self._medium.read(f"{folder}/{item.name}")
+
+    def remove(self, object_id: str, tombstone: str) -> None:
+        """Remove exactly this object, of which the store holds the tombstone."""
+        self._require_root()
+        removal.remove(self._medium, object_id, tombstone)
 
     def recover(self, *, older_than: float = 0.0) -> Sequence[str]:
         """Complete or clear away what dead writers left."""
