@@ -34,10 +34,11 @@ from packages.ledger import (
     VersionRecord,
 )
 from packages.model import Event, FileEntry
+from storage.catalogue.audit_ports import AuditReading, AuditWriting
 from storage.catalogue.door_ports import DoorReading, DoorWriting
 
 
-class ReadSession(DoorReading, Protocol):
+class ReadSession(DoorReading, AuditReading, Protocol):
     """One consistent view of the ledger; changes nothing."""
 
     def archive_id(self) -> str | None:
@@ -193,7 +194,7 @@ class ReadSession(DoorReading, Protocol):
         ...
 
 
-class WriteSession(ReadSession, DoorWriting, Protocol):
+class WriteSession(ReadSession, DoorWriting, AuditWriting, Protocol):
     """One transaction: committed when its context ends cleanly, undone when an exception leaves it.
 
     It sees its own changes. Methods that take a `Lease` raise Conflict when the job has been claimed by
@@ -350,9 +351,10 @@ class WriteSession(ReadSession, DoorWriting, Protocol):
         ...
 
     def clear_for_rebuild(self) -> None:
-        """Remove what storage can restore: packages once archived, and all that belongs to them.
+        """Remove what storage can restore: packages once archived, all that belongs to them, audits.
 
         What only the database knows stays: archive id, people, tokens, keys, jobs, packages never archived.
+        So does what was sealed: it tells whether storage still says the same.
         """
         ...
 

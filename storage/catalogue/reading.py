@@ -40,6 +40,7 @@ from packages.ledger import (
 )
 from packages.model import Event
 from storage.catalogue import rows, tables
+from storage.catalogue.auditing import AuditReading
 from storage.catalogue.filing import FileReading
 from storage.catalogue.following import Following
 from storage.catalogue.harvesting import Harvesting
@@ -119,7 +120,7 @@ def _matching(wanted: PackageFilter) -> Select[*tuple[Any, ...]]:
     return query
 
 
-class Reading(FileReading, Signing, Overseeing, Following, Harvesting):
+class Reading(FileReading, Signing, Overseeing, Following, Harvesting, AuditReading):
     """The read half of a session; see `port.ReadSession` for what each method owes."""
 
     def __init__(self, connection: Connection) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     ForeignKey,
     Identity,
@@ -32,6 +33,7 @@ NUMBER = BigInteger().with_variant(Integer(), "sqlite")
 OPEN_JOBS = text("state IN ('queued', 'running', 'waiting', 'failed')")
 ENDED_FILES = text("until IS NOT NULL")
 OF_AUDITS = text("step = 'audit'")
+OPEN_ALARMS = text("mended IS NULL")
 
 metadata = MetaData(naming_convention=NAMES)
 
@@ -302,4 +304,90 @@ idempotency_keys = Table(
     _text("body"),
     _text("package_id"),
     _text("created"),
+)
+
+# One audit each; what it found is in audit_reports. Evidence in storage says the same, and restores both.
+audit_runs = Table(
+    "audit_runs",
+    metadata,
+    _key("id"),
+    _text("person_id"),
+    _text("person"),
+    _text("started"),
+    _text("state"),
+    _text("ended", required=False),
+    _text("scope"),
+    Column("budget", BigInteger),
+    Column("copies", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    _text("counts"),
+    _text("message"),
+    _text("owner"),
+    Index("audit_runs_by_time", "started", "id"),
+)
+
+# No foreign key to packages: what was found of a package outlives it.
+audit_reports = Table(
+    "audit_reports",
+    metadata,
+    _number(),
+    Column("id", EXACT, nullable=False, unique=True),
+    Column("run_id", EXACT, ForeignKey("audit_runs.id", ondelete="CASCADE"), nullable=False),
+    _text("package_id"),
+    _text("store"),
+    _text("at"),
+    Column("intact", BigInteger, nullable=False),
+    Column("corrupt", BigInteger, nullable=False),
+    Column("missing", BigInteger, nullable=False),
+    Column("extra", BigInteger, nullable=False),
+    Column("unchecked", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    _text("problems"),
+    Column("quarantined", Boolean, nullable=False),
+    Index("audit_reports_by_run", "run_id", "number"),
+)
+
+alarms = Table(
+    "alarms",
+    metadata,
+    _key("id"),
+    _text("package_id"),
+    _text("store"),
+    _text("verdict"),
+    _text("raised"),
+    _text("seen"),
+    _text("run_id"),
+    Column("problems", BigInteger, nullable=False),
+    _text("message"),
+    Column("quarantined", Boolean, nullable=False),
+    _text("mended", required=False),
+    _text("mended_by", required=False),
+    _text("how", required=False),
+    Index("alarms_by_time", "raised", "id"),
+    Index(
+        "alarms_open_once",
+        "package_id",
+        "store",
+        unique=True,
+        sqlite_where=OPEN_ALARMS,
+        postgresql_where=OPEN_ALARMS,
+    ),
+)
+
+# What was sealed: the digest of each version's inventory, and the chain of evidence that says so in storage.
+# Both outlive a rebuild, which compares them with what storage says now.
+audit_roots = Table(
+    "audit_roots",
+    metadata,
+    _key("package_id"),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    _text("digest"),
+)
+
+audit_links = Table(
+    "audit_links",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    _text("digest"),
+    _text("at"),
 )

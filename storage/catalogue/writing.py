@@ -21,6 +21,7 @@ from packages.ledger import (
 )
 from packages.model import Event, now
 from storage.catalogue import rows, tables
+from storage.catalogue.auditing import AuditWriting
 from storage.catalogue.following import share_feed_lock
 from storage.catalogue.harvesting import Dating
 from storage.catalogue.reading import Reading, written_pid
@@ -44,7 +45,7 @@ _ADD_PACKAGE, _ADD_VERSION, _ADD_PID, _ADD_OUTBOX = (
 )
 
 
-class RecordWriting(Reading, Dating):
+class RecordWriting(Reading, Dating, AuditWriting):
     """Writes packages, people, copies, identifiers, events, outbox; see `port.WriteSession`."""
 
     def set_archive_id(self, archive_id: str) -> None:
@@ -225,6 +226,8 @@ class RecordWriting(Reading, Dating):
         mine = select(packages.c.id).where(archived)
         run(delete(tables.outbox).where(tables.outbox.c.package_id.in_(mine)))
         run(delete(tables.files))
+        run(delete(tables.alarms))
+        run(delete(tables.audit_runs))  # and their reports
         run(delete(packages).where(archived))  # versions, copies, PIDs and events go with them
 
 
