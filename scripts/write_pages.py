@@ -11,7 +11,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))  # the rooms are top-level packages of the project's folder
 
-from services.settings import Settings  # noqa: E402  # only found after the line above
+from services.settings import Settings, StoreFacts  # noqa: E402  # only found after the line above
 
 MADE = "<!-- Made by scripts/write_pages.py: change the source, then run it. -->"
 
@@ -54,10 +54,20 @@ def settings_page() -> str:
         "| `HOLDFAST_HOME` | the platform's user data folder | where `holdfast.toml` and the archive are |",
     ]
     for name, field in Settings.model_fields.items():
-        if name == "home":
+        if name in {"home", "store"}:
             continue
         default = "" if field.default_factory or field.default in ("", None) else f"`{field.default}`"
         lines.append(f"| `HOLDFAST_{name.upper()}` | {default} | {_cell(field.description or '')} |")
+    lines += [
+        "",
+        "What is said about a store stands in a table `[store.NAME]` of `holdfast.toml`, and nowhere else:",
+        "",
+        "| fact | default | is |",
+        "|---|---|---|",
+    ]
+    for name, field in StoreFacts.model_fields.items():
+        default = "" if field.default == "" else f"`{str(field.default).lower()}`"
+        lines.append(f"| `{name}` | {default} | {_cell(field.description or '')} |")
     return "\n".join(lines) + "\n"
 
 

@@ -8,7 +8,9 @@ import difflib
 import os
 import re
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,10 +30,26 @@ class StoreFacts(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     required: bool = Field(default=True, description="a package is archived only when this copy is verified")
-    purpose: str = Field(default="", description="primary, replica or cold")
+    purpose: Literal["", "primary", "replica", "cold"] = Field(
+        default="", description="primary (the first store), replica, or cold: read only when no other can be"
+    )
     place: str = Field(default="", description="where the medium stands")
     medium: str = Field(default="", description="disk, tape, object store")
     operator: str = Field(default="", description="who runs it")
+    disaster: str = Field(default="", description="what would take it: flood, fire, an insolvency")
+    replace_by: str = Field(default="", description="date by which the medium is to be replaced: 2031-06-30")
+    read_only: bool = Field(default=False, description="nothing new is written there; what is there counts")
+    recall: bool = Field(default=False, description="content must be asked for before it can be read")
+
+    @field_validator("replace_by", mode="before")
+    @classmethod
+    def _date(cls, value: Any) -> str:
+        if isinstance(value, str) and value == "":
+            return value
+        try:
+            return (value if isinstance(value, date) else date.fromisoformat(value)).isoformat()
+        except (TypeError, ValueError):
+            raise ValueError("write a date such as 2031-06-30") from None
 
 
 class Settings(BaseModel):
@@ -152,6 +170,7 @@ class Settings(BaseModel):
             raise Refused(
                 f"holdfast.toml describes a store that is not in HOLDFAST_STORES: {', '.join(unknown)}"
             )
+        _require_sense(urls, {name: self.store.get(name, StoreFacts()) for name in urls})
         return urls
 
     @property
@@ -170,11 +189,32 @@ class Settings(BaseModel):
         return [self.home, self.staging_root, *local]
 
     def facts(self, store: str) -> StoreFacts:
-        """Return what is said about the store, or the defaults."""
-        return self.store.get(store, StoreFacts())
+        """Return what is said about the store; what is not said about its purpose follows from its place."""
+        said = self.store.get(store, StoreFacts())
+        if said.purpose:
+            return said
+        is_first = store == next(iter(self.store_urls))
+        return said.model_copy(update={"purpose": "primary" if is_first else "replica"})
 
     def _default_store(self, name: str) -> str:
         return (self.home / "stores" / name).as_uri()
+
+
+def _require_sense(urls: dict[str, str], facts: dict[str, StoreFacts]) -> None:
+    """Raise Refused for stores that are one place under two names, or whose facts contradict each other."""
+    first, wrong, seen = next(iter(urls), ""), [], dict[str, str]()
+    for name, url in urls.items():
+        said = facts[name]
+        if (other := seen.setdefault(url.rstrip("/"), name)) != name:
+            wrong.append(f"{other} and {name} are the same place")
+        if name == first and (said.purpose not in {"", "primary"} or said.read_only):
+            wrong.append(f"{name} is the first store: everything is written there, so it is the primary")
+        if name != first and said.purpose == "primary":
+            wrong.append(f"{name} is not the first store, so it is not the primary")
+        if name != first and said.required and said.read_only:
+            wrong.append(f"{name} is required, and read-only: no package could be archived")
+    if wrong:
+        raise Refused("; ".join(wrong), hint="mend HOLDFAST_STORES, or [store.NAME] in holdfast.toml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +267,16 @@ def origins(home: Path) -> list[Origin]:
             value = ",".join(f"{key}={url}" for key, url in settings.store_urls.items())
         source = "environment" if name in environment else "holdfast.toml" if name in file else "default"
         shown.append(Origin(PREFIX + name.upper(), masked(value), source, field.description or ""))
-    return shown
+    return [*shown, *(each for name in settings.store_urls for each in _said_of(settings, name))]
+
+
+def _said_of(settings: Settings, store: str) -> Iterator[Origin]:
+    """Yield what is said about a store, a fact each."""
+    said = settings.store.get(store, StoreFacts()).model_fields_set
+    for fact, value in settings.facts(store).model_dump().items():
+        source = "holdfast.toml" if fact in said else "default"
+        told = str(value).lower() if isinstance(value, bool) else str(value)
+        yield Origin(f"store.{store}.{fact}", told, source, StoreFacts.model_fields[fact].description or "")
 
 
 def masked(url: str) -> str:
