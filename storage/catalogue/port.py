@@ -36,9 +36,10 @@ from packages.ledger import (
 from packages.model import Event, FileEntry
 from storage.catalogue.audit_ports import AuditReading, AuditWriting
 from storage.catalogue.door_ports import DoorReading, DoorWriting
+from storage.catalogue.store_ports import StoreReading, StoreWriting
 
 
-class ReadSession(DoorReading, AuditReading, Protocol):
+class ReadSession(DoorReading, AuditReading, StoreReading, Protocol):
     """One consistent view of the ledger; changes nothing."""
 
     def archive_id(self) -> str | None:
@@ -194,7 +195,7 @@ class ReadSession(DoorReading, AuditReading, Protocol):
         ...
 
 
-class WriteSession(ReadSession, DoorWriting, AuditWriting, Protocol):
+class WriteSession(ReadSession, DoorWriting, AuditWriting, StoreWriting, Protocol):
     """One transaction: committed when its context ends cleanly, undone when an exception leaves it.
 
     It sees its own changes. Methods that take a `Lease` raise Conflict when the job has been claimed by

@@ -47,6 +47,7 @@ from storage.catalogue.harvesting import Harvesting
 from storage.catalogue.overseeing import Overseeing
 from storage.catalogue.paging import PAGE, by_age, paged
 from storage.catalogue.signing import Signing
+from storage.catalogue.storing import StoreReading
 
 SHORTEST_PREFIX = 4
 _CANDIDATES = 5
@@ -120,7 +121,7 @@ def _matching(wanted: PackageFilter) -> Select[*tuple[Any, ...]]:
     return query
 
 
-class Reading(FileReading, Signing, Overseeing, Following, Harvesting, AuditReading):
+class Reading(FileReading, Signing, Overseeing, Following, Harvesting, AuditReading, StoreReading):
     """The read half of a session; see `port.ReadSession` for what each method owes."""
 
     def __init__(self, connection: Connection) -> None:

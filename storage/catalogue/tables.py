@@ -34,6 +34,8 @@ OPEN_JOBS = text("state IN ('queued', 'running', 'waiting', 'failed')")
 ENDED_FILES = text("until IS NOT NULL")
 OF_AUDITS = text("step = 'audit'")
 OPEN_ALARMS = text("mended IS NULL")
+COPIES_TO_MAKE = text("copies.state = 'pending'")
+PENDING = text("state = 'pending'")
 
 metadata = MetaData(naming_convention=NAMES)
 
@@ -271,6 +273,22 @@ copies = Table(
     _text("verified", required=False),
     _text("message"),
     Index("copies_by_verified", "store", "verified"),
+    Index("copies_to_make", "store", "package_id", sqlite_where=PENDING, postgresql_where=PENDING),
+)
+
+# What was ever recorded of archival stores. Where a store is, is said by the settings, not here.
+stores = Table(
+    "stores",
+    metadata,
+    _key("name"),
+    _text("url"),
+    _text("state"),
+    _text("since"),
+    _text("person"),
+    _text("reason"),
+    _text("worker", required=False),
+    _text("worker_since", required=False),
+    _text("worker_until", required=False),
 )
 
 pids = Table(

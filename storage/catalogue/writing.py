@@ -25,6 +25,7 @@ from storage.catalogue.auditing import AuditWriting
 from storage.catalogue.following import share_feed_lock
 from storage.catalogue.harvesting import Dating
 from storage.catalogue.reading import Reading, written_pid
+from storage.catalogue.storing import StoreWriting
 
 _NEVER_ARCHIVED = (PackageState.SUBMITTED, PackageState.REJECTED, PackageState.CANCELLED)
 _CHUNK = 1000
@@ -45,7 +46,7 @@ _ADD_PACKAGE, _ADD_VERSION, _ADD_PID, _ADD_OUTBOX = (
 )
 
 
-class RecordWriting(Reading, Dating, AuditWriting):
+class RecordWriting(Reading, Dating, AuditWriting, StoreWriting):
     """Writes packages, people, copies, identifiers, events, outbox; see `port.WriteSession`."""
 
     def set_archive_id(self, archive_id: str) -> None:
