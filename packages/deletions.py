@@ -88,6 +88,16 @@ class DeletionItem:
     message: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class DeletionTally:
+    """How much of a request is in one state: packages, and what they held."""
+
+    packages: int
+    files: int
+    bytes: int
+    copies: int
+
+
 def deletion_of(said: Mapping[str, Any]) -> Deletion:
     """Return the deletion of its JSON form. Raises KeyError, TypeError or ValueError for anything else."""
     given = {each.name: said[each.name] for each in fields(Deletion)}

@@ -35,11 +35,12 @@ from packages.ledger import (
 )
 from packages.model import Event, FileEntry
 from storage.catalogue.audit_ports import AuditReading, AuditWriting
+from storage.catalogue.deletion_ports import DeletionReading, DeletionWriting
 from storage.catalogue.door_ports import DoorReading, DoorWriting
 from storage.catalogue.store_ports import StoreReading, StoreWriting
 
 
-class ReadSession(DoorReading, AuditReading, StoreReading, Protocol):
+class ReadSession(DoorReading, AuditReading, DeletionReading, StoreReading, Protocol):
     """One consistent view of the ledger; changes nothing."""
 
     def archive_id(self) -> str | None:
@@ -195,7 +196,7 @@ class ReadSession(DoorReading, AuditReading, StoreReading, Protocol):
         ...
 
 
-class WriteSession(ReadSession, DoorWriting, AuditWriting, StoreWriting, Protocol):
+class WriteSession(ReadSession, DoorWriting, AuditWriting, DeletionWriting, StoreWriting, Protocol):
     """One transaction: committed when its context ends cleanly, undone when an exception leaves it.
 
     It sees its own changes. Methods that take a `Lease` raise Conflict when the job has been claimed by
@@ -352,7 +353,7 @@ class WriteSession(ReadSession, DoorWriting, AuditWriting, StoreWriting, Protoco
         ...
 
     def clear_for_rebuild(self) -> None:
-        """Remove what storage can restore: packages once archived, all that belongs to them, audits.
+        """Remove what storage can restore: archived packages, what belongs to them, audits, deletions.
 
         What only the database knows stays: archive id, people, tokens, keys, jobs, packages never archived.
         So does what was sealed: it tells whether storage still says the same.

@@ -41,6 +41,7 @@ from packages.ledger import (
 from packages.model import Event
 from storage.catalogue import rows, tables
 from storage.catalogue.auditing import AuditReading
+from storage.catalogue.deleting import Deleting
 from storage.catalogue.filing import FileReading
 from storage.catalogue.following import Following
 from storage.catalogue.harvesting import Harvesting
@@ -121,7 +122,7 @@ def _matching(wanted: PackageFilter) -> Select[*tuple[Any, ...]]:
     return query
 
 
-class Reading(FileReading, Signing, Overseeing, Following, Harvesting, AuditReading, StoreReading):
+class Reading(FileReading, Signing, Overseeing, Following, Harvesting, AuditReading, Deleting, StoreReading):
     """The read half of a session; see `port.ReadSession` for what each method owes."""
 
     def __init__(self, connection: Connection) -> None:

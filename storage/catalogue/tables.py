@@ -33,6 +33,7 @@ NUMBER = BigInteger().with_variant(Integer(), "sqlite")
 OPEN_JOBS = text("state IN ('queued', 'running', 'waiting', 'failed')")
 ENDED_FILES = text("until IS NOT NULL")
 OF_AUDITS = text("step = 'audit'")
+OPEN_DELETIONS = text("state IN ('requested', 'approved', 'partly_deleted')")
 OPEN_ALARMS = text("mended IS NULL")
 COPIES_TO_MAKE = text("copies.state = 'pending'")
 PENDING = text("state = 'pending'")
@@ -408,4 +409,45 @@ audit_links = Table(
     Column("number", BigInteger, primary_key=True, autoincrement=False),
     _text("digest"),
     _text("at"),
+)
+
+# What one person asks to be deleted and another decides on. Logs and tombstones in storage say the same.
+deletions = Table(
+    "deletions",
+    metadata,
+    _key("id"),
+    _text("reason"),
+    _text("category"),
+    _text("requested_by"),
+    _text("requested_name"),
+    _text("requested"),
+    _text("state"),
+    _text("decided_by", required=False),
+    _text("decided_name", required=False),
+    _text("decided", required=False),
+    _text("decision"),
+    Index("deletions_by_time", "requested", "id"),
+)
+
+# No foreign key to packages: a rebuild makes those anew.
+deletion_items = Table(
+    "deletion_items",
+    metadata,
+    Column("deletion_id", EXACT, ForeignKey("deletions.id", ondelete="CASCADE"), primary_key=True),
+    _key("package_id"),
+    Column("version", Integer, nullable=False),
+    Column("files", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("copies", Integer, nullable=False),
+    _text("updated"),
+    _text("state"),
+    _text("message"),
+    Index(
+        "deletion_items_open_once",
+        "package_id",
+        unique=True,
+        sqlite_where=OPEN_DELETIONS,
+        postgresql_where=OPEN_DELETIONS,
+    ),
+    Index("deletion_items_by_package", "package_id"),
 )

@@ -22,6 +22,7 @@ from packages.ledger import (
 from packages.model import Event, now
 from storage.catalogue import rows, tables
 from storage.catalogue.auditing import AuditWriting
+from storage.catalogue.deleting import DeletionWriting
 from storage.catalogue.following import share_feed_lock
 from storage.catalogue.harvesting import Dating
 from storage.catalogue.reading import Reading, written_pid
@@ -46,7 +47,7 @@ _ADD_PACKAGE, _ADD_VERSION, _ADD_PID, _ADD_OUTBOX = (
 )
 
 
-class RecordWriting(Reading, Dating, AuditWriting, StoreWriting):
+class RecordWriting(Reading, Dating, AuditWriting, DeletionWriting, StoreWriting):
     """Writes packages, people, copies, identifiers, events, outbox; see `port.WriteSession`."""
 
     def set_archive_id(self, archive_id: str) -> None:
@@ -227,6 +228,7 @@ class RecordWriting(Reading, Dating, AuditWriting, StoreWriting):
         mine = select(packages.c.id).where(archived)
         run(delete(tables.outbox).where(tables.outbox.c.package_id.in_(mine)))
         run(delete(tables.files))
+        run(delete(tables.deletions))  # their items go with them
         run(delete(tables.alarms))
         run(delete(tables.audit_runs))  # and their reports
         run(delete(packages).where(archived))  # versions, copies, PIDs and events go with them
