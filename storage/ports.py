@@ -1,7 +1,7 @@
 """Ports of what is kept: archival store, and the reports it gives. See catalogue/ and search/ for theirs."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -72,6 +72,23 @@ class ReadBack:
 NOTHING_KNOWN: Mapping[str, ReadBack] = MappingProxyType({})
 
 
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What is known of an object from elsewhere, so that no file is rewritten together with its inventory.
+
+    `digests` has the SHA-512 of each version's inventory; the object is to have these versions and no others,
+    unless it `grows`: a later one may be under way. `inventory` is the newest, if somebody has it as sealed:
+    it tells what the files should be where the object's own does not.
+    """
+
+    digests: Mapping[int, str] = field(default_factory=lambda: MappingProxyType({}))
+    grows: bool = False
+    inventory: Inventory | None = None
+
+
+NOTHING_SEALED = Sealed(grows=True)
+
+
 Progress = Callable[[int], None]
 """Called with the number of bytes done since the last call; must be cheap."""
 
@@ -140,6 +157,13 @@ class ArchivalStore(Protocol):
         """
         ...
 
+    def inspect(self, archive_id: str) -> Sequence[Problem]:
+        """Return what is not as it should be of the storage root itself; `prepare` mends it.
+
+        Raises Unavailable when the root is not there, Refused when it is not this archive's.
+        """
+        ...
+
     def free_bytes(self) -> int | None:
         """Return the free space, or None where the notion does not apply."""
         ...
@@ -166,20 +190,24 @@ class ArchivalStore(Protocol):
         known: Mapping[str, ReadBack] = NOTHING_KNOWN,
         budget: int | None = None,
         progress: Progress | None = None,
+        sealed: Sealed = NOTHING_SEALED,
     ) -> ObjectReport:
         """Read the object back from the medium (not the page cache) and compare every file with its digest.
 
         With `version`, only content that this version added and all inventories. `known` is what `replicate`
         has just returned, never anything older: these files are compared by it, and not read a second time.
         `budget` limits the rate in bytes per second. Unreachable files are *unchecked*, never *corrupt*.
-        Raises NotFound.
+        What is `sealed` goes before what the object's own inventories and sidecars say. Raises NotFound.
         """
         ...
 
-    def repair(self, source: "ArchivalStore", report: ObjectReport) -> ObjectReport:
+    def repair(
+        self, source: "ArchivalStore", report: ObjectReport, *, sealed: Sealed = NOTHING_SEALED
+    ) -> ObjectReport:
         """Replace what `report` calls corrupt or missing with `source`'s copy, once that has been verified.
 
-        Extra files are set aside under the root's ``extensions/``, never deleted. Returns a fresh report.
+        Both are held against what is `sealed`. Extra files are set aside under the root's ``extensions/``,
+        never deleted. Returns a fresh report.
         Raises Corrupt when the source's own copy is bad; nothing has been overwritten then.
         """
         ...
