@@ -8,16 +8,18 @@ from typing import BinaryIO
 from packages.errors import Corrupt, Invalid, NotFound
 from packages.model import now
 from packages.ocfl import layout
-from packages.ocfl.inventory import DECLARATION, DECLARATION_TEXT, NAME, SIDECAR, parse_sidecar
+from packages.ocfl.inventory import DECLARATION, DECLARATION_TEXT, NAME, SIDECAR, Inventory, parse_sidecar
 from storage.archival.inventories import version_numbers
 from storage.archival.medium import SET_ASIDE, Medium, Pace
 from storage.archival.verify import LOGS, log_digest
-from storage.ports import ArchivalStore, ObjectReport, Verdict
+from storage.ports import NOTHING_SEALED, ArchivalStore, ObjectReport, Sealed, Verdict
 
 _MENDED = (Verdict.CORRUPT, Verdict.MISSING)
 
 
-def repair(medium: Medium, source: ArchivalStore, report: ObjectReport) -> None:
+def repair(
+    medium: Medium, source: ArchivalStore, report: ObjectReport, sealed: Sealed = NOTHING_SEALED
+) -> None:
     """Replace what the report calls corrupt or missing, and set aside what it calls extra.
 
     Every replacement is fetched, read back and compared before the first is put in place. Raises Corrupt when
@@ -25,7 +27,7 @@ def repair(medium: Medium, source: ArchivalStore, report: ObjectReport) -> None:
     """
     root = layout.object_path(report.object_id)
     object_id = report.object_id
-    expected = _expected(medium, source, report)
+    expected = _expected(medium, source, report, sealed)
     with medium.attempt(None) as attempt:
         keys = {f"{attempt}/{position}": path for position, path in enumerate(expected)}
         openers = ((key, partial(_open, source, object_id, expected[path][0])) for key, path in keys.items())
@@ -45,18 +47,30 @@ def repair(medium: Medium, source: ArchivalStore, report: ObjectReport) -> None:
         for problem in report.problems:
             if problem.verdict is Verdict.EXTRA:
                 medium.move(f"{root}/{problem.path}", f"{aside}/{problem.path}")
+                _prune(medium, root, problem.path)
         for key, path in keys.items():
             medium.move(key, f"{root}/{path}")
 
 
+def _prune(medium: Medium, root: str, path: str) -> None:
+    """Remove the folders that were there for the file that is gone: OCFL allows no empty ones."""
+    folder = path.rpartition("/")[0]
+    while folder and not any(medium.list(f"{root}/{folder}")):
+        medium.remove(f"{root}/{folder}")
+        folder = folder.rpartition("/")[0]
+
+
 def _expected(
-    medium: Medium, source: ArchivalStore, report: ObjectReport
+    medium: Medium, source: ArchivalStore, report: ObjectReport, sealed: Sealed
 ) -> dict[str, tuple[str | bytes, str]]:
     """Return for each file to be replaced where its bytes are (a path in the source) and their SHA-512."""
     object_id = report.object_id
     inventory = source.inventory(object_id)
+    _require_sealed(source, inventory, sealed)
     content = dict(inventory.content())
     head = max(version_numbers(medium, layout.object_path(object_id)), default=inventory.head)
+    if sealed.digests and not sealed.grows:
+        head = max(sealed.digests)
     logs = {_sha512(data): data for data in source.logs(object_id)}
     found: dict[str, tuple[str | bytes, str]] = {}
     for problem in report.problems:
@@ -79,6 +93,15 @@ def _expected(
         else:
             raise Corrupt(f"{path} of {object_id} is another file in the store {source.name}, or not there.")
     return found
+
+
+def _require_sealed(source: ArchivalStore, inventory: Inventory, sealed: Sealed) -> None:
+    """Raise Corrupt for a source whose inventory has been rewritten: its files prove nothing."""
+    known = sealed.digests.get(inventory.head)
+    if known is not None and known != inventory.digest():
+        raise Corrupt(
+            f"The inventory of {inventory.object_id} in the store {source.name} is not what was sealed."
+        )
 
 
 def _stated(source: ArchivalStore, object_id: str, folder: str) -> tuple[str, bytes]:

@@ -1,11 +1,13 @@
 """The storage root: its declarations, the README for a stranger, and the marker that says whose it is."""
 
 import json
+from collections.abc import Callable
 from importlib import resources
 
 from packages.errors import Conflict, NotFound, Refused, Unavailable
 from packages.ocfl import layout
 from storage.archival.medium import Medium
+from storage.ports import Problem, Verdict
 
 MARKER = "extensions/holdfast-archive/archive.json"
 README = "README.md"
@@ -42,6 +44,34 @@ def check(medium: Medium, archive_id: str) -> None:
             hint="Is its disk mounted? `holdfast init` prepares a new store.",
         ) from None
     _check_marker(medium, archive_id, missing_is_fine=False)
+
+
+def inspect(medium: Medium, archive_id: str) -> list[Problem]:
+    """Return what is missing or altered of the root's own files, as long as its marker says whose it is."""
+    try:
+        medium.read(MARKER)
+    except NotFound:
+        check(medium, archive_id)  # whose it is cannot be told: says so
+        return []
+    _check_marker(medium, archive_id, missing_is_fine=False)
+    config = f"extensions/{layout.NAME}/config.json"
+    parts: dict[str, Callable[[bytes], bool]] = {
+        layout.DECLARATION: lambda data: data == layout.DECLARATION_TEXT,
+        "ocfl_layout.json": lambda data: bool(json.loads(data)["extension"] == layout.NAME),
+        config: lambda data: bool(json.loads(data) == layout.CONFIG),
+    }
+    found = []
+    for key, is_sound in parts.items():
+        try:
+            if not is_sound(medium.read(key)):
+                raise ValueError  # noqa: TRY301  # as a text that is no JSON raises
+        except NotFound:
+            found.append(Problem(key, Verdict.MISSING, None, None))
+        except (ValueError, KeyError, TypeError):
+            found.append(Problem(key, Verdict.CORRUPT, None, "not what `holdfast init` writes"))
+        except Unavailable as error:
+            found.append(Problem(key, Verdict.UNCHECKED, None, error.message))
+    return found
 
 
 def archive_id(medium: Medium) -> str | None:

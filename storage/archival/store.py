@@ -17,11 +17,14 @@ from storage.archival.repair import repair
 from storage.archival.verify import LOG_PREFIX, LOGS, verify
 from storage.ports import (
     NOTHING_KNOWN,
+    NOTHING_SEALED,
     ArchivalStore,
     Capabilities,
     ObjectReport,
+    Problem,
     Progress,
     ReadBack,
+    Sealed,
     StagedVersion,
 )
 
@@ -63,6 +66,10 @@ class OcflStore:
         """Raise Unavailable or Refused unless the root is there and the archive's."""
         root.check(self._medium, archive_id)
 
+    def inspect(self, archive_id: str) -> Sequence[Problem]:
+        """Return what is wrong with the root itself."""
+        return root.inspect(self._medium, archive_id)
+
     def archive_id(self) -> str | None:
         """Return which archive the root is marked as belonging to."""
         return root.archive_id(self._medium)
@@ -103,15 +110,19 @@ class OcflStore:
         known: Mapping[str, ReadBack] = NOTHING_KNOWN,
         budget: int | None = None,
         progress: Progress | None = None,
+        sealed: Sealed = NOTHING_SEALED,
     ) -> ObjectReport:
         """Read the object back, but for what is known, and compare."""
-        return verify(self._medium, self._name, object_id, version, known, Pace(budget, progress))
+        pace = Pace(budget, progress)
+        return verify(self._medium, self._name, object_id, version, known, pace, sealed)
 
-    def repair(self, source: ArchivalStore, report: ObjectReport) -> ObjectReport:
+    def repair(
+        self, source: ArchivalStore, report: ObjectReport, *, sealed: Sealed = NOTHING_SEALED
+    ) -> ObjectReport:
         """Mend the object from the source's copy, and read it back."""
         for _ in range(_REPAIR_ROUNDS):
-            repair(self._medium, source, report)
-            fresh = self.verify(report.object_id)
+            repair(self._medium, source, report, sealed)
+            fresh = self.verify(report.object_id, sealed=sealed)
             if not fresh.problems or fresh.problems == report.problems:
                 break
             report = fresh

@@ -19,7 +19,7 @@ from packages.ocfl.inventory import (
 )
 from storage.archival.inventories import version_numbers
 from storage.archival.medium import Medium, Pace, Reading
-from storage.ports import ObjectReport, Problem, ReadBack, Verdict
+from storage.ports import NOTHING_SEALED, ObjectReport, Problem, ReadBack, Sealed, Verdict
 
 LOGS = "logs"
 LOG_PREFIX = "sha512-"
@@ -60,6 +60,7 @@ def verify(
     version: int | None,
     known: Mapping[str, ReadBack],
     pace: Pace,
+    sealed: Sealed = NOTHING_SEALED,
 ) -> ObjectReport:
     """Read an object back (see `storage.ports.ArchivalStore.verify`)."""
     root = layout.object_path(object_id)
@@ -68,7 +69,7 @@ def verify(
         if not medium.present():
             raise Unavailable(f"The store {medium.url} is not there.")
         raise NotFound(f"{object_id} is not in the store {store}.")
-    expected, inventory = _inventories(medium, root)
+    expected, inventory = _inventories(medium, root, sealed)
     if inventory is not None:
         if version is not None and version > inventory.head:
             raise NotFound(f"{object_id} has no version {version} in the store {store}.")
@@ -166,11 +167,12 @@ def log_digest(path: str) -> str | None:
     return None
 
 
-def _inventories(medium: Medium, root: str) -> tuple[dict[str, str | None], Inventory | None]:
+def _inventories(medium: Medium, root: str, sealed: Sealed) -> tuple[dict[str, str | None], Inventory | None]:
     """Return what the declaration, inventories and sidecars should digest to, and the inventory to go by.
 
-    The inventory of the head lies there twice, each with a sidecar: what most of the four say is taken for
-    true (at a tie, the pair at the top), so that one damaged file is told from three sound ones.
+    What is sealed is true. Else: the inventory of the head lies there twice, each with a sidecar, and what
+    most of the four say is taken for true (at a tie, the pair at the top), so that one damaged file is told
+    from three sound ones.
     """
     expected: dict[str, str | None] = {DECLARATION: hashlib.sha512(DECLARATION_TEXT).hexdigest()}
     numbers = version_numbers(medium, root)
@@ -179,6 +181,9 @@ def _inventories(medium: Medium, root: str) -> tuple[dict[str, str | None], Inve
     head = max(numbers, default=1)
     if top is not None and (_sha512(top_data) == top_stated or not numbers):
         head = top.head
+    newest = max(sealed.digests, default=0)
+    if newest and not (sealed.grows and head > newest):
+        head = newest
     top_digest = _sha512(top_data)
     del top_data  # tens of megabytes for a package of 100,000 files
     head_data, head_stated = _pair(medium, f"{root}/v{head}")
@@ -188,18 +193,36 @@ def _inventories(medium: Medium, root: str) -> tuple[dict[str, str | None], Inve
     says = [top_digest, top_stated, head_digest, head_stated]
     stated = (top_stated, head_stated)
     votes = Counter(each for each in says if each is not None and (each in sound or each in stated))
-    true = votes.most_common(1)[0][0] if votes else None
+    true = sealed.digests.get(head) or (votes.most_common(1)[0][0] if votes else None)
     trusted = sound.get(true)
+    if trusted is None and sealed.inventory is not None and sealed.inventory.head == head:
+        trusted = sealed.inventory
     for folder in ("", f"v{head}/"):
         expected[folder + NAME] = true
         expected[folder + SIDECAR] = true and hashlib.sha512(sidecar(true)).hexdigest()
     for number in range(1, head):
-        expected.update(_older(medium, root, number, trusted))
+        expected.update(_older(medium, root, number, trusted, sealed.digests.get(number)))
+    if trusted is None:
+        expected.update(_still_told(medium, root, sealed))
     return expected, trusted
 
 
-def _older(medium: Medium, root: str, number: int, trusted: Inventory | None) -> dict[str, str | None]:
+def _still_told(medium: Medium, root: str, sealed: Sealed) -> Iterator[tuple[str, str]]:
+    """Yield content that the newest version's inventory tells of that is as sealed: better than nothing."""
+    for number in sorted(sealed.digests, reverse=True):
+        data, _ = _pair(medium, f"{root}/v{number}")
+        found = _parsed(data) if _sha512(data) == sealed.digests[number] else None
+        if found is not None:
+            yield from found.content()
+            return
+
+
+def _older(
+    medium: Medium, root: str, number: int, trusted: Inventory | None, sealed: str | None
+) -> dict[str, str | None]:
     """Return what an older version's inventory and sidecar should digest to; each vouches for the other."""
+    if sealed is not None:
+        return _pair_expected(number, sealed)
     data, stated = _pair(medium, f"{root}/v{number}")
     digest = _sha512(data)
     found = _parsed(data)
@@ -209,6 +232,10 @@ def _older(medium: Medium, root: str, number: int, trusted: Inventory | None) ->
         true = digest  # the inventory fits the newer ones, so it is the sidecar that is damaged
     elif not agrees and stated == digest:
         true = None  # both altered: nothing here tells what they were
+    return _pair_expected(number, true)
+
+
+def _pair_expected(number: int, true: str | None) -> dict[str, str | None]:
     folder = f"v{number}/"
     return {folder + NAME: true, folder + SIDECAR: true and hashlib.sha512(sidecar(true)).hexdigest()}
 
