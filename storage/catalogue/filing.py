@@ -21,12 +21,12 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from packages.errors import Conflict, NotFound
 from packages.ledger import VersionRecord
 from packages.model import FileEntry, Role
 from storage.catalogue import rows, tables
+from storage.catalogue.upserting import upsert
 
 files = tables.files
 formats = tables.formats
@@ -235,11 +235,14 @@ class FileWriting(FileReading):
 @lru_cache
 def _insert_or(dialect: str, table: Table, instead: tuple[str, ...], keep: tuple[str, ...]) -> Insert:
     """Return an INSERT that keeps a row with the same `keep` columns, or replaces one by `instead`."""
-    statement = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table)
+    made: Insert
+    statement = upsert(dialect)(table)
     if keep:
-        return statement.on_conflict_do_nothing(index_elements=keep)
-    others = {each.name: statement.excluded[each.name] for each in table.c if each.name not in instead}
-    return statement.on_conflict_do_update(index_elements=instead, set_=others)
+        made = statement.on_conflict_do_nothing(index_elements=keep)
+    else:
+        others = {each.name: statement.excluded[each.name] for each in table.c if each.name not in instead}
+        made = statement.on_conflict_do_update(index_elements=instead, set_=others)
+    return made
 
 
 def _chunks(items: Iterable[_T]) -> Iterator[list[_T]]:

@@ -23,11 +23,10 @@ from sqlalchemy import (
     Text,
     text,
 )
-from sqlalchemy.dialects import postgresql
 
 from storage.catalogue.migrations import NAMES
 
-EXACT = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+EXACT = Text().with_variant(Text(collation="C"), "postgresql")
 # SQLite counts up only in a column that is exactly INTEGER PRIMARY KEY.
 NUMBER = BigInteger().with_variant(Integer(), "sqlite")
 OPEN_JOBS = text("state IN ('queued', 'running', 'waiting', 'failed')")

@@ -2,10 +2,10 @@
 """Jobs: claimed by lease, walked step by step. These run most often, so their statements are few."""
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from packages.errors import Conflict, Internal
 from packages.findings import Finding
@@ -13,6 +13,7 @@ from packages.ledger import Job, JobState, Lease, StepOutcome, StepRecord
 from packages.model import Event, later, now
 from storage.catalogue import rows, tables
 from storage.catalogue.reading import is_due
+from storage.catalogue.upserting import upsert
 from storage.catalogue.writing import RecordWriting
 
 jobs, steps, findings = tables.jobs, tables.steps, tables.findings
@@ -28,8 +29,9 @@ _AT_STEP = (
 )
 
 
-def _begin_step(insert: Any) -> Any:
-    first: Any = insert(steps).values(outcome=None, result="", message="", ended=None, attempts=1)
+@cache
+def _begin_step(dialect: str) -> Any:
+    first: Any = upsert(dialect)(steps).values(outcome=None, result="", message="", ended=None, attempts=1)
     again = {
         name: first.excluded[name]
         for name in ("position", "outcome", "result", "message", "started", "ended")
@@ -38,7 +40,6 @@ def _begin_step(insert: Any) -> Any:
     return first.on_conflict_do_update(index_elements=["job_id", "name"], set_=again)
 
 
-_BEGIN = {"sqlite": _begin_step(sqlite.insert), "postgresql": _begin_step(postgresql.insert)}
 _END = (
     update(steps)
     .where(steps.c.job_id == bindparam("job"), steps.c.name == bindparam("step"))
@@ -133,7 +134,7 @@ class Writing(RecordWriting):
 
     def _begin_step(self, lease: Lease, name: str, position: int, at: str) -> None:
         step = {"job_id": lease.job_id, "name": name, "position": position, "started": at}
-        self._connection.execute(_BEGIN[self._connection.dialect.name], step)
+        self._connection.execute(_begin_step(self._connection.dialect.name), step)
 
     def _at_step(self, lease: Lease, name: str, at: str) -> str:
         """Note where the job is, if the lease holds, and return the id of its package."""

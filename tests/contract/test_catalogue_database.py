@@ -5,11 +5,12 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, create_engine, inspect, text
 
 from packages.errors import Internal, NotFound, Refused, Unavailable
 from packages.ledger import PackageState
@@ -25,16 +26,58 @@ def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/catalogue.db"
 
 
-@pytest.mark.usefixtures("catalogue")
 def test_migrations_lead_to_the_tables_in_code(catalogue_url: str) -> None:
     engine = create_engine(catalogue_url)
+    if engine.url.get_backend_name() == "sqlite":
+        Path(str(engine.url.database)).parent.mkdir(exist_ok=True)
     try:
+        with engine.begin() as connection:
+            migrations.upgrade(connection)
         with engine.connect() as connection:
             context = MigrationContext.configure(connection, opts={"compare_type": True})
             assert compare_metadata(context, tables.metadata) == []
             assert migrations.revision(connection) == migrations.HEAD
     finally:
         engine.dispose()
+
+
+def test_what_is_made_at_once_is_what_the_migrations_make(tmp_path: Path) -> None:
+    found = []
+    for name in ("made", "migrated"):
+        engine = create_engine(f"sqlite:///{tmp_path}/{name}.db")
+        with engine.begin() as connection:
+            if name == "made":
+                migrations.create(connection, tables.metadata)
+            else:
+                migrations.upgrade(connection)
+            assert migrations.revision(connection) == migrations.HEAD
+            found.append(_schema(connection))
+        engine.dispose()
+    made, migrated = found
+    for table in made.keys() | migrated.keys():
+        assert made.get(table) == migrated.get(table)
+
+
+def _schema(connection: Connection) -> dict[str, Any]:
+    """Return everything that SQLite tells of its tables; columns by name, as later ones come last."""
+    seen = inspect(connection)
+    where = "SELECT name, substr(sql, instr(sql, 'WHERE')) FROM sqlite_master WHERE sql LIKE '%WHERE%'"
+    return {"partial indexes": sorted(map(tuple, connection.execute(text(where))))} | {
+        table: {
+            "columns": {
+                each["name"]: (str(each["type"]), each["nullable"], each["default"], each["primary_key"])
+                for each in seen.get_columns(table)
+            },
+            "key": seen.get_pk_constraint(table),
+            "refers": sorted(seen.get_foreign_keys(table), key=str),
+            "indexes": sorted(
+                (each["name"], each["column_names"], each["unique"]) for each in seen.get_indexes(table)
+            ),
+            "once": sorted(seen.get_unique_constraints(table), key=str),
+            "checks": sorted(seen.get_check_constraints(table), key=str),
+        }
+        for table in seen.get_table_names()
+    }
 
 
 def test_a_second_migration_changes_nothing(catalogue: Catalogue, catalogue_url: str) -> None:

@@ -1,13 +1,13 @@
 """The history of the catalogue's tables, run from code by Alembic.
 
 A new revision is a file ``versions/vNNNN_what.py``, written by hand, self-contained (it never imports
-`tables`, which moves on), and good for SQLite and PostgreSQL. `HEAD` names the newest. A test compares the
-result with `tables`.
+`tables`, which moves on), and good for SQLite and PostgreSQL. `HEAD` names the newest. Tests compare the
+result with `tables`, and with what `create` makes.
 """
 
 from typing import Any
 
-from sqlalchemy import Connection, MetaData, inspect, text
+from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, inspect, text
 
 from packages.errors import Refused
 
@@ -18,15 +18,38 @@ NAMES = {
     "uq": "%(table_name)s_%(column_0_name)s_once",
 }
 """How constraints are called, so that a later revision can name them."""
+_REVISION = "alembic_version"
 _LOCK = 0x686F6C64  # any number, the same for all: "hold"
 
 
 def revision(connection: Connection) -> str | None:
     """Return the revision of the database's tables, or None for a database without any."""
-    if not inspect(connection).has_table("alembic_version"):
+    if not inspect(connection).has_table(_REVISION):
         return None
     found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
     return None if found is None else str(found)
+
+
+def is_empty(connection: Connection) -> bool:
+    """Tell whether the database has no tables at all."""
+    return not inspect(connection).get_table_names()
+
+
+def create(connection: Connection, metadata: MetaData) -> None:
+    """Make the tables of an empty database as they are at `HEAD`, without walking through their history.
+
+    Inside the connection's transaction. The same tables as `upgrade` makes, in a fifth of its time: Alembic
+    alone takes a third of a second to import.
+    """
+    version = Table(
+        _REVISION,
+        MetaData(),
+        Column("version_num", String(32), nullable=False),
+        PrimaryKeyConstraint("version_num", name=f"{_REVISION}_pkc"),  # as Alembic calls it
+    )
+    metadata.create_all(connection, checkfirst=False)
+    version.create(connection)
+    connection.execute(version.insert().values(version_num=HEAD))
 
 
 def upgrade(connection: Connection, target: str = "head") -> None:
