@@ -9,9 +9,11 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, exc, make_url, text
 
 from packages.errors import Internal, Refused, Unavailable
-from storage.catalogue import migrations, tables
+from storage.catalogue import migrations
+from storage.catalogue.ahead import WriteAheadLog
 from storage.catalogue.errors import translate
 from storage.catalogue.port import ReadSession, WriteSession
+from storage.catalogue.prepared import run
 from storage.catalogue.reading import Reading
 from storage.catalogue.working import Writing
 
@@ -21,7 +23,7 @@ WAIT_SECONDS = 30
 _PRAGMAS = (
     f"PRAGMA busy_timeout = {WAIT_SECONDS * 1000}",
     "PRAGMA journal_mode = WAL",  # readers and the writer do not wait for one another
-    "PRAGMA synchronous = FULL",  # a commit is on the disk when it returns
+    "PRAGMA synchronous = NORMAL",  # the log is written in order; `Database.write` waits for the disk itself
     "PRAGMA foreign_keys = ON",
     "PRAGMA cache_size = -32768",  # 32 MiB: the path index of a large package stays in memory while it loads
     "PRAGMA wal_autocheckpoint = 4000",  # 16 MiB: many small transactions pay for the checkpoint's syncs
@@ -43,14 +45,10 @@ class Database:
         self._turn = threading.Lock()
         self._writer: int | None = None
         self._engine = self._make_engine()
-        if self._backend == "sqlite":
-            self._reading: Engine = self._engine
-            self._writing: Engine = self._engine.execution_options(begin="BEGIN IMMEDIATE", sync="FULL")
-            self._hasty: Engine = self._engine.execution_options(begin="BEGIN IMMEDIATE", sync="NORMAL")
-        else:
+        self._log = WriteAheadLog(Path(f"{self._url.database}-wal").absolute())
+        self._reading = self._engine
+        if self._backend == "postgresql":
             self._reading = self._engine.execution_options(isolation_level="REPEATABLE READ")
-            self._writing = self._engine
-            self._hasty = self._engine
 
     def _make_engine(self) -> Engine:
         if self._backend == "sqlite":
@@ -58,12 +56,12 @@ class Database:
                 raise Refused(
                     "a catalogue in memory would be lost with the process.", hint="Name a file in the URL."
                 )
+            if str(self._url.database).startswith("file:"):
+                raise Refused("a catalogue is named by a path.", hint="Write it like sqlite:////home/me/c.db")
             # Each thread that has a session open holds one connection; there is no server to spare.
             engine = create_engine(self._url, pool_size=8, max_overflow=-1, query_cache_size=1000)
             event.listen(engine, "connect", _prepare_sqlite)
-            event.listen(engine, "begin", _begin_sqlite)
-            if not str(self._url.database).startswith("file:"):
-                _Whereabouts(Path(str(self._url.database)).absolute()).watch(engine)
+            _Whereabouts(Path(str(self._url.database)).absolute()).watch(engine)
             return engine
         if self._backend == "postgresql":
             settings = f"-c lock_timeout={WAIT_SECONDS * 1000}"
@@ -94,34 +92,46 @@ class Database:
             except OSError as error:
                 raise Unavailable(f"the catalogue's folder cannot be made: {error}") from error
         with self._translated():
-            with self._reading.begin() as connection:
+            with self._reading.connect() as connection:
                 if migrations.revision(connection) == migrations.HEAD:
                     return
-            with self._turn, self._writing.begin() as connection:
-                if self._backend == "sqlite" and migrations.is_empty(connection):
-                    migrations.create(connection, tables.metadata)
-                else:
-                    migrations.upgrade(connection)
+            with self._transaction(durable=True, wait=WAIT_SECONDS) as connection:
+                migrations.upgrade(connection)
 
     @contextmanager
     def read(self) -> Iterator[ReadSession]:
         """Open a read session."""
         with self._translated(), self._reading.connect() as connection:
+            if self._backend == "sqlite":
+                run(connection, "BEGIN")
             yield Reading(connection)
 
     @contextmanager
     def write(self, *, durable: bool = True, wait: float = WAIT_SECONDS) -> Iterator[WriteSession]:
         """Open a write session: commit at a clean end, undo at an exception."""
-        engine = self._writing if durable else self._hasty
-        if self._backend == "sqlite":
-            engine = engine.execution_options(wait=wait)
-        with self._translated(), self._in_turn(wait), engine.begin() as connection:
-            if self._backend == "postgresql":
+        with self._translated(), self._transaction(durable=durable, wait=wait) as connection:
+            yield Writing(connection)
+
+    @contextmanager
+    def _transaction(self, *, durable: bool, wait: float) -> Iterator[Connection]:
+        if self._backend == "postgresql":
+            with self._engine.begin() as connection:
                 if not durable:
                     connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
                 if wait != WAIT_SECONDS:
                     connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(wait * 1000)}")
-            yield Writing(connection)
+                yield connection
+            return
+        with self._in_turn(wait), self._engine.connect() as connection, connection.begin():
+            _wait_at_most(connection, wait)
+            # A writer takes its lock at once: one that reads first and then wants to write could only fail.
+            run(connection, "BEGIN IMMEDIATE")
+            waits = durable and connection.info["ahead"]
+            if waits:
+                self._log.open()
+            yield connection
+        if waits:
+            self._log.sync()  # meanwhile others write
 
     @contextmanager
     def _in_turn(self, wait: float) -> Iterator[None]:
@@ -163,6 +173,7 @@ class Database:
     def close(self) -> None:
         """Give all connections back."""
         self._engine.dispose()
+        self._log.close()
 
 
 class _Whereabouts:
@@ -214,25 +225,21 @@ def _size(connection: Connection) -> int:
     return int(connection.execute(text(query)).scalar_one())
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    # The driver must not begin transactions by itself: we say which kind (see _begin_sqlite).
+def _prepare_sqlite(connection: Any, record: Any) -> None:
+    # The driver must not begin transactions by itself: we say which kind.
     connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in _PRAGMAS:
         cursor.execute(pragma)
+    # Where there can be no such log (some network file systems), SQLite waits for the disk by itself.
+    record.info["ahead"] = cursor.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    if not record.info["ahead"]:
+        cursor.execute("PRAGMA synchronous = FULL")
     cursor.close()
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    options = connection.get_execution_options()
-    sync = options.get("sync")
-    # Connections are shared by both kinds of writers and remember how they are set.
-    if sync is not None and connection.info.get("sync", "FULL") != sync:
-        connection.exec_driver_sql(f"PRAGMA synchronous = {sync}")
-        connection.info["sync"] = sync
-    wait = options.get("wait", WAIT_SECONDS)
+def _wait_at_most(connection: Connection, wait: float) -> None:
+    # Connections remember how they are set, for whoever uses them next.
     if connection.info.get("wait", WAIT_SECONDS) != wait:
-        connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(wait * 1000)}")
+        run(connection, f"PRAGMA busy_timeout = {int(wait * 1000)}")
         connection.info["wait"] = wait
-    # A writer takes its lock at once: one that reads first and then wants to write could only fail.
-    connection.exec_driver_sql(options.get("begin", "BEGIN"))

@@ -1,5 +1,7 @@
 """The catalogue's contract: transactions, migrations, and what a broken database looks like."""
 
+import errno
+import os
 import sqlite3
 import subprocess
 import sys
@@ -161,27 +163,82 @@ def test_sqlite_is_set_to_lose_nothing(sqlite_url: str) -> None:
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
         }
-    assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30000}
+    assert found == {"journal_mode": "wal", "synchronous": 1, "foreign_keys": 1, "busy_timeout": 30000}
     assert catalogue.statistics()["backend"] == "sqlite"
     assert catalogue.statistics()["bytes"] > 0
     catalogue.close()
 
 
-def test_only_a_hasty_commit_does_not_wait_for_the_disk(catalogue: Catalogue) -> None:
+def test_only_a_hasty_commit_does_not_wait_for_the_disk(
+    catalogue: Catalogue, catalogue_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert isinstance(catalogue, Database)
-    seen: list[str] = []
-
-    def note(session: object) -> None:
-        connection = session._connection  # type: ignore[attr-defined]
-        if connection.dialect.name == "sqlite":
-            seen.append({1: "off", 2: "on"}[connection.exec_driver_sql("PRAGMA synchronous").scalar_one()])
-        else:
-            seen.append(connection.exec_driver_sql("SHOW synchronous_commit").scalar_one())
-
+    synced: list[str] = []
+    monkeypatch.setattr(
+        os, "fdatasync", lambda fd: synced.append(Path(f"/proc/self/fd/{fd}").readlink().name)
+    )
+    waits = []
     for durable in (True, False, False, True):
         with catalogue.write(durable=durable) as session:
-            note(session)
-    assert seen == ["on", "off", "off", "on"]
+            if catalogue_url.startswith("postgresql"):
+                connection = session._connection  # type: ignore[attr-defined]
+                waits.append(connection.exec_driver_sql("SHOW synchronous_commit").scalar_one() == "on")
+            else:
+                before = len(synced)
+        if not catalogue_url.startswith("postgresql"):
+            waits.append(synced[before:] == ["catalogue.db-wal"])
+    assert waits == [True, False, False, True]
+
+
+def test_a_durable_commit_waits_for_the_disk_after_its_turn(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalogue = Database(sqlite_url)
+    catalogue.migrate()
+    seen: list[str | None] = []
+
+    def another_writes(_: int) -> None:
+        monkeypatch.undo()
+        with Database(sqlite_url).write(wait=1) as session:
+            seen.append(session.archive_id())
+
+    monkeypatch.setattr(os, "fdatasync", another_writes)
+    with catalogue.write() as session:
+        session.set_archive_id("one")
+    assert seen == ["one"]
+    catalogue.close()
+
+
+def test_a_log_that_did_not_reach_the_disk_takes_no_more_durable_commits(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    catalogue = Database(sqlite_url)
+    catalogue.migrate()
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fdatasync", fails)
+        with pytest.raises(Unavailable, match="Input/output"), catalogue.write() as session:
+            session.set_archive_id("one")
+    with pytest.raises(Unavailable, match="Input/output"), catalogue.write():
+        pass
+    with catalogue.read() as view:
+        view.archive_id()
+    catalogue.close()
+
+
+def test_durable_commits_follow_a_log_that_was_made_anew(sqlite_url: str) -> None:
+    catalogue = Database(sqlite_url)
+    catalogue.migrate()
+    with catalogue.write() as session:
+        session.set_archive_id("one")
+    before = catalogue._log._known
+    catalogue._engine.dispose()  # the last connection takes the log away
+    with catalogue.write() as session:
+        session.set_archive_id("one")
+    assert catalogue._log._known != before
+    catalogue.close()
 
 
 def test_a_hasty_commit_outlives_its_process(sqlite_url: str) -> None:
