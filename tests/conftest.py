@@ -24,6 +24,20 @@ CLEANED = ("HOLDFAST_", "AWS_", "PREFECT_")
 KEPT = ("HOLDFAST_TEST_",)  # set by scripts/services for the tests that use real servers
 
 
+LONGEST = ("flows", "test_schemathesis", "test_demo_played", "test_up", "test_crash_instants")
+"""Groups that take longest: they begin first, so that no core idles at the end beside one of them."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a module on one worker (and those of the flows: they share a Prefect server)."""
+    for item in items:
+        flows = "flows" in item.path.relative_to(PROJECT).parts
+        item.add_marker(pytest.mark.xdist_group("flows" if flows else item.path.stem))
+    turns = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: turns.get(next(item.iter_markers("xdist_group")).args[0], len(turns)))
+
+
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """No setting of the person who runs the tests reaches one, neither by environment nor by home."""

@@ -12,6 +12,14 @@ from playwright.sync_api import Browser
 from tests.support import browser
 from tests.support.browser import Visitor
 from tests.support.command import Holdfast, write
+from tests.support.shared_tools import shared_tools
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _tools() -> Iterator[None]:
+    """The tools of every archive that is opened in this process."""
+    with shared_tools():
+        yield
 
 
 @pytest.fixture

@@ -14,7 +14,15 @@ from tests.conftest import IN_CI, SHARED
 from tests.support.depositor import Depositor, depositor_of
 from tests.support.harvest import Harvester, schema_of_answers
 from tests.support.serving import House, client_of, house_of
+from tests.support.shared_tools import shared_tools
 from tests.support.uploading import left_in
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _tools() -> Iterator[None]:
+    """The tools of every archive that is opened in this process."""
+    with shared_tools():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -54,9 +54,9 @@ def sources() -> dict[str, str]:
 
 
 @cache
-def trees() -> tuple[tuple[str, ast.AST], ...]:
-    """Return the syntax tree of each Python file of the rooms."""
-    return tuple((name, ast.parse(text)) for name, text in sources().items())
+def nodes() -> tuple[tuple[str, tuple[ast.AST, ...]], ...]:
+    """Return the nodes of each Python file of the rooms: walking again would take longer than each test."""
+    return tuple((name, tuple(ast.walk(ast.parse(text)))) for name, text in sources().items())
 
 
 def test_unit_tests_open_no_sockets() -> None:
@@ -92,10 +92,7 @@ def test_nothing_is_a_stub() -> None:
 
 def test_assert_is_used_in_tests_only() -> None:
     found = [
-        f"{name}:{node.lineno}"
-        for name, tree in trees()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Assert)
+        f"{name}:{node.lineno}" for name, within in nodes() for node in within if isinstance(node, ast.Assert)
     ]
     assert found == []
 
@@ -115,8 +112,8 @@ def test_modules_and_functions_are_short() -> None:
     long = [name for name, text in texts().items() if name.endswith(".py") and text.count("\n") > 400]
     long += [
         f"{name}:{node.name}"
-        for name, tree in trees()
-        for node in ast.walk(tree)
+        for name, within in nodes()
+        for node in within
         if isinstance(node, ast.FunctionDef) and (node.end_lineno or 0) - node.lineno >= 50
     ]
     assert long == []
@@ -162,11 +159,9 @@ def finding_codes() -> dict[str, dict[str, str]]:
 def takers_of_codes() -> dict[str, int]:
     """Return where each function or class of the rooms takes a finding's code: its parameter `code`."""
     found = {"finding": 0, "make": 0}
-    for _, tree in trees():
-        owners = {
-            part: node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) for part in node.body
-        }
-        for node in ast.walk(tree):
+    for _, within in nodes():
+        owners = {part: node for node in within if isinstance(node, ast.ClassDef) for part in node.body}
+        for node in within:
             if isinstance(node, ast.FunctionDef):
                 names = [each.arg for each in node.args.args if each.arg != "self"]
                 if "code" in names:
@@ -186,8 +181,8 @@ def strings(*nodes: ast.AST | None) -> set[str]:
 def spoken() -> set[str]:
     """Return what may be a finding's code: given where one is taken, or an entry of a table of literals."""
     found: set[str] = set()
-    for _, tree in trees():
-        for node in ast.walk(tree):
+    for _, within in nodes():
+        for node in within:
             if isinstance(node, ast.Call):
                 name = getattr(node.func, "id", None) or getattr(node.func, "attr", None)
                 at = takers_of_codes().get(name)
@@ -216,8 +211,8 @@ def test_every_finding_that_is_made_has_a_code() -> None:
     known = finding_codes()
     unknown = [
         f"{name}:{node.lineno}: {node.args[0].value}"
-        for name, tree in trees()
-        for node in ast.walk(tree)
+        for name, within in nodes()
+        for node in within
         if isinstance(node, ast.Call)
         and (getattr(node.func, "id", None) or getattr(node.func, "attr", None)) == "finding"
         and node.args
@@ -308,8 +303,8 @@ def test_the_readme_is_short_and_its_links_lead_somewhere() -> None:
 
 
 def test_every_port_states_obligations() -> None:
-    for name, tree in trees():
-        for node in ast.walk(tree):
+    for name, within in nodes():
+        for node in within:
             if not isinstance(node, ast.ClassDef) or node.name.startswith("_"):
                 continue  # a private one names a shape, no port
             if any(ast.unparse(base) == "Protocol" for base in node.bases):
