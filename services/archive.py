@@ -3,6 +3,7 @@
 Everything else in `services` gets an `Archive` and asks it; no other module constructs a backend.
 """
 
+import logging
 import os
 import uuid
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 
-from packages.errors import NotFound, Refused, Unavailable
+from packages.errors import HoldfastError, NotFound, Refused, Unavailable
 from services.settings import Settings, load_settings
 from storage.access_copies import AccessCopies
 from storage.archival import open_store
@@ -30,6 +31,8 @@ from tools.pids import ArkProvider
 from tools.ports import FormatIdentifier, PidProvider, VirusScanner
 from tools.pronom import PronomIdentifier
 
+log = logging.getLogger("holdfast.archive")
+
 MARKER = "holdfast.toml"
 CATALOGUE = "catalogue.db"
 TEMPLATE = """\
@@ -46,6 +49,10 @@ class Archive:
     """
 
     settings: Settings
+
+    def __post_init__(self) -> None:
+        self._stamp = _stamp(self.home)
+        self._opened: dict[str, ArchivalStore] | None = None
 
     @property
     def home(self) -> Path:
@@ -68,10 +75,24 @@ class Archive:
             raise NotFound(f"{self.home} is no archive yet", hint="run `holdfast init`")
         return known
 
-    @cached_property
+    @property
     def stores(self) -> Mapping[str, ArchivalStore]:
-        """Return the archival stores by name, primary first; whoever writes to one checks it before."""
-        return {name: open_store(name, url) for name, url in self.settings.store_urls.items()}
+        """Return the archival stores by name, primary first; whoever writes to one checks it before.
+
+        A process that runs for long follows ``holdfast.toml``: a store that is added, moved or retired there
+        is so from the next question on. Who asks several things about them asks once and keeps the answer.
+        """
+        if (stamp := _stamp(self.home)) != self._stamp:
+            self._stamp = stamp
+            self._look_again()
+        if self._opened is None:
+            self._opened = {name: open_store(name, url) for name, url in self.settings.store_urls.items()}
+        return self._opened
+
+    @property
+    def written_stores(self) -> Mapping[str, ArchivalStore]:
+        """Return the stores that new packages and events are written to, primary first."""
+        return {name: store for name, store in self.stores.items() if not self.settings.facts(name).read_only}
 
     @property
     def primary(self) -> ArchivalStore:
@@ -135,6 +156,22 @@ class Archive:
             path_bytes=said.max_path_bytes,
             reserve=said.reserve_bytes,
         )
+
+    def _look_again(self) -> None:
+        """Take over what ``holdfast.toml`` says of stores now; settings that are wrong change nothing."""
+        try:
+            fresh = load_settings(self.home)
+            urls = fresh.store_urls
+        except HoldfastError as error:
+            log.warning("holdfast.toml was changed and is not followed: %s", error.message)
+            return
+        known, before = self._opened or {}, self.settings.store_urls
+        opened: dict[str, ArchivalStore] = {
+            name: known[name] if name in known and before.get(name) == url else open_store(name, url)
+            for name, url in urls.items()
+        }
+        self.settings = self.settings.model_copy(update={"stores": fresh.stores, "store": fresh.store})
+        self._opened = opened
 
     def start_tools(self) -> None:
         """Start what an ingest will call, so that it is ready by then; may be called any number of times."""
@@ -206,6 +243,15 @@ def open_archive(home: Path) -> Archive:
     archive = Archive(load_settings(home))
     _require_catalogue(archive)
     return archive
+
+
+def _stamp(home: Path) -> tuple[int, int, int] | None:
+    """Return what tells that ``holdfast.toml`` has been written anew, or None where there is none."""
+    try:
+        said = (home / MARKER).stat()
+    except OSError:
+        return None
+    return said.st_mtime_ns, said.st_ino, said.st_size
 
 
 def _mark(home: Path) -> bool:

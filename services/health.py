@@ -7,7 +7,7 @@ from functools import partial
 from packages.errors import HoldfastError
 from packages.wording import counted
 from services.archive import Archive
-from services.settings import Settings, path_of
+from services.places import devices, disk_of, together
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,30 +61,19 @@ def _store(archive: Archive, name: str) -> str:
 
 def _devices(archive: Archive) -> Iterator[Tried]:
     """Say when copies share a disk, or staging is on another one than the primary store."""
-    devices = disks(archive.settings)
-    for names in devices.values():
-        if len(names) > 1:
-            yield Tried(
-                "copies", "warning", f"{' and '.join(names)} are on the same disk: its loss takes them all"
-            )
+    places = devices(archive.settings)
+    for names in together(archive.settings):
+        yield Tried(
+            "copies",
+            "warning",
+            f"{' and '.join(names)} are on the same device, and count as one: its loss takes them all",
+        )
     primary = next(iter(archive.settings.store_urls))
-    if archive.staging.root.exists() and primary not in devices.get(
-        archive.staging.root.stat().st_dev, [primary]
-    ):
+    staging = disk_of(archive.staging.root)
+    if staging is not None and primary not in places.get(staging, [primary]):
         yield Tried(
             "staging", "warning", f"staging is on another disk than {primary}: files are copied, not renamed"
         )
-
-
-def disks(settings: Settings) -> dict[int, list[str]]:
-    """Return the names of the stores on each disk of this machine; stores elsewhere are on none."""
-    devices: dict[int, list[str]] = {}
-    for name, url in settings.store_urls.items():
-        if url.startswith("file://"):
-            place = path_of(url)
-            if place.exists():
-                devices.setdefault(place.stat().st_dev, []).append(name)
-    return devices
 
 
 def _index(archive: Archive) -> str:

@@ -8,9 +8,9 @@ from packages.errors import NotFound
 from packages.ledger import KEPT_STATES, CopyState, CopyTally, Job, JobState, PackageFilter
 from packages.model import Actor
 from services.archive import Archive
-from services.health import disks
 from services.ingest import SEQUENCES
 from services.people import require_archivist
+from services.places import devices, together
 from services.settings import StoreFacts, masked
 from services.views import stewarded, summary
 from storage.catalogue.paging import Key, by_age
@@ -100,7 +100,7 @@ def standing(archive: Archive, actor: Actor) -> Standing:
         counts.jobs,
         stuck,
         copies,
-        [names for names in disks(archive.settings).values() if len(names) > 1],
+        together(archive.settings),
         archive.pids.is_test,
         bool(archive.settings.clamd),
     )
@@ -145,7 +145,7 @@ def stores(archive: Archive, actor: Actor) -> list[StoreStanding]:
     require_archivist(actor, "see the stores")
     with archive.catalogue.read() as view:
         tallies = view.copy_tallies()
-    beside = {name: names for names in disks(archive.settings).values() for name in names}
+    beside = {name: names for names in devices(archive.settings).values() for name in names}
     return [
         StoreStanding(
             name,

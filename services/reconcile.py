@@ -10,18 +10,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from packages.errors import HoldfastError, NotFound
-from packages.ledger import KEPT_STATES, OPEN_STATES, CopyRecord, CopyState, Job, JobState, PackageFilter
+from packages.ledger import KEPT_STATES, OPEN_STATES, Job, JobState, PackageFilter
 from packages.model import Actor, now
 from packages.policies import WORKER_DEATHS
-from packages.premis import URN, package_urn
-from services import evidence
+from packages.premis import URN
+from packages.wording import counted
+from services import copies, evidence
 from services.archive import Archive
 from services.engine import Observer, is_dead, run_due
-from services.fixity import COPY_STATES
 from services.outbox import drain
 from services.people import require_archivist
 from storage import uploads
-from storage.catalogue.paging import PAGE, Key, by_age, by_store, paged
+from storage.catalogue.paging import PAGE, by_age, paged
 from storage.catalogue.port import ReadSession
 
 ABANDONED_AFTER = 3600.0
@@ -156,24 +156,17 @@ def _is_in_use(archive: Archive, name: str) -> bool:
 
 
 def _bring_up_copies(archive: Archive, done: Reconciled) -> None:
-    """Make the copies that a store which was down has missed."""
-    for package_id, store in _pending(archive):
-        target = archive.stores.get(store)
-        if target is None:
-            continue
-        done.actions.append(
-            f"{package_id}: the copy in {store} {'would be' if done.dry_run else 'was'} brought up"
-        )
+    """Make the copies that a store has missed: it was down, it was added, or it is never waited for."""
+    copies.expect(archive, dry_run=done.dry_run)
+    for brought in copies.follow(archive, dry_run=done.dry_run):
+        name = brought.store
         if done.dry_run:
-            continue
-        try:
-            target.check(archive.archive_id)
-            target.replicate(archive.primary, package_urn(package_id))
-            report = target.verify(package_urn(package_id))
-            with archive.catalogue.write() as unit:
-                unit.set_copy_state(package_id, store, COPY_STATES[report.verdict], now(), "")
-        except HoldfastError as error:
-            done.disagreements.append(f"{package_id}: the copy in {store}: {error.message}")
+            done.actions.append(f"{name}: {counted(brought.left, 'copy', 'copies')} would be made")
+        if brought.made:
+            done.actions.append(f"{name}: {counted(brought.made, 'copy', 'copies')} made, and read back")
+        if brought.reason:
+            done.disagreements.append(f"{name}: copies are to be made: {brought.reason}")
+        done.disagreements += [f"{package}: the copy in {name}: {why}" for package, why in brought.failed]
 
 
 def _bring_up_evidence(archive: Archive, done: Reconciled) -> None:
@@ -186,21 +179,6 @@ def _bring_up_evidence(archive: Archive, done: Reconciled) -> None:
             done.actions += evidence.spread_missing(archive, runs, store)
     except HoldfastError as error:
         done.disagreements.append(error.message)
-
-
-def _pending(archive: Archive) -> Iterator[tuple[str, str]]:
-    """Yield package and store of each copy that is to be made, and that no open job will make."""
-
-    def page(after: Key | None) -> list[tuple[CopyRecord, bool]]:
-        with archive.catalogue.read() as view:
-            return [
-                (each, each.state is CopyState.PENDING and view.open_job(each.package_id) is None)
-                for each in view.copies(after=after, limit=PAGE)
-            ]
-
-    for each, is_missed in paged(page, lambda row: by_store(row[0])):
-        if is_missed:
-            yield each.package_id, each.store
 
 
 def _jobs(view: ReadSession, states: Collection[JobState]) -> Iterator[Job]:

@@ -40,6 +40,11 @@ class StoreFacts(BaseModel):
     replace_by: str = Field(default="", description="date by which the medium is to be replaced: 2031-06-30")
     read_only: bool = Field(default=False, description="nothing new is written there; what is there counts")
     recall: bool = Field(default=False, description="content must be asked for before it can be read")
+    fixity_days: int | None = Field(
+        default=None,
+        gt=0,
+        description="days after which a copy is read back again; unset: HOLDFAST_FIXITY_DAYS",
+    )
 
     @field_validator("replace_by", mode="before")
     @classmethod
@@ -120,6 +125,11 @@ class Settings(BaseModel):
         gt=0,
         description="a step that does not move for so long is ended, as failed",
     )
+    fixity_days: int = Field(
+        default=90,
+        gt=0,
+        description="days after which a copy is read back again; a store may say its own",
+    )
     lease_seconds: int = Field(default=60, gt=0, description="after this a silent worker counts as dead")
 
     @field_validator("ark_naan")
@@ -188,6 +198,10 @@ class Settings(BaseModel):
         local = [path_of(url) for url in self.store_urls.values() if url.startswith("file://")]
         return [self.home, self.staging_root, *local]
 
+    def fixity_period(self, store: str) -> int:
+        """Return after how many days each copy in the store is to be read back again."""
+        return self.facts(store).fixity_days or self.fixity_days
+
     def facts(self, store: str) -> StoreFacts:
         """Return what is said about the store; what is not said about its purpose follows from its place."""
         said = self.store.get(store, StoreFacts())
@@ -207,8 +221,8 @@ def _require_sense(urls: dict[str, str], facts: dict[str, StoreFacts]) -> None:
         said = facts[name]
         if (other := seen.setdefault(url.rstrip("/"), name)) != name:
             wrong.append(f"{other} and {name} are the same place")
-        if name == first and (said.purpose not in {"", "primary"} or said.read_only):
-            wrong.append(f"{name} is the first store: everything is written there, so it is the primary")
+        if name == first and (said.purpose not in {"", "primary"} or said.read_only or not said.required):
+            wrong.append(f"{name} is the first store: it is the primary, required, and written to")
         if name != first and said.purpose == "primary":
             wrong.append(f"{name} is not the first store, so it is not the primary")
         if name != first and said.required and said.read_only:
@@ -248,6 +262,11 @@ def load_settings(home: Path) -> Settings:
     Raises Refused with every wrong name and value at once.
     """
     return _build(home, _environment(), _toml(home))
+
+
+def settings_from(home: Path, file: dict[str, Any]) -> Settings:
+    """Return what would hold if `file` were what ``holdfast.toml`` says. Raises Refused."""
+    return _build(home, _environment(), file)
 
 
 def origins(home: Path) -> list[Origin]:

@@ -16,27 +16,26 @@ from storage.ports import NOTHING_KNOWN, ArchivalStore, ReadBack, StagedVersion,
 
 
 def store(context: StepContext) -> StepResult:
-    """Publish the staged version, replicate it, and read every copy back from the medium.
+    """Publish the staged version, make every required copy, and read each back from the medium.
 
     Done only when every required copy is intact. A store that is down leaves its copy *pending*; what the
     other stores have got stays, and the failed job needs to bring up only the rest when it is tried
-    again.
+    again. Optional copies are *pending* then: they follow alone (`services.copies`), and delay nothing.
     """
-    primary, *others = context.archive.stores.values()
+    primary, required, optional = _stores(context)
     object_id = package_urn(context.package.id)
     primary.check(context.archive.archive_id)
     published = _publish(context, primary, object_id)
-    with ThreadPoolExecutor(1 + len(others)) as pool:
+    with ThreadPoolExecutor(1 + len(required)) as pool:
         copies = {primary.name: pool.submit(_read_back, context, primary, object_id)}
-        for each in others:
+        for each in required:
             copies[each.name] = pool.submit(_bring_up, context, each, primary, object_id)
     records = [_record_of(context, name, copy) for name, copy in copies.items()]
-    told = ", ".join(f"{each.store} {each.state}" for each in records)
-    lacking = [
-        each
-        for each in records
-        if each.state is not CopyState.INTACT and context.archive.settings.facts(each.store).required
+    lacking = [each for each in records if each.state is not CopyState.INTACT]
+    records += [
+        CopyRecord(context.package.id, each.name, context.version, CopyState.PENDING) for each in optional
     ]
+    told = ", ".join(f"{each.store} {each.state}" for each in records)
     if lacking:
         why = "; ".join(f"{each.store}: {each.message}" for each in lacking)
         passing = all(_kind(copies[each.store]) is Kind.UNAVAILABLE for each in lacking)
@@ -57,6 +56,13 @@ def store(context: StepContext) -> StepResult:
         _events(context, primary, records),
         apply=lambda unit: _catalogue(unit, context, published, records),
     )
+
+
+def _stores(context: StepContext) -> tuple[ArchivalStore, list[ArchivalStore], list[ArchivalStore]]:
+    """Return the primary store, the other ones that are required, and the ones that are not."""
+    primary, *others = context.archive.written_stores.values()
+    required = [each for each in others if context.archive.settings.facts(each.name).required]
+    return primary, required, [each for each in others if each not in required]
 
 
 def _publish(context: StepContext, primary: ArchivalStore, object_id: str) -> VersionRecord:

@@ -113,7 +113,8 @@ class StoreWriting(FileWriting, StoreReading):
             literal(""),
         ).where(_is_copied(), ~select(copies.c.package_id).where(held).exists())
         names = [each.name for each in copies.c]
-        added = self._connection.execute(insert(copies).from_select(names, wanted)).rowcount
+        adding = insert(copies).from_select(names, wanted).execution_options(preserve_rowcount=True)
+        added = self._connection.execute(adding).rowcount
         newest = select(packages.c.version).where(packages.c.id == copies.c.package_id).scalar_subquery()
         behind = select(packages.c.id).where(held, _is_copied(), copies.c.version < packages.c.version)
         late = update(copies).where(copies.c.store == store, behind.exists())

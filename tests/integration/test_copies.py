@@ -1,0 +1,220 @@
+"""Optional copies follow alone; a store that is down delays its own copies and nothing else."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from packages.errors import Conflict, HoldfastError, NotFound, Refused
+from packages.ledger import CopyState
+from packages.premis import package_urn
+from services import copies
+from services.engine import run_job, worker_name
+from services.logbook import read_logs
+from services.reconcile import reconcile
+from services.revision import retitled, update_record
+from storage.archival import open_store
+from storage.ports import Verdict
+from tests.support.depositor import Depositor
+from tests.support.many_stores import archive_with, deposit, states, stores_at
+
+
+@pytest.fixture
+def depositor(tmp_path: Path) -> Iterator[Depositor]:
+    with archive_with(tmp_path) as made:
+        yield made
+
+
+def replications(depositor: Depositor, package_id: str) -> list[str]:
+    with depositor.archive.catalogue.read() as view:
+        return [each.note for each in view.events(package_id) if each.type == "replication"]
+
+
+def test_I5_an_optional_copy_follows_alone_without_a_new_aip(depositor: Depositor, tmp_path: Path):
+    archive, vault = depositor.archive, tmp_path / "disks" / "vault"
+    vault.rename(tmp_path / "unplugged")
+    package_id = deposit(depositor, tmp_path)
+    assert states(archive, package_id) == {"copy": "intact", "primary": "intact", "vault": "pending"}
+
+    away = reconcile(archive, depositor.actor)
+    [told] = [each for each in away.disagreements if each.startswith("vault: copies")]
+    assert "not there" in told
+    assert states(archive, package_id)["vault"] == "pending"
+
+    (tmp_path / "unplugged").rename(vault)
+    dry = reconcile(archive, depositor.actor, dry_run=True)
+    assert "vault: 1 copy would be made" in dry.actions
+    assert states(archive, package_id)["vault"] == "pending"
+
+    done = reconcile(archive, depositor.actor)
+    assert "vault: 1 copy made, and read back" in done.actions
+    assert not done.disagreements
+    assert states(archive, package_id)["vault"] == "intact"
+    assert replications(depositor, package_id) == ["copy", "vault"]
+    with archive.catalogue.read() as view:
+        assert [each.number for each in view.versions(package_id)] == [1]
+    for store in archive.stores.values():
+        assert store.verify(package_urn(package_id)).verdict is Verdict.INTACT
+        logged = [
+            each.note for entry in read_logs(store, package_urn(package_id)) for each in entry.events
+            if each.type == "replication"
+        ]  # fmt: skip
+        assert logged == ["copy", "vault"]
+
+    assert not reconcile(archive, depositor.actor).actions
+
+
+def test_I6_an_update_reaches_every_replica(depositor: Depositor, tmp_path: Path):
+    archive = depositor.archive
+    package_id = deposit(depositor, tmp_path)
+    copies.follow(archive)
+    record = retitled(archive, depositor.actor, package_id, "A new title")
+    job = update_record(archive, depositor.actor, package_id, record)
+    run_job(archive, job.id)
+    reconcile(archive, depositor.actor)
+    assert states(archive, package_id) == {"copy": "intact", "primary": "intact", "vault": "intact"}
+    heads = {store.inventory(package_urn(package_id)).head for store in archive.stores.values()}
+    assert heads == {2}
+
+
+def test_a_copy_is_mended_from_another_store_where_the_primary_is_bad(depositor: Depositor, tmp_path: Path):
+    archive = depositor.archive
+    package_id = deposit(depositor, tmp_path)
+    [bad] = (tmp_path / "disks" / "primary").rglob("original/a.txt")
+    bad.chmod(0o600)
+    bad.write_bytes(b"B 1")
+    [brought] = copies.follow(archive)
+    assert (brought.made, brought.failed) == (1, [])
+    assert archive.stores["vault"].verify(package_urn(package_id)).verdict is Verdict.INTACT
+
+
+def test_two_do_not_make_copies_in_one_store_at_once(depositor: Depositor, tmp_path: Path):
+    archive = depositor.archive
+    package_id = deposit(depositor, tmp_path)
+    copies.record(archive, archive.stores["vault"])
+    with archive.catalogue.write() as unit:
+        assert unit.claim_store("vault", f"{worker_name()}/other", "2026", "9999")
+    [brought] = copies.follow(archive)
+    assert "is making copies in vault" in brought.reason
+    assert states(archive, package_id)["vault"] == "pending"
+    with pytest.raises(Conflict):
+        copies.fill(archive, depositor.actor, "vault")
+    with archive.catalogue.write() as unit:
+        unit.release_store("vault", f"{worker_name()}/other")
+        host = worker_name().split("/")[0]
+        assert unit.claim_store("vault", f"{host}/1/gone/dead", "2026", "9999")
+    [brought] = copies.follow(archive)
+    assert brought.made == 1
+    with archive.catalogue.read() as view:
+        assert all(each.worker is None for each in view.stores())
+
+
+def test_a_disk_that_was_lost_is_filled_again_though_the_ledger_calls_its_copies_intact(
+    depositor: Depositor, tmp_path: Path
+):
+    archive = depositor.archive
+    ids = [deposit(depositor, tmp_path, number) for number in range(3)]
+    disk = tmp_path / "disks" / "copy"
+    disk.rename(tmp_path / "lost")
+    archive.stores["copy"].prepare(archive.archive_id)
+    dry = copies.fill(archive, depositor.actor, "copy", dry_run=True)
+    assert (dry.there, dry.left, dry.made) == (0, 3, 0)
+    told: list[tuple[int, int]] = []
+    done = copies.fill(archive, depositor.actor, "copy", told=lambda *now: told.append(now))
+    assert (done.made, done.left, done.failed) == (3, 0, [])
+    assert told[-1] == (3, 3)
+    assert all(states(archive, each)["copy"] == "intact" for each in ids)
+    assert all(replications(depositor, each)[-1] == "copy" for each in ids)
+    again = copies.fill(archive, depositor.actor, "copy")
+    assert (again.there, again.made) == (3, 0)
+
+
+def test_a_fill_that_was_killed_goes_on_without_copying_again(
+    depositor: Depositor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    archive = depositor.archive
+    monkeypatch.setattr(copies, "CHUNK", 1)
+    ids = [deposit(depositor, tmp_path, number) for number in range(3)]
+    real, seen = copies.write_log, []
+
+    def dying(*given, **named):
+        seen.append(given[1])
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+        real(*given, **named)
+
+    monkeypatch.setattr(copies, "write_log", dying)
+    with pytest.raises(KeyboardInterrupt):
+        copies.fill(archive, depositor.actor, "vault")
+    monkeypatch.setattr(copies, "write_log", real)
+    whole = {path: path.stat().st_ino for path in (tmp_path / "disks" / "vault").rglob("a.txt")}
+    assert len(whole) == 2
+    done = copies.fill(archive, depositor.actor, "vault")
+    assert (done.there, done.made) == (1, 2)
+    after = {path: path.stat().st_ino for path in (tmp_path / "disks" / "vault").rglob("a.txt")}
+    assert whole.items() <= after.items()
+    assert len(after) == 3
+    for each in ids:
+        assert replications(depositor, each) == ["copy", "vault"]
+
+
+def test_a_read_only_store_is_read_and_never_written(tmp_path: Path):
+    with archive_with(tmp_path) as depositor:
+        first = deposit(depositor, tmp_path, 1)
+        copies.follow(depositor.archive)
+        file = depositor.archive.home / "holdfast.toml"
+        file.write_text(file.read_text() + "read_only = true\n")
+        second = deposit(depositor, tmp_path, 2)
+        assert "vault" not in states(depositor.archive, second)
+        assert states(depositor.archive, first)["vault"] == "intact"
+        reconcile(depositor.archive, depositor.actor)
+        assert "vault" not in states(depositor.archive, second)
+        with pytest.raises(Refused, match="read-only"):
+            copies.fill(depositor.archive, depositor.actor, "vault")
+
+
+def test_a_process_that_runs_for_long_follows_the_settings(depositor: Depositor, tmp_path: Path):
+    archive = depositor.archive
+    before = archive.stores
+    assert archive.stores is before
+    file = archive.home / "holdfast.toml"
+    file.write_text(f'stores = "{stores_at(tmp_path / "disks", ["primary", "copy", "new"])}"\n')
+    assert list(archive.stores) == ["primary", "copy", "new"]
+    assert archive.stores["copy"] is before["copy"]
+    file.write_text("stores = 7")
+    assert list(archive.stores) == ["primary", "copy", "new"]
+
+
+def test_the_primary_is_not_filled_nor_a_store_that_there_is_not(depositor: Depositor):
+    with pytest.raises(Refused, match="primary"):
+        copies.fill(depositor.archive, depositor.actor, "primary")
+    with pytest.raises(NotFound, match="attic"):
+        copies.fill(depositor.archive, depositor.actor, "attic")
+
+
+def test_a_store_of_another_archive_is_not_filled(depositor: Depositor, tmp_path: Path):
+    deposit(depositor, tmp_path)
+    disk = tmp_path / "disks" / "vault"
+    disk.rename(tmp_path / "lost")
+    open_store("vault", f"file://{disk}").prepare("another archive")
+    [brought] = copies.follow(depositor.archive)
+    assert "another archive" in brought.reason
+    with pytest.raises(HoldfastError, match="another archive"):
+        copies.fill(depositor.archive, depositor.actor, "vault")
+    assert not list(disk.rglob("inventory.json"))
+
+
+def test_a_copy_that_cannot_be_made_stays_pending_with_its_reason(
+    depositor: Depositor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    archive = depositor.archive
+    package_id = deposit(depositor, tmp_path)
+    vault = archive.stores["vault"]
+    monkeypatch.setattr(type(vault), "free_bytes", lambda _self: 1)
+    [brought] = copies.follow(archive)
+    [(failed, reason)] = brought.failed
+    assert failed == package_id
+    assert "no space in the store vault" in reason
+    with archive.catalogue.read() as view:
+        [copy] = [each for each in view.copies(package_id) if each.store == "vault"]
+    assert (copy.state, copy.message) == (CopyState.PENDING, reason)
