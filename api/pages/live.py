@@ -18,6 +18,7 @@ from api.identity import Served, SignedIn
 from packages.errors import HoldfastError
 from services.archive import Archive
 from services.overview import pulse, watched
+from services.presence import Presence
 
 router = APIRouter(include_in_schema=False)
 
@@ -41,8 +42,9 @@ class Watch:
     that a server that stops does not wait for them.
     """
 
-    def __init__(self, archive: Archive) -> None:
+    def __init__(self, archive: Archive, presence: Presence | None = None) -> None:
         self._archive = archive
+        self._presence = presence or Presence(archive)
         self._wanted: Counter[str] = Counter()
         self._people: Counter[str] = Counter()
         self._beats: Mapping[str, str] = {}
@@ -103,6 +105,13 @@ class Watch:
             pass
         return own() or seen
 
+    def _pulse(self, wanted: list[str]) -> Mapping[str, str]:
+        """Return the beats; that of the whole archive changes when a store goes away or comes back, too."""
+        beats = pulse(self._archive, wanted)
+        if "" not in self._wanted:
+            return beats
+        return {**beats, "": f"{beats['']} {' '.join(self._presence.away())}"}
+
     def _start(self) -> None:
         if self._asker is None or self._asker.done():
             self._asker = asyncio.create_task(self._ask())
@@ -112,7 +121,7 @@ class Watch:
         while self._wanted and not self._ended.is_set():
             wanted = [each for each in self._wanted if each]
             try:
-                beats = await run_in_threadpool(pulse, self._archive, wanted)
+                beats = await run_in_threadpool(self._pulse, wanted)
             except HoldfastError:
                 beats = None  # the ledger is away: the next look tells more
             if beats is not None:
@@ -131,7 +140,7 @@ def watch_of(request: Request) -> Watch:
     state, loop = request.app.state, asyncio.get_running_loop()
     known: tuple[asyncio.AbstractEventLoop, Watch] | None = getattr(state, "watch", None)
     if known is None or known[0] is not loop:
-        known = state.watch = (loop, Watch(state.archive))
+        known = state.watch = (loop, Watch(state.archive, state.presence))
     return known[1]
 
 

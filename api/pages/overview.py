@@ -85,6 +85,7 @@ def overview_page(request: Request, archive: Served, actor: Reader) -> Response:
     lately, more = overview.newest(archive, actor, PackageFilter(), limit=LATELY)
     shown = {
         "standing": overview.standing(archive, actor),
+        "away": request.app.state.presence.away(),
         "needing": overview.needing(archive, actor),
         "lately": lately,
         "has_more": more is not None,
