@@ -1,93 +1,89 @@
-"""Fixity: read archived bytes, say exactly what is wrong, mend it from a good copy."""
+"""Fixity: read archived bytes back, and say exactly what is wrong; `services.mending` mends it."""
 
-import uuid
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
-from typing import Any
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
+from typing import Any, Self
 
-from packages.errors import Corrupt, HoldfastError, Kind, NotFound, Unavailable
-from packages.ledger import KEPT_STATES, CopyRecord, CopyState, Package
-from packages.model import Actor, Agent, Event, now
+from packages.errors import HoldfastError, NotFound, Refused, Unavailable
+from packages.ledger import KEPT_STATES, CopyRecord, Package
+from packages.model import Actor, later
+from packages.ocfl.inventory import NAME as INVENTORY
 from packages.premis import URN, package_urn
-from packages.wording import counted
-from services.agents import HOLDFAST
 from services.archive import Archive
-from services.evidence import keep
-from services.logbook import write_log
 from services.people import require_archivist
-from storage.catalogue.paging import Key, by_age, paged
-from storage.catalogue.port import ReadSession
-from storage.ports import ArchivalStore, ObjectReport, Problem, Progress, Verdict
+from services.recording import Recording
+from services.seals import check_store
+from storage.audits import THE_STORE
+from storage.catalogue.paging import PAGE, Key, by_reading, paged
+from storage.ports import (
+    NOTHING_SEALED,
+    ArchivalStore,
+    ObjectReport,
+    Problem,
+    Progress,
+    Sealed,
+    Verdict,
+)
 
-BATCH = 500
-"""Packages of which the reports are recorded together."""
+SECONDS_A_DAY = 86_400
 
-COPY_STATES = {
-    Verdict.INTACT: CopyState.INTACT,
-    Verdict.CORRUPT: CopyState.CORRUPT,
-    Verdict.EXTRA: CopyState.CORRUPT,
-    Verdict.MISSING: CopyState.MISSING,
-    Verdict.UNCHECKED: CopyState.UNCHECKED,
-}
+Hear = Callable[[str], None]
+"""Called with a sentence for each store that could not be audited."""
+
+Copy = tuple[str, ArchivalStore]
+"""A package's id, and a store that should have it."""
 
 
-def audit(
+def audit(  # noqa: PLR0913  # what a person can say of an audit
     archive: Archive,
     actor: Actor,
     references: Iterable[str] = (),
     *,
     store: str | None = None,
+    due: bool = False,
+    limit: int | None = None,
     budget: int | None = None,
     progress: Progress = lambda _done: None,
+    hear: Hear = lambda _told: None,
 ) -> Iterator[ObjectReport]:
-    """Read every copy of the packages back (all packages when none is named) and yield a report for each.
+    """Read copies back and yield a report for each: of the packages that are named, or of all.
 
-    `budget` limits the rate to so many bytes a second. A store that cannot be reached gives *unchecked*,
-    which is neither good nor bad. Each report becomes a *fixity check* event: first as evidence in the
-    stores, then in the catalogue, in batches; an audit that is broken off has recorded what it yielded.
+    With `due` only copies that were not read back within their store's period; `limit` ends the run after so
+    many. Without names, copies never read come first, then those read longest ago, and storage roots are
+    looked at too: a damaged one is reported with an empty package. A store that is away, or goes away, is
+    told to `hear` once and left out. Where packages are named, each copy there is *unchecked* instead, which
+    is neither good nor bad.
+
+    `budget` limits the whole run to so many bytes a second; without one, as many copies are read at a time as
+    there are cores. No session of the catalogue is open while bytes are read. Reports are recorded in
+    batches, as evidence in the stores first: a run that is broken off has recorded what it yielded but for
+    the last batch, and the next one with `due` goes on behind it.
     """
     require_archivist(actor, "audit")
     stores = _named(archive, store)
-    found: list[tuple[Package, ObjectReport]] = []
-    try:
-        for package in _packages(archive, references):
-            for each in stores:
-                found.append((package, _read_back(each, package_urn(package.id), budget, progress)))
-                yield found[-1][1]
-            if len(found) >= BATCH:
-                _record(archive, actor, found)
-                found = []
-    finally:
-        _record(archive, actor, found)
-
-
-def repair(
-    archive: Archive, actor: Actor, reference: str, *, progress: Progress = lambda _done: None
-) -> list[ObjectReport]:
-    """Read every copy of the package, mend bad ones from good ones, and return a fresh report of each.
-
-    Replacements are proven good before the first is put in place. Raises Corrupt when no store has what
-    another lacks; nothing has been overwritten then.
-    """
-    require_archivist(actor, "repair")
-    [package] = _packages(archive, [reference])
-    object_id = package_urn(package.id)
-    stores = list(archive.stores.values())
-    reports = {each.name: _read_back(each, object_id, None, progress) for each in stores}
-    mended = []
-    for each in stores:
-        before = reports[each.name]
-        if before.verdict in {Verdict.INTACT, Verdict.UNCHECKED}:
-            continue
-        source, after = _mend(each, [other for other in stores if other is not each], before, object_id)
-        reports[each.name] = after
-        mended.append(_repaired(each, source, before, actor))
-    if mended:
-        write_log(archive, package.id, mended, {}, at=mended[-1].at)
-        with archive.catalogue.write() as unit:
-            unit.add_events(package.id, mended)
-    _record(archive, actor, [(package, report) for report in reports.values()])
-    return list(reports.values())
+    named = list(dict.fromkeys(references))
+    if named and due:
+        raise Refused("packages that are named are read whether they are due or not")
+    packages = [package.id for package in _packages(archive, named)]
+    scope = {"kind": "audit", "packages": packages, "stores": [each.name for each in stores]}
+    with Recording(archive, actor, scope | {"due": due, "limit": limit}, budget) as recording:
+        run = _Run(archive, recording, hear, whole=not named)
+        if named:
+            copies: Iterator[Copy] = ((each, one) for each in packages for one in stores)
+        else:
+            stores = yield from run.look_at(stores)
+            copies = _turn_about([_due(archive, each, recording.run.started, due=due) for each in stores])
+        readers = 1 if budget is not None else len(os.sched_getaffinity(0))
+        with _Reading(archive, budget, progress, readers) as reading:
+            for package_id, one, found in reading.read(run.unless_away(islice(copies, limit))):
+                if found is not None and run.keeps(one, found):
+                    recording.add(package_id, found)
+                    yield found
 
 
 def report_json(report: ObjectReport) -> dict[str, Any]:
@@ -101,6 +97,42 @@ def report_json(report: ObjectReport) -> dict[str, Any]:
     return shown
 
 
+def read_copy(
+    archive: Archive,
+    store: ArchivalStore,
+    package_id: str,
+    budget: int | None = None,
+    progress: Progress = lambda _done: None,
+) -> ObjectReport | None:
+    """Read one copy back and hold it against what was sealed; None when it need not be there any more.
+
+    What happens to the package meanwhile is not taken for damage: then the copy is read again.
+    """
+    sealed = sealed_of(archive, package_id)
+    while sealed is not None:
+        found = _read_back(store, package_urn(package_id), sealed, budget, progress)
+        if found.verdict is Verdict.INTACT:
+            return found
+        since = sealed_of(archive, package_id)
+        if since == sealed:
+            return _told_better(archive, store, found, sealed, budget, progress)
+        sealed = since
+    return None
+
+
+def sealed_of(archive: Archive, package_id: str) -> Sealed | None:
+    """Return what is known of inventories apart from a package's copies; None for one that is not kept."""
+    with archive.catalogue.read() as view:
+        try:
+            if view.package(package_id).state not in KEPT_STATES:
+                return None
+        except NotFound:
+            return None
+        digests = view.roots_of(package_id)
+        grows = view.open_job(package_id) is not None
+    return Sealed(digests, grows) if digests else NOTHING_SEALED
+
+
 def _named(archive: Archive, store: str | None) -> Sequence[ArchivalStore]:
     if store is None:
         return list(archive.stores.values())
@@ -110,10 +142,6 @@ def _named(archive: Archive, store: str | None) -> Sequence[ArchivalStore]:
 
 
 def _packages(archive: Archive, references: Iterable[str]) -> Iterator[Package]:
-    references = list(references)
-    if not references:
-        yield from _all_kept(archive)
-        return
     with archive.catalogue.read() as view:
         found = [view.package(view.resolve(each)) for each in references]
     for package in found:
@@ -122,92 +150,166 @@ def _packages(archive: Archive, references: Iterable[str]) -> Iterator[Package]:
         yield package
 
 
-def _all_kept(archive: Archive) -> Iterator[Package]:
-    """Return all packages that the stores hold, page by page: an audit may take days, a session may not."""
+def _due(archive: Archive, store: ArchivalStore, started: str, *, due: bool) -> Iterator[Copy]:
+    """Yield the copies of a store that are to be read, page by page: an audit takes days, a session may not.
 
-    def page(after: Key | None) -> list[Package]:
+    All of them are those that were not read since the run began.
+    """
+    before = started
+    if due:
+        days = archive.settings.fixity_period(store.name)
+        before = later(-days * SECONDS_A_DAY, started)
+
+    def page(after: Key | None) -> list[CopyRecord]:
         with archive.catalogue.read() as view:
-            return view.packages(after=after, limit=BATCH)
+            return view.copies_due(store.name, before, after=after, limit=PAGE)
 
-    return (each for each in paged(page, by_age) if each.state in KEPT_STATES)
+    return ((each.package_id, store) for each in paged(page, by_reading))
 
 
-def _read_back(store: ArchivalStore, object_id: str, budget: int | None, progress: Progress) -> ObjectReport:
+def _turn_about(lists: Sequence[Iterator[Copy]]) -> Iterator[Copy]:
+    """Yield one of each list in turn: stores are disks of their own, and are kept busy together."""
+    waiting = deque(lists)
+    while waiting:
+        one = waiting.popleft()
+        for copy in one:
+            yield copy
+            waiting.append(one)
+            break
+
+
+@dataclass(slots=True)
+class _Run:
+    """What one run knows of its stores; of the `whole` archive, a store that is away is left out."""
+
+    archive: Archive
+    recording: Recording
+    hear: Hear
+    whole: bool
+    away: set[str] = field(default_factory=set)
+
+    def look_at(self, stores: Sequence[ArchivalStore]) -> Generator[ObjectReport, None, list[ArchivalStore]]:
+        """Yield a report of each storage root that is not sound; return the stores that are there."""
+        there = []
+        for store in stores:
+            try:
+                found = check_store(self.archive, store)
+            except HoldfastError as error:
+                self._leave_out(store, error)
+                continue
+            there.append(store)
+            if found.problems:
+                self.recording.add(THE_STORE, found)
+                yield found
+            elif _has_alarm(self.archive, store):
+                self.recording.add(THE_STORE, found)
+        return there  # for `yield from`
+
+    def unless_away(self, copies: Iterable[Copy]) -> Iterator[Copy]:
+        """Yield the copies of stores that are still there."""
+        return (copy for copy in copies if copy[1].name not in self.away)
+
+    def keeps(self, store: ArchivalStore, found: ObjectReport) -> bool:
+        """Tell whether a report says something of the copy, and not only that its store has gone away."""
+        if not self.whole or found.verdict is not Verdict.UNCHECKED or found.problems[0].path:
+            return True
+        if store.name not in self.away:
+            try:
+                store.check(self.archive.archive_id)
+            except HoldfastError as error:
+                self._leave_out(store, error)
+        return store.name not in self.away
+
+    def _leave_out(self, store: ArchivalStore, error: HoldfastError) -> None:
+        self.away.add(store.name)
+        told = f"{store.name}: {error.message}"
+        self.recording.tell(told)
+        self.hear(told)
+
+
+class _Reading:
+    """Reads copies, several at a time, and gives their reports in the order of asking.
+
+    What was begun is broken off when the context ends by an error; the budget is for all together.
+    """
+
+    def __init__(self, archive: Archive, budget: int | None, progress: Progress, readers: int) -> None:
+        self._archive = archive
+        self._budget = budget
+        self._progress = progress
+        self._readers = readers
+        self._stopped = threading.Event()
+        self._pool = ThreadPoolExecutor(readers, thread_name_prefix="audit")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._stopped.set()
+        self._pool.shutdown(cancel_futures=True)
+
+    def read(self, copies: Iterable[Copy]) -> Iterator[tuple[str, ArchivalStore, ObjectReport | None]]:
+        """Yield (package id, store, report) of each copy."""
+        source = iter(copies)
+        waiting: deque[tuple[str, ArchivalStore, Future[ObjectReport | None]]] = deque()
+        while True:
+            for package_id, store in islice(source, 2 * self._readers - len(waiting)):
+                waiting.append((package_id, store, self._pool.submit(self._read_one, package_id, store)))
+            if not waiting:
+                return
+            package_id, store, report = waiting.popleft()
+            yield package_id, store, report.result()
+
+    def _read_one(self, package_id: str, store: ArchivalStore) -> ObjectReport | None:
+        return read_copy(self._archive, store, package_id, self._budget, self._going_on)
+
+    def _going_on(self, done: int) -> None:
+        if self._stopped.is_set():
+            raise KeyboardInterrupt
+        self._progress(done)
+
+
+def _read_back(
+    store: ArchivalStore, object_id: str, sealed: Sealed, budget: int | None, progress: Progress
+) -> ObjectReport:
     try:
-        return store.verify(object_id, budget=budget, progress=progress)
+        return store.verify(object_id, budget=budget, progress=progress, sealed=sealed)
     except NotFound as error:
         problem = Problem("", Verdict.MISSING, None, error.message)
         return ObjectReport(object_id, store.name, 0, 0, 1, 0, 0, 0, (problem,))
-    except Unavailable as error:
+    except (Unavailable, Refused) as error:
         problem = Problem("", Verdict.UNCHECKED, None, error.message)
         return ObjectReport(object_id, store.name, 0, 0, 0, 0, 1, 0, (problem,))
 
 
-def _mend(
-    store: ArchivalStore, others: Sequence[ArchivalStore], before: ObjectReport, object_id: str
-) -> tuple[ArchivalStore, ObjectReport]:
-    trouble: HoldfastError | None = None
-    for source in others:
+def _told_better(
+    archive: Archive,
+    store: ArchivalStore,
+    found: ObjectReport,
+    sealed: Sealed,
+    budget: int | None,
+    progress: Progress,
+) -> ObjectReport:
+    """Read a copy again whose inventory is not what was sealed, with one from another store that is.
+
+    Without it, nothing tells which of its files were rewritten.
+    """
+    if not sealed.digests or not any(each.path == INVENTORY for each in found.problems):
+        return found
+    newest = max(sealed.digests)
+    for other in archive.stores.values():
+        if other is store:
+            continue
         try:
-            if any(each.path == "" for each in before.problems):
-                store.replicate(source, object_id)
-                return source, store.verify(object_id)
-            return source, store.repair(source, before)
-        except HoldfastError as error:
-            if error.kind not in {Kind.CORRUPT, Kind.NOT_FOUND, Kind.UNAVAILABLE}:
-                raise
-            trouble = error
-    raise Corrupt(
-        f"the copy in {store.name} cannot be mended"
-        + (f": {trouble.message}" if trouble else ": there is no other"),
-        hint="nothing was overwritten; bring another copy back and run `holdfast repair` again",
-    )
+            inventory = other.inventory(found.object_id)
+        except HoldfastError:
+            continue
+        if inventory.head == newest and inventory.digest() == sealed.digests[newest]:
+            known = replace(sealed, inventory=inventory)
+            return _read_back(store, found.object_id, known, budget, progress)
+    return found
 
 
-def _record(archive: Archive, actor: Actor, found: Sequence[tuple[Package, ObjectReport]]) -> None:
-    """Keep the evidence in the stores, then write it to the catalogue."""
-    if not found:
-        return
-    happened = [(package.id, _checked(report)) for package, report in found]
-    keep(archive, actor, happened)
-    with archive.catalogue.write() as unit:
-        for (package, report), (_, event) in zip(found, happened, strict=True):
-            unit.set_copy(_copy_of(unit, package, report, event))
-            unit.add_events(package.id, [event])
-
-
-def _checked(report: ObjectReport) -> Event:
-    is_checked = report.verdict is not Verdict.UNCHECKED
-    told = f"{report.intact} intact, {counted(len(report.problems), 'problem')}"
-    return Event(
-        id=str(uuid.uuid4()),
-        type="fixity check",
-        at=now(),
-        outcome="success" if report.verdict is Verdict.INTACT else "failure" if is_checked else "warning",
-        detail=f"{report.store}: {report.verdict}; {told}",
-        agents=(HOLDFAST,),
-        step="audit",
-        note="; ".join(f"{each.path or 'the object'}: {each.verdict}" for each in report.problems[:5]),
-    )
-
-
-def _copy_of(view: ReadSession, package: Package, report: ObjectReport, event: Event) -> CopyRecord:
-    """Return what is known of the copy now; *unchecked* leaves the time of the last check as it was."""
-    known = {each.store: each for each in view.copies_of([package.id]).get(package.id, [])}.get(report.store)
-    version = known.version if known else package.version or 1
-    verified = event.at if report.verdict is not Verdict.UNCHECKED else known.verified if known else None
-    return CopyRecord(package.id, report.store, version, COPY_STATES[report.verdict], verified, event.note)
-
-
-def _repaired(store: ArchivalStore, source: ArchivalStore, before: ObjectReport, actor: Actor) -> Event:
-    paths = ", ".join(each.path or "the whole object" for each in before.problems[:20])
-    return Event(
-        id=str(uuid.uuid4()),
-        type="recovery",
-        at=now(),
-        outcome="success",
-        detail=f"{counted(len(before.problems), 'file')} in {store.name} mended from {source.name}: {paths}",
-        agents=(HOLDFAST, Agent(actor.name, "person")),
-        step="repair",
-        note=store.name,
-    )
+def _has_alarm(archive: Archive, store: ArchivalStore) -> bool:
+    with archive.catalogue.read() as view:
+        return view.has_alarm(THE_STORE, store.name)

@@ -127,7 +127,7 @@ def repair(call: Call, reference: Reference) -> int:
 
     The good one is verified first.
     """
-    from services.fixity import repair as repair_one  # noqa: PLC0415  # start-up time
+    from services.mending import repair as repair_one  # noqa: PLC0415  # start-up time
 
     with call.activity("reading copies back") as progress:
         reports = repair_one(call.archive, call.actor, reference, progress=progress)

@@ -51,6 +51,10 @@ class AuditReading(Protocol):
         """
         ...
 
+    def has_alarm(self, package_id: str, store: str) -> bool:
+        """Tell whether an alarm is open for a copy, or for a storage root (`THE_STORE`)."""
+        ...
+
     def alarm_count(self, stores: Sequence[str] | None = None) -> Mapping[str, int]:
         """Return how many alarms are open, by verdict, as `alarms` would list them."""
         ...

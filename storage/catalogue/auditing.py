@@ -99,6 +99,12 @@ class AuditReading:
         query = query.order_by(alarms.c.raised, alarms.c.id).limit(limit)
         return [_alarm_of(row) for row in self._connection.execute(query)]
 
+    def has_alarm(self, package_id: str, store: str) -> bool:
+        query = select(alarms.c.id).where(
+            tables.OPEN_ALARMS, alarms.c.package_id == package_id, alarms.c.store == store
+        )
+        return self._connection.execute(query).first() is not None
+
     def alarm_count(self, stores: Sequence[str] | None = None) -> Mapping[str, int]:
         query = _standing(select(alarms.c.verdict, func.count()), stores, is_open=True)
         counted = self._connection.execute(query.group_by(alarms.c.verdict))

@@ -16,7 +16,7 @@ import pytest
 from packages.ledger import JobState, PackageFilter
 from packages.model import evolved
 from packages.record import CURRENT
-from services import export, fixity, reconcile, views
+from services import export, fixity, mending, reconcile, views
 from services.archive import Archive, init_archive
 from services.engine import run_job
 from services.rebuild import rebuild_catalogue, rebuild_index
@@ -249,7 +249,7 @@ def test_it_is_rebuilt_from_either_store(filled: Depositor) -> None:
         }
         assert found == kept
         for package in kept:
-            fixity.repair(again.archive, again.actor, package)
+            mending.repair(again.archive, again.actor, package)
         assert {each.verdict for each in fixity.audit(again.archive, again.actor)} == {"intact"}
 
 
