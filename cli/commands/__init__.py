@@ -2,7 +2,17 @@
 
 from importlib import import_module
 
-MODULES = ("opening", "depositing", "looking", "deciding", "changing", "keeping", "tokens", "serving")
+MODULES = (
+    "opening",
+    "depositing",
+    "looking",
+    "deciding",
+    "changing",
+    "keeping",
+    "judging",
+    "tokens",
+    "serving",
+)
 """In the order in which `holdfast --help` shows them."""
 
 

@@ -27,14 +27,17 @@ _FOREIGN = re.compile(rb"[^A-Za-z0-9_-]")
 _TUPLE = re.compile(r"[0-9a-f]{3}\Z")
 
 
-def object_path(object_id: str) -> str:
-    """Return the object's folder, relative to the storage root, with ``/`` between segments."""
-    raw = object_id.encode()
-    digest = hashlib.sha256(raw).hexdigest()
+def object_path(object_id: str, *, algorithm: str = "sha256", size: int = TUPLE, count: int = DEPTH) -> str:
+    """Return the object's folder, relative to the storage root, with ``/`` between segments.
+
+    Without parameters by the layout of our own roots; with them, by that of another root of this extension.
+    """
+    raw = object_id.encode("utf-8", "surrogatepass")
+    digest = hashlib.new(algorithm, raw, usedforsecurity=False).hexdigest()
     name = _FOREIGN.sub(lambda match: b"%%%02x" % match[0][0], raw).decode("ascii")
     if len(name) > LONGEST:
         name = f"{name[:LONGEST]}-{digest}"
-    return "/".join([*(digest[start : start + TUPLE] for start in range(0, DEPTH * TUPLE, TUPLE)), name])
+    return "/".join([*(digest[at * size : (at + 1) * size] for at in range(count if size else 0)), name])
 
 
 def object_id(path: str) -> str | None:
