@@ -82,3 +82,26 @@ prepare_libraries() {
   install_packages "libmagic, names file types that PRONOM has no MIME type for" libmagic1 || exit 3
   "$venv/bin/python" -c 'import magic; magic.from_buffer(b"x")' || die "libmagic is installed but does not load"
 }
+
+# Where built tools are kept: outside the checkout, so that only the first run builds them.
+tool_cache() {
+  if [ -n "${HOLDFAST_CI_CACHE:-}" ]; then printf '%s\n' "$HOLDFAST_CI_CACHE"
+  elif [ "$(id -u)" -eq 0 ]; then printf '%s\n' /var/cache/holdfast-ci
+  else printf '%s\n' "${XDG_CACHE_HOME:-$HOME/.cache}/holdfast-ci"; fi
+}
+
+# Builds the S3 server that tests use, from its source by Go's own means, unless it is there.
+versitygw_version=1.8.0
+build_versitygw() {
+  local cache target; cache=$(tool_cache); target=$cache/versitygw-$versitygw_version
+  if command -v versitygw >/dev/null || [ -x "$target/versitygw" ]; then return; fi
+  command -v go >/dev/null || { say "Go is missing: sudo apt-get install golang"; return 1; }
+  # With an empty HOME, or none, Go would not know where to keep what it downloads. An older Go fetches the one it needs.
+  local account; account=$(getent passwd "$(id -u)" | cut -d: -f6)
+  say "Building versitygw $versitygw_version (log: $cache/versitygw.log) …"
+  mkdir -p -- "$cache"
+  HOME=${HOME:-$account} GOPATH=${GOPATH:-$cache/go} GOCACHE=${GOCACHE:-$cache/go/build} GOTOOLCHAIN=${GOTOOLCHAIN:-auto} \
+    GOBIN=$target.building GOFLAGS="-buildvcs=false -ldflags=-s -modcacherw" \
+    go install "github.com/versity/versitygw/cmd/versitygw@v$versitygw_version" >"$cache/versitygw.log" 2>&1 </dev/null &&
+    mv -T -- "$target.building" "$target"
+}

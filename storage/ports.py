@@ -16,6 +16,9 @@ class Capabilities:
 
     atomic_rename: bool  # a staged folder can be published by one rename
     sees_writers: bool = False  # it can tell a dead writer from a silent one, so `recover` need not wait
+    conditional_write: bool = True  # it creates, or changes, only what is as the writer believes it to be
+    server_checksums: bool = False  # it compares what it was sent with a checksum, and refuses what differs
+    range_read: bool = True  # a part of a file costs no more than that part
 
 
 class Verdict(StrEnum):
@@ -100,13 +103,16 @@ class StagedVersion:
     `root` is a folder laid out as the OCFL object will be: for version 1 the whole object
     (``0=ocfl_object_1.1``, ``inventory.json``, its sidecar, ``v1/…``); for a later version the new root
     inventory and sidecar and the one ``vN/`` folder. `inventory` is what ``root/inventory.json`` says.
-    `base` is the root inventory's SHA-512 that the version was built on, or None for version 1.
+    `base` is the root inventory's SHA-512 that the version was built on, or None for version 1. A version is
+    `contested` when somebody else may be writing the same number with other content: where nothing can be
+    renamed, its content then lies in a folder of its own, so that neither ever touches what the other wrote.
     """
 
     object_id: str
     root: Path
     inventory: Inventory
     base: str | None
+    contested: bool = False
 
 
 class ArchivalStore(Protocol):
@@ -168,8 +174,12 @@ class ArchivalStore(Protocol):
         """Return the free space, or None where the notion does not apply."""
         ...
 
-    def publish(self, staged: StagedVersion, *, progress: Progress | None = None) -> None:
-        """Make the staged version the head of its object; may move the staged files away (see class)."""
+    def publish(self, staged: StagedVersion, *, progress: Progress | None = None) -> Inventory:
+        """Make the staged version the head of its object; may move the staged files away (see class).
+
+        Returns the inventory as it was published: content paths of a contested version may have changed. Who
+        raises Conflict leaves nothing of the version behind.
+        """
         ...
 
     def replicate(

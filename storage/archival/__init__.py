@@ -11,10 +11,11 @@ from storage.archival.store import OcflStore
 __all__ = ["OcflStore", "open_store"]
 
 
-def open_store(name: str, url: str) -> OcflStore:
-    """Return the store at `url`, without touching it: ``file:///…``, a plain absolute path, or ``memory://…``.
+def open_store(name: str, url: str, *, s3_endpoint_url: str = "") -> OcflStore:
+    """Return the store at `url`, without touching it: ``file:///…``, ``s3://bucket/prefix`` or ``memory://…``.
 
-    Raises Refused for a URL that no backend serves.
+    A plain absolute path is a folder too. `s3_endpoint_url` is the S3 server, where it is not what botocore's
+    own settings say. Raises Refused for a URL that no backend serves.
     """
     parts = urlsplit(url)
     medium: Medium
@@ -27,9 +28,14 @@ def open_store(name: str, url: str) -> OcflStore:
         from storage.archival.remote import RemoteMedium  # noqa: PLC0415  # see above
 
         medium = RemoteMedium(url)
+    elif parts.scheme == "s3" and not parts.query and not parts.fragment and "@" not in parts.netloc:
+        # s3fs and botocore take a second.
+        from storage.archival.s3 import S3Medium  # noqa: PLC0415  # see above
+
+        medium = S3Medium(parts.netloc, unquote(parts.path).strip("/"), endpoint_url=s3_endpoint_url or None)
     else:
         raise Refused(
             f"The store {name} has an address that is not understood: {parts.scheme or 'no scheme'}.",
-            hint="Use file:///an/absolute/folder.",
+            hint="Use file:///an/absolute/folder or s3://bucket/prefix; credentials do not belong in it.",
         )
     return OcflStore(name, medium)

@@ -1,14 +1,15 @@
 """Making a version the head of its object, on media with and without atomic rename.
 
 With rename, a whole first version or a later version's folder appears at once; then the inventory at the top
-and its sidecar follow. Without it, files are created one by one, none over another; the version's own
-inventory, created unless it exists, is the fence that one writer passes; the inventory at the top makes it
-visible. Whatever a crash leaves, `settle` completes from the version's folder alone, or takes away.
+and its sidecar follow. Without it, files are created one by one, none over another (see `creating`); the
+version's own inventory, created unless it exists, is the fence that one writer passes; the inventory at the
+top makes it visible. Whatever a crash leaves, `settle` completes from the version's folder alone, or takes
+away.
 """
 
-import json
+import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -17,35 +18,47 @@ from packages.errors import Conflict, Corrupt, Internal, NotFound
 from packages.ocfl import layout
 from packages.ocfl.inventory import (
     DECLARATION,
-    DECLARATION_TEXT,
     NAME,
     SIDECAR,
     Inventory,
+    dump,
     parse,
     parse_sidecar,
-    sidecar,
+)
+from packages.ocfl.segments import as_staged, in_own_folder
+from storage.archival.creating import (
+    Opener,
+    Whole,
+    create_version,
+    intent,
+    is_whole,
+    take_away,
+    withdraw,
+    write_top,
 )
 from storage.archival.inventories import read_head, read_inventory, version_numbers
 from storage.archival.local import LocalMedium, check_and_lock_down
-from storage.archival.medium import SET_ASIDE, Medium, Pace
+from storage.archival.medium import Medium, Pace
 from storage.ports import ReadBack, StagedVersion
 
-Opener = Callable[[str], BinaryIO]
-"""Opens a file of the source object by its path relative to the object."""
 
-
-def publish(medium: Medium, staged: StagedVersion, pace: Pace) -> None:
+def publish(medium: Medium, staged: StagedVersion, pace: Pace) -> Inventory:
     """Publish a staged version (see `storage.ports.ArchivalStore.publish`)."""
     inventory = staged.inventory
+    if staged.contested and not medium.capabilities.atomic_rename:
+        inventory = in_own_folder(inventory)
     root = layout.object_path(staged.object_id)
-    digest = inventory.digest()
+    data = dump(inventory) if not medium.capabilities.atomic_rename else b""
+    digest = hashlib.sha512(data).hexdigest() if data else inventory.digest()
     if is_there(medium, root, inventory.head, digest):
-        return
+        return inventory
     _check_base(medium, root, staged)
     _check_staged(staged)
     if not medium.capabilities.atomic_rename:
-        _create_version(medium, root, inventory, digest, lambda name: open_file(staged.root / name), pace)
-        return
+        create_version(
+            medium, root, Whole(inventory, data), lambda name: open_file(staged.root / as_staged(name)), pace
+        )
+        return inventory
     first = inventory.head == 1
     folder, target = (
         (staged.root, root)
@@ -65,6 +78,7 @@ def publish(medium: Medium, staged: StagedVersion, pace: Pace) -> None:
             medium.adopt(_local(medium, copy), target)
         if not first:
             write_top(medium, root, inventory.head)
+    return inventory
 
 
 def bring(
@@ -87,7 +101,7 @@ def bring(
         return known
     if not medium.capabilities.atomic_rename:
         for number in range(have + 1, inventory.head + 1):
-            _create_from(medium, root, inventory, number, source, pace)
+            create_version(medium, root, _whole(inventory, number, source), source, pace)
         return known
     with medium.attempt(intent(inventory.object_id) if have else None) as attempt:
         copy = f"{attempt}/copy"
@@ -108,11 +122,12 @@ def bring(
     return known
 
 
-def settle(medium: Medium, root: str, *, dead: bool = False) -> list[str]:
+def settle(medium: Medium, root: str, *, dead: bool = False, own: str = "") -> list[str]:
     """Complete a commit that was cut short; say what was done. May be called at any time.
 
-    With `dead`, when no writer is at the object any more, an incomplete version is taken away too. An
-    inventory that is damaged for any other reason is left to audit and repair.
+    With `dead`, when no writer is at the object any more, an incomplete version is taken away too; with
+    `own`, the folder of that writer alone. An inventory that is damaged for any other reason is left to audit
+    and repair.
     """
     try:
         top = read_head(medium, root).inventory.head
@@ -123,24 +138,17 @@ def settle(medium: Medium, root: str, *, dead: bool = False) -> list[str]:
     except Corrupt:
         return []
     numbers = [number for number in version_numbers(medium, root) if number > top]
-    whole = [number for number in numbers if _is_whole(medium, root, number)]
+    whole = [number for number in numbers if is_whole(medium, root, number)]
     done = []
     if whole or (top and not _top_fits(medium, root, top)):
         newest = max(whole, default=top)
         write_top(medium, root, newest)
         done.append(f"Completed version {newest} of {root}.")
-    if dead:
-        done.extend(_take_away(medium, root, number) for number in numbers if number not in whole)
+    if dead and own:
+        done.extend(withdraw(medium, root, own))
+    elif dead:
+        done.extend(take_away(medium, root, number) for number in numbers if number not in whole)
     return done
-
-
-def write_top(medium: Medium, root: str, number: int) -> None:
-    """Make version `number`, whose folder is complete, the head: declaration, inventory, sidecar."""
-    newest = read_inventory(medium, f"{root}/v{number}")
-    if DECLARATION not in {item.name for item in medium.list(root)}:
-        medium.replace(f"{root}/{DECLARATION}", DECLARATION_TEXT)
-    medium.replace(f"{root}/{NAME}", medium.read(f"{root}/v{number}/{NAME}"))
-    medium.replace(f"{root}/{SIDECAR}", sidecar(newest.digest))
 
 
 def is_there(medium: Medium, root: str, number: int, digest: str) -> bool:
@@ -151,17 +159,12 @@ def is_there(medium: Medium, root: str, number: int, digest: str) -> bool:
         return False
     except Corrupt:
         if not medium.capabilities.atomic_rename:
-            return False  # the fence was passed and the sidecar not yet written; _create_version compares
+            return False  # the fence was passed and the sidecar not yet written; create_version compares
         raise
     if found.digest != digest:
         raise Conflict(f"Version {number} of {root} in {medium.url} is occupied by something else.")
     settle(medium, root)
     return True
-
-
-def intent(object_id: str) -> bytes:
-    """Return the note that tells `recover` which object a dead attempt was about."""
-    return json.dumps({"object": object_id}).encode()
 
 
 def _check_base(medium: Medium, root: str, staged: StagedVersion) -> None:
@@ -193,56 +196,15 @@ def _check_staged(staged: StagedVersion) -> None:
             raise Conflict(f"{staged.object_id} is staged with something else at its top: {sorted(top)}.")
 
 
-def _create_version(
-    medium: Medium, root: str, inventory: Inventory, digest: str, source: Opener, pace: Pace
-) -> None:
-    """Write one version file by file; see the module."""
-    number = inventory.head
-    contents = sorted(path for path, _ in inventory.content(number))
-    with medium.attempt(intent(inventory.object_id)):
-        with medium.sync():
-            medium.write(((f"{root}/{path}", partial(source, path)) for path in contents), pace)
-        data = _bytes(source, f"v{number}/{NAME}")
-        try:
-            medium.create(f"{root}/v{number}/{NAME}", data)
-        except Conflict:
-            if medium.read(f"{root}/v{number}/{NAME}") != data:
-                raise
-        medium.replace(f"{root}/v{number}/{SIDECAR}", sidecar(digest))
-        write_top(medium, root, number)
-
-
-def _create_from(
-    medium: Medium, root: str, inventory: Inventory, number: int, source: Opener, pace: Pace
-) -> None:
-    """Write version `number` of another store's object file by file."""
-    then = parse(_bytes(source, f"v{number}/{NAME}"))
+def _whole(inventory: Inventory, number: int, source: Opener) -> Whole:
+    """Return version `number` of another store's object, which is to be what its own sidecar states."""
+    data = _bytes(source, f"v{number}/{NAME}")
+    then = parse(data)
     stated = parse_sidecar(_bytes(source, f"v{number}/{SIDECAR}"))
-    if then.object_id != inventory.object_id or then.head != number or then.digest() != stated:
+    whole = Whole(then, data)
+    if then.object_id != inventory.object_id or then.head != number or whole.digest != stated:
         raise Corrupt(f"The inventory of version {number} of {inventory.object_id} is damaged in the source.")
-    _create_version(medium, root, then, stated, source, pace)
-
-
-def _is_whole(medium: Medium, root: str, number: int) -> bool:
-    """Tell whether everything that version `number` added is there, so that it may become the head."""
-    try:
-        found = read_inventory(medium, f"{root}/v{number}").inventory
-    except (NotFound, Corrupt):
-        return False
-    present = {key for key, _ in medium.walk(f"{root}/v{number}")}
-    return all(f"{root}/{path}" in present for path, _ in found.content(number))
-
-
-def _take_away(medium: Medium, root: str, number: int) -> str:
-    """Take away a version that was never finished: keys that nothing vouches for, or a folder, set aside."""
-    folder = f"{root}/v{number}"
-    if not medium.capabilities.atomic_rename:
-        medium.remove(folder)
-        return f"Removed the unfinished version {number} of {root}."
-    for key, _ in list(medium.walk(folder)):
-        medium.move(key, f"{SET_ASIDE}/{key}")
-    medium.remove(folder)
-    return f"Set the incomplete version {number} of {root} aside."
+    return whole
 
 
 def _top_fits(medium: Medium, root: str, number: int) -> bool:

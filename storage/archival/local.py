@@ -7,10 +7,10 @@ import shutil
 import stat
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from packages.errors import Conflict, HoldfastError, NotFound
 from storage.archival import readback
@@ -93,6 +93,18 @@ class LocalMedium:
         with _translated(f"Cannot write {key} in {self._root}"), self._written(key, data) as temporary:
             temporary.rename(self._path(key))
 
+    def swap(self, key: str, data: bytes, old: bytes | None) -> None:
+        """Compare, then write: two at once are kept apart by whoever published the version's folder."""
+        try:
+            found = self.read(key)
+        except NotFound:
+            found = None
+        if found == data:
+            return
+        if found != old:
+            raise Conflict(f"{key} in {self._root} was changed by somebody else.")
+        self.replace(key, data)
+
     def write(self, files: Files, pace: Pace) -> None:
         """Copy files in, read-only, in the order given: those of one folder belong together."""
         made = ""
@@ -174,6 +186,19 @@ class LocalMedium:
             shutil.rmtree(path, ignore_errors=True)
         finally:
             os.close(fd)
+
+    def hold(self, attempt: str) -> None:
+        """Do nothing: nobody takes what is locked for dead."""
+
+    def live_attempts(self, older_than: float) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Yield nothing: a lock tells who lives."""
+        del older_than
+        return iter(())
+
+    def abort_uploads(self, older_than: float, is_busy: Callable[[str], bool]) -> Iterator[str]:
+        """Yield nothing: there are no transfers beside files."""
+        del older_than, is_busy
+        return iter(())
 
     def dead_attempts(self, older_than: float) -> Iterator[str]:
         """Yield attempts that nobody holds a lock on; each is locked until the next one is asked for."""

@@ -6,11 +6,11 @@ NotFound for an absent key, Conflict for an occupied one, Unavailable for everyt
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from storage.ports import Capabilities, Progress
 
@@ -119,6 +119,13 @@ class Medium(Protocol):
         """Write a small file durably and as a whole over whatever is there."""
         ...
 
+    def swap(self, key: str, data: bytes, old: bytes | None) -> None:
+        """Write a small file over exactly `old` (None: over nothing); Conflict when something else is there.
+
+        No error when `data` is there already.
+        """
+        ...
+
     def write(self, files: Files, pace: Pace) -> None:
         """Write many new files; durable after `sync`. A key occupied by other bytes raises Conflict."""
         ...
@@ -144,6 +151,18 @@ class Medium(Protocol):
 
         With `intent`, that is written into it, and stays behind when the context ends by an error.
         """
+        ...
+
+    def hold(self, attempt: str) -> None:
+        """Raise Conflict when the attempt was taken for dead meanwhile: whoever holds it must not commit."""
+        ...
+
+    def live_attempts(self, older_than: float) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Yield (key, note) of attempts whose writers may live; nothing where locks tell for sure."""
+        ...
+
+    def abort_uploads(self, older_than: float, is_busy: Callable[[str], bool]) -> Iterator[str]:
+        """Take away transfers that never came to an end, of keys that are not busy, and yield the keys."""
         ...
 
     def dead_attempts(self, older_than: float) -> Iterator[str]:

@@ -5,11 +5,8 @@ service promises. Keys are exact; no listing is cached.
 """
 
 import hashlib
-import json
 import threading
-import time
-import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -19,7 +16,8 @@ from urllib.parse import urlsplit, urlunsplit
 from fsspec.core import url_to_fs
 
 from packages.errors import Conflict, HoldfastError, NotFound, Unavailable
-from storage.archival.medium import INTENT, STAGING, Files, Item, Pace, Reading, walk
+from storage.archival import attempts
+from storage.archival.medium import Files, Item, Pace, Reading, walk
 from storage.ports import Capabilities
 
 _BUFFER = 1 << 20
@@ -110,6 +108,19 @@ class RemoteMedium:
         with _translated(f"{key} in {self._url}"):
             self._fs.pipe_file(self._path(key), data)
 
+    def swap(self, key: str, data: bytes, old: bytes | None) -> None:
+        """Replace exactly `old`, or create where it is None."""
+        with _creating:
+            try:
+                found = self.read(key)
+            except NotFound:
+                found = None
+            if found == data:
+                return
+            if found != old:
+                raise Conflict(f"{key} in {self._url} was changed by somebody else.")
+            self.replace(key, data)
+
     def write(self, files: Files, pace: Pace) -> None:
         """Create keys; one that is there with the same bytes already is left as it is."""
         for key, source in files:
@@ -157,23 +168,26 @@ class RemoteMedium:
 
     @contextmanager
     def attempt(self, intent: bytes | None) -> Iterator[str]:
-        """Note an intent with its time; its end takes the note away, an error leaves it for `recover`."""
-        key = f"{STAGING}/{uuid.uuid4()}"
-        note = {**json.loads(intent or b"{}"), "at": time.time()}
-        self.create(f"{key}/{INTENT}", json.dumps(note).encode())
-        yield key
-        self.remove(key)
+        """Keep a note that is renewed."""
+        with attempts.noted(self, intent) as key:
+            yield key
+
+    def hold(self, attempt: str) -> None:
+        """Renew the note, or raise Conflict."""
+        attempts.hold(self, attempt)
+
+    def live_attempts(self, older_than: float) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Yield what was renewed of late."""
+        return attempts.live(self, older_than)
 
     def dead_attempts(self, older_than: float) -> Iterator[str]:
-        """Yield attempts by age alone: nothing tells here whether a writer lives."""
-        for item in self.list(STAGING):
-            key = f"{STAGING}/{item.name}"
-            try:
-                at = float(json.loads(self.read(f"{key}/{INTENT}"))["at"])
-            except (NotFound, ValueError, KeyError):
-                at = 0.0
-            if time.time() - at >= older_than:
-                yield key
+        """Take over what nobody has renewed."""
+        return attempts.dead(self, older_than)
+
+    def abort_uploads(self, older_than: float, is_busy: Callable[[str], bool]) -> Iterator[str]:
+        """Yield nothing: a key is written in one piece."""
+        del older_than, is_busy
+        return iter(())
 
     def adopt(self, folder: Path, key: str) -> bool:
         """Return False: there is no rename."""

@@ -78,11 +78,11 @@ class OcflStore:
         """Return the free space, or None."""
         return self._medium.free_bytes()
 
-    def publish(self, staged: StagedVersion, *, progress: Progress | None = None) -> None:
+    def publish(self, staged: StagedVersion, *, progress: Progress | None = None) -> Inventory:
         """Make the staged version the head of its object."""
         self._require_root()
         removal.require_not_entombed(self._medium, staged.object_id)
-        commit.publish(self._medium, staged, Pace(None, progress))
+        return commit.publish(self._medium, staged, Pace(None, progress))
 
     def replicate(
         self, source: ArchivalStore, object_id: str, *, progress: Progress | None = None

@@ -1,5 +1,6 @@
 """A primary and a copy of the same kind, for tests of archival stores."""
 
+import os
 import uuid
 from pathlib import Path
 
@@ -11,22 +12,25 @@ from storage.archival import OcflStore, open_store
 from storage.archival.medium import STAGING
 from storage.ports import StagedVersion
 from tests.support.ocfl_objects import OBJECT, first, following
+from tests.support.s3_server import server
 
 FILES = {"bagit.txt": b"bag", "data/a.txt": b"A" * 100, "data/b.txt": b"B", "data/zero": b"", "data/c": b"B"}
 ROOT = layout.object_path(OBJECT)
 
 
 class Two:
-    """A primary and a copy of the same kind, and a folder to stage in."""
+    """A primary and a copy of the same kind (or below one URL), and a folder to stage in."""
 
     def __init__(self, kind: str, folder: Path) -> None:
-        mark = uuid.uuid4().hex
-        place = {"file": f"file://{folder}", "memory": f"memory://{mark}"}[kind]
-        self.primary = open_store("primary", f"{place}/primary")
-        self.copy = open_store("copy", f"{place}/copy")
+        place = {"file": f"file://{folder}", "memory": f"memory://{uuid.uuid4().hex}"}.get(kind, kind)
+        self.primary = self.open("primary", f"{place}/primary")
+        self.copy = self.open("copy", f"{place}/copy")
         self.folder = folder
         for store in (self.primary, self.copy):
             store.prepare("archive-1")
+
+    def open(self, name: str, url: str) -> OcflStore:
+        return open_store(name, url, s3_endpoint_url=os.environ.get("HOLDFAST_S3_ENDPOINT_URL", ""))
 
     def first(self, files=FILES, object_id: str = OBJECT) -> StagedVersion:
         return first(self.folder / uuid.uuid4().hex, files, object_id)
@@ -42,8 +46,10 @@ class Two:
         return self
 
 
-@pytest.fixture(params=["file", "memory"])
-def two(request: pytest.FixtureRequest, tmp_path: Path) -> Two:
+@pytest.fixture(params=["file", "memory", pytest.param("s3", marks=pytest.mark.server)])
+def two(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Two:
+    if request.param == "s3":
+        return Two(server(monkeypatch).url(), tmp_path)
     MemoryFileSystem.store.clear()
     return Two(request.param, tmp_path)
 
