@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 from packages.errors import HoldfastError, NotFound, Refused, Unavailable
+from packages.ledger import KEPT_STATES
 from services.settings import Settings, load_settings
 from storage.access_copies import AccessCopies
 from storage.archival import open_store
@@ -102,7 +103,7 @@ class Archive:
     @cached_property
     def index(self) -> SearchIndex:
         """Return the search index."""
-        return open_search_index(self.settings.search_url, self.home)
+        return open_search_index(self.settings.search_url, self.home, may_begin=self._is_nothing_kept)
 
     @cached_property
     def staging(self) -> Staging:
@@ -156,6 +157,11 @@ class Archive:
             path_bytes=said.max_path_bytes,
             reserve=said.reserve_bytes,
         )
+
+    def _is_nothing_kept(self) -> bool:
+        with self.catalogue.read() as view:
+            packages = view.counts().packages
+        return not any(packages.get(state, 0) for state in KEPT_STATES)
 
     def _look_again(self) -> None:
         """Take over what ``holdfast.toml`` says of stores now; settings that are wrong change nothing."""
@@ -226,7 +232,10 @@ def init_archive(home: Path, purpose: Purpose = Purpose.INIT) -> tuple[Archive, 
     if purpose is Purpose.INIT or not kept:
         for store in archive.stores.values():
             store.prepare(archive_id)
-    archive.index.count()  # makes it
+    try:
+        archive.index.count()  # makes it
+    except Unavailable as error:  # what is found by it waits in the outbox meanwhile
+        log.warning("%s %s", error.message, error.hint)
     return archive, is_new
 
 

@@ -1,5 +1,6 @@
 """The search index: a projection of the catalogue that can be wiped and made again at any time."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from packages.errors import Refused
@@ -19,15 +20,17 @@ __all__ = [
 ]
 
 
-def open_search_index(url: str, home: Path) -> SearchIndex:
+def open_search_index(url: str, home: Path, may_begin: Callable[[], bool] = lambda: True) -> SearchIndex:
     """Return the search index at `url`: ``sqlite://`` is ``search.db`` in `home`.
 
     ``sqlite:///PATH`` is another file, relative to the home unless PATH begins with a slash. Nothing is
-    opened yet. Raises Refused for any other scheme.
+    opened yet. `may_begin` is asked where there is none: if it says no, each call raises Unavailable until
+    `rebuild` has made one, for an empty index would pass for one in which little is found. Raises
+    Refused for any other scheme.
     """
     scheme, _, rest = url.partition("://")
     if scheme == "sqlite":
-        return SqliteSearchIndex(home / (rest.removeprefix("/") or "search.db"))
+        return SqliteSearchIndex(home / (rest.removeprefix("/") or "search.db"), may_begin)
     raise Refused(
         f"There is no search index of the kind “{scheme}”.",
         hint="Set HOLDFAST_SEARCH_URL to sqlite:// (in the home) or sqlite:///a/file.db.",

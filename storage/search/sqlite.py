@@ -1,6 +1,6 @@
 """The search index in one SQLite file, with FTS5 over our own terms."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -42,10 +42,10 @@ _KEYS: dict[Sort, tuple[str, bool, type[paging.Key]]] = {  # column, descending,
 
 
 class SqliteSearchIndex:
-    """A `SearchIndex` in the file `path`, which is made when first used."""
+    """A `SearchIndex` in the file `path`, which is made when first used, unless `may_begin` forbids it."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = IndexFile(path)
+    def __init__(self, path: Path, may_begin: Callable[[], bool] = lambda: True) -> None:
+        self._file = IndexFile(path, may_begin)
 
     def put(self, documents: Iterable[SearchDocument]) -> PutReport:
         """Add or replace documents (see the port); one transaction for about 500 documents."""

@@ -1,7 +1,7 @@
 """The SQLite file of the search index: connections, transactions, and its troubles in our own words."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
@@ -23,13 +23,22 @@ class BrokenIndex(Unavailable):
     """The file is no search index of this version: it can only be made again."""
 
 
-class IndexFile:
-    """Hands out transactions on the file; makes it, with an empty index, when it is first used."""
+class LostIndex(BrokenIndex):
+    """There should be an index in the file, and there is none."""
 
-    def __init__(self, path: Path) -> None:
+
+class IndexFile:
+    """Hands out transactions on the file; makes it, with an empty index, when it is first used.
+
+    `may_begin` is asked then: where it says no, an index was lost, and an empty one would pass for the whole.
+    Who has the file open when it is deleted or replaced notices at the next transaction.
+    """
+
+    def __init__(self, path: Path, may_begin: Callable[[], bool] = lambda: True) -> None:
         self._path = path
+        self._may_begin = may_begin
         self._lock = Lock()
-        self._ready = False
+        self._file: tuple[int, int] | None = None  # the file that is open, once it is known to be an index
         self._engine = _engine(path)
 
     @contextmanager
@@ -45,12 +54,14 @@ class IndexFile:
             yield connection
 
     def discard(self) -> None:
-        """Delete the file. What is asked of it next finds a new, empty index."""
+        """Delete the file, and begin a new, empty index."""
         with self._lock:
             self._engine.dispose()
             for suffix in ("-wal", "-shm", ""):
                 self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
-            self._ready = False
+            self._file = None
+        with self._translated():
+            self._make_ready(lambda: True)
 
     def close(self) -> None:
         """Close all connections; may be called twice, and the file used again."""
@@ -58,10 +69,15 @@ class IndexFile:
 
     @contextmanager
     def _transaction(self, *, write: bool) -> Iterator[Connection]:
-        try:
-            self._make_ready()
+        with self._translated():
+            self._make_ready(self._may_begin)
             with self._begun(write=write) as connection:
                 yield connection
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
         except SQLAlchemyError as error:
             raise _translated(error, self._path) from error
 
@@ -72,10 +88,16 @@ class IndexFile:
             with connection.begin():
                 yield connection
 
-    def _make_ready(self) -> None:
+    def _make_ready(self, may_begin: Callable[[], bool]) -> None:
         with self._lock:
-            if self._ready:
+            there = _file_at(self._path)
+            if there is not None and there == self._file:
                 return
+            if self._file is not None:  # connections to a file that nobody else sees any more
+                self._engine.dispose()
+                self._file = None
+            if there is None and not may_begin():
+                raise LostIndex(f"The search index {self._path.name} is not there.", hint=REBUILD)
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._begun(write=True) as connection:
                 version = connection.exec_driver_sql("PRAGMA user_version").scalar()
@@ -86,7 +108,17 @@ class IndexFile:
                         f"The search index {self._path.name} was made by another version of Holdfast.",
                         hint=REBUILD,
                     )
-            self._ready = True
+            self._file = _file_at(self._path)
+
+
+def _file_at(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise Unavailable(f"The search index {path} cannot be reached: {error.strerror}.") from error
+    return found.st_dev, found.st_ino
 
 
 def _engine(path: Path) -> Engine:

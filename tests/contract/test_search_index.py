@@ -276,6 +276,28 @@ def test_L5_a_wiped_or_broken_file_is_made_again(tmp_path):
     index.close()
 
 
+def test_a_file_that_is_deleted_or_replaced_under_an_open_index_is_never_used_on(tmp_path):
+    index = open_search_index("sqlite://", tmp_path, may_begin=lambda: False)
+    with pytest.raises(Unavailable) as caught:  # there should be one: an empty one would pass for it
+        index.search(parse(""), EVERYTHING)
+    assert "rebuild --index" in caught.value.hint
+    index.rebuild([document()])
+    assert ids(index, "title") == ["p1"]
+    for each in tmp_path.iterdir():
+        each.unlink()
+    for use in (lambda: index.search(parse(""), EVERYTHING), lambda: index.put([document()]), index.count):
+        with pytest.raises(Unavailable):
+            use()
+    assert list(tmp_path.iterdir()) == []
+    other = open_search_index("sqlite://", tmp_path)  # another process rebuilds it
+    other.rebuild([document(id="p2")])
+    assert ids(index, "title") == ["p2"]
+    index.put([document(id="p3")])
+    assert other.count() == 2
+    for each in (index, other):
+        each.close()
+
+
 def test_another_version_of_the_analysis_asks_for_a_rebuild(tmp_path):
     index = open_search_index("sqlite://", tmp_path)
     index.put([document()])
