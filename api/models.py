@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from api.problems import FindingModel
+from packages.deletions import Category, ItemState
 from packages.ledger import CopyState, JobKind, JobState, PackageState, StepOutcome
 from packages.model import Openness, Role
 
@@ -76,11 +77,23 @@ class PackageSummary(BaseModel):
     copies: list[CopyModel]
 
 
+class DeletionMark(BaseModel):
+    """Where the deletion of a package stands."""
+
+    id: str = Field(examples=[ID])
+    state: ItemState
+    category: Category
+    requested: str = Field(examples=[TIME])
+    decided: str | None = Field(examples=[TIME])
+    message: str = Field(description="what could not be deleted, where something could not")
+
+
 class PackageModel(PackageSummary):
     """One package with the steps of its latest work and everything that they found."""
 
     steps: list[StepModel]
     findings: list[FindingModel]
+    deletion: DeletionMark | None = Field(description="null where nobody asks for it")
 
 
 class AgentModel(BaseModel):

@@ -24,6 +24,9 @@ STEP_WORDS = {
     "build_dip": "build the DIP",
     "publish": "publish",
     "revise": "revise",
+    "entomb": "write the tombstone",
+    "remove_copies": "remove every copy",
+    "forget": "forget the content",
 }
 
 MARKS = {

@@ -23,7 +23,7 @@ from packages.model import ANONYMOUS, Access, Actor, Openness
 
 Fact: TypeAlias = Literal["owner", "state", "metadata", "metadata_until", "files", "files_until"]
 
-VISIBLE_STATES = ("published", "partly_deleted")
+VISIBLE_STATES = ("published",)
 """States in which a package is shown to people who neither own nor keep it."""
 
 _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)

@@ -24,14 +24,12 @@ class PackageState(StrEnum):
     ARCHIVED = "archived"  # every required copy has been verified
     PUBLISHED = "published"
     WITHDRAWN = "withdrawn"
-    PARTLY_DELETED = "partly_deleted"
+    PARTLY_DELETED = "partly_deleted"  # being deleted: nobody gets it any more, but a copy may be left
     DELETED = "deleted"
 
 
-KEPT_STATES = frozenset(
-    {PackageState.ARCHIVED, PackageState.PUBLISHED, PackageState.WITHDRAWN, PackageState.PARTLY_DELETED}
-)
-"""States in which storage holds the package's bytes."""
+KEPT_STATES = frozenset({PackageState.ARCHIVED, PackageState.PUBLISHED, PackageState.WITHDRAWN})
+"""States in which the stores keep the package; of one that is *partly deleted* a copy may be left."""
 
 
 class JobKind(StrEnum):

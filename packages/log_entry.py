@@ -1,10 +1,15 @@
 """Entries of an object's log: what happened to a package after its AIP version was sealed.
 
+Entries are a chain: each names the digests of those that were the newest when it was written (one,
+but for two that were written at the same time), so that none between two others can go missing unseen.
+
 ``schemas/log-1.0.json`` describes them, and the lines of an audit's ``events.jsonl`` too.
 """
 
+import heapq
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from hashlib import sha512
 from typing import Any
 
 import orjson
@@ -17,12 +22,52 @@ FORMAT = "https://holdfast.example/schemas/log-1.0.json"
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """One entry: `package` is the URN, `facts` hold from `at` on, later entries go before earlier ones."""
+    """One entry: `package` is the URN, `facts` hold from `at` on, later entries go before earlier ones.
+
+    `previous` are the digests (``sha512:hex``) of the entries that it follows; none in the first one.
+    """
 
     package: str
     at: str
     events: tuple[Event, ...]
     facts: Mapping[str, Any]
+    previous: tuple[str, ...] = ()
+
+
+def digest_of(data: bytes) -> str:
+    """Return the digest by which the next entry names the one with these bytes."""
+    return f"sha512:{sha512(data).hexdigest()}"
+
+
+def newest_of(entries: Mapping[str, LogEntry]) -> tuple[str, ...]:
+    """Return the digests of the entries that no other one follows."""
+    followed = {each for entry in entries.values() for each in entry.previous}
+    return tuple(sorted(entries.keys() - followed))
+
+
+def missing_from(entries: Mapping[str, LogEntry]) -> tuple[str, ...]:
+    """Return the digests that entries name as former ones and that are not there: the chain is broken."""
+    return tuple(sorted({each for entry in entries.values() for each in entry.previous} - entries.keys()))
+
+
+def in_order(entries: Mapping[str, LogEntry]) -> list[LogEntry]:
+    """Return the entries in the order of the chain; what it leaves open is decided by time, then digest."""
+    waits = {digest: sum(each in entries for each in entry.previous) for digest, entry in entries.items()}
+    followers: dict[str, list[str]] = {}
+    for digest, entry in entries.items():
+        for each in entry.previous:
+            followers.setdefault(each, []).append(digest)
+    ready = [(entries[digest].at, digest) for digest, number in waits.items() if number == 0]
+    heapq.heapify(ready)
+    done: list[LogEntry] = []
+    while ready:
+        _, digest = heapq.heappop(ready)
+        done.append(entries[digest])
+        for each in followers.get(digest, ()):
+            waits[each] -= 1
+            if waits[each] == 0:
+                heapq.heappush(ready, (entries[each].at, each))
+    return done
 
 
 def dump_log_entry(entry: LogEntry) -> bytes:
@@ -33,6 +78,7 @@ def dump_log_entry(entry: LogEntry) -> bytes:
         "at": entry.at,
         "events": [asdict(each) for each in entry.events],
         "facts": dict(entry.facts),
+        "previous": list(entry.previous),
     }
     return orjson.dumps(said, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
 
@@ -42,7 +88,8 @@ def parse_log_entry(data: bytes) -> LogEntry:
     try:
         said = orjson.loads(data)
         events = tuple(event_of(each) for each in said["events"])
-        return LogEntry(str(said["package"]), str(said["at"]), events, dict(said["facts"]))
+        previous = tuple(str(each) for each in said.get("previous", ()))
+        return LogEntry(str(said["package"]), str(said["at"]), events, dict(said["facts"]), previous)
     except (ValueError, TypeError, KeyError) as error:
         raise Corrupt(f"a log entry cannot be read: {error!r}") from error
 

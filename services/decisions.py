@@ -126,6 +126,8 @@ def _cancel(unit: WriteSession, actor: Actor, package: Package, job: Job, reason
         raise Conflict(
             f"{package.id} is {job.state}: there is nothing to cancel", hint="see `holdfast withdraw`"
         )
+    if job.kind is JobKind.DELETE:
+        raise Conflict(f"the deletion of {package.id} was approved: it is not given up half way")
     if job.step in STORED_FROM:
         raise Conflict(
             f"{package.id} is in the stores already",

@@ -7,6 +7,7 @@ from services.steps.build_dip import build_dip
 from services.steps.build_sip import build_sip
 from services.steps.characterise import characterise
 from services.steps.context import Step
+from services.steps.delete import entomb, forget, remove_copies
 from services.steps.identify import identify
 from services.steps.mint import mint
 from services.steps.normalise import normalise
@@ -47,4 +48,15 @@ UPDATE: tuple[tuple[str, Step], ...] = (
 )
 """A new version of an archived package with a changed record."""
 
-SEQUENCES: dict[JobKind, tuple[tuple[str, Step], ...]] = {JobKind.INGEST: INGEST, JobKind.UPDATE: UPDATE}
+DELETE: tuple[tuple[str, Step], ...] = (
+    ("entomb", entomb),
+    ("remove_copies", remove_copies),
+    ("forget", forget),
+)
+"""The end of a package whose deletion one person has asked for and another has approved."""
+
+SEQUENCES: dict[JobKind, tuple[tuple[str, Step], ...]] = {
+    JobKind.INGEST: INGEST,
+    JobKind.UPDATE: UPDATE,
+    JobKind.DELETE: DELETE,
+}

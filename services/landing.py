@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any, cast
 
 from packages.access import may_read_files, may_read_metadata, today
+from packages.deletions import SENTENCES
 from packages.errors import Invalid, NotFound
 from packages.format_policy import Kind, derivative_name
 from packages.ledger import CopyRecord, CopyState, Package, PackageState, VersionRecord
@@ -19,11 +20,11 @@ from services.archive import Archive
 from services.dissemination import Sources
 from storage.catalogue.port import ReadSession
 
-GONE = frozenset({PackageState.WITHDRAWN, PackageState.DELETED})
+GONE = frozenset({PackageState.WITHDRAWN, PackageState.PARTLY_DELETED, PackageState.DELETED})
 """States in which a package is known by its tombstone alone."""
 
-ENDINGS = frozenset({"withdrawal", "deletion"})
-"""Events that say why a package is gone."""
+ENDINGS = frozenset({"withdrawal"})
+"""Events that say why a package is out of sight."""
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -76,7 +77,10 @@ class Landing:
 
 @dataclass(frozen=True, slots=True)
 class Tombstone:
-    """What remains of a package that is gone: `state` says how, `at` since when, `reason` why."""
+    """What remains of a package that is gone: `state` says how, `at` since when, `reason` why.
+
+    Of a deleted one everybody is told the kind of reason; whose words it was given in is the archivists'.
+    """
 
     package_id: str
     pid: str | None
@@ -229,6 +233,11 @@ def _kept(copies: Sequence[CopyRecord]) -> Kept:
 
 
 def _tombstone(view: ReadSession, package: Package) -> Tombstone:
+    if package.state is not PackageState.WITHDRAWN:
+        deletion, item = view.latest_deletions([package.id])[package.id]
+        at = package.oai_datestamp or item.updated
+        told = SENTENCES[deletion.category]
+        return Tombstone(package.id, package.pid, package.title, PackageState.DELETED, at, told)
     ends = [each for each in view.events(package.id) if each.type in ENDINGS]
     at, reason = (ends[-1].at, ends[-1].detail) if ends else (package.updated, "")
     return Tombstone(package.id, package.pid, package.title, package.state, at, reason)

@@ -14,8 +14,9 @@ from packages.ledger import KEPT_STATES, OPEN_STATES, Job, JobState, PackageFilt
 from packages.model import Actor, now
 from packages.policies import WORKER_DEATHS
 from packages.premis import URN
+from packages.tombstone import PREFIX
 from packages.wording import counted
-from services import copies, evidence
+from services import copies, deletion, evidence, tombstones
 from services.archive import Archive
 from services.engine import Observer, is_dead, run_due
 from services.outbox import drain
@@ -74,6 +75,7 @@ def reconcile(
         except HoldfastError as error:
             done.disagreements.append(f"{name}: {error.message}")
     _free_leases(archive, done)
+    _carry_on_deletions(archive, actor, done)
     if walks:
         _run(archive, done, observer)
     _clear_staging(archive, done)
@@ -107,6 +109,17 @@ def free_dead_leases(archive: Archive) -> list[Job]:
             else:
                 unit.set_job(job.id, state=JobState.FAILED, reason=f"{told}, for the {held.attempts}th time")
     return dead
+
+
+def _carry_on_deletions(archive: Archive, actor: Actor, done: Reconciled) -> None:
+    """Go on with decisions that were broken off, and with packages of which a copy has turned up again."""
+    try:
+        done.actions += deletion.go_on(archive, actor, dry_run=done.dry_run)
+        if not done.dry_run:
+            done.actions += tombstones.spread_missing(archive)
+        done.actions += deletion.reopen_returned(archive, dry_run=done.dry_run)
+    except HoldfastError as error:
+        done.disagreements.append(error.message)
 
 
 def _free_leases(archive: Archive, done: Reconciled) -> None:
@@ -200,11 +213,15 @@ def _disagreements(archive: Archive) -> Iterator[str]:
         at_work = {job.package_id for job in _jobs(view, OPEN_STATES)}
     for name, store in archive.stores.items():
         try:
-            held = {each.removeprefix(URN) for each in store.objects() if each.startswith(URN)}
+            ids = set(store.objects())
         except HoldfastError as error:
             yield f"{name}: {error.message}"
             continue
-        for package_id in sorted(kept - held - at_work):
+        held = {each.removeprefix(URN) for each in ids if each.startswith(URN)}
+        deleted = {each.removeprefix(PREFIX) for each in ids if each.startswith(PREFIX)}
+        for package_id in sorted(kept & deleted - at_work):
+            yield f"{package_id} was deleted, says {name}, but is catalogued: `holdfast rebuild --catalogue`"
+        for package_id in sorted(kept - held - deleted - at_work):
             yield f"{package_id} is catalogued, but not in the store {name}: `holdfast repair {package_id}`"
-        for package_id in sorted(held - kept - at_work):
+        for package_id in sorted(held - kept - deleted - at_work):
             yield f"{package_id} is in the store {name}, but not catalogued: `holdfast rebuild --catalogue`"

@@ -5,14 +5,17 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from packages.access import may_read_metadata, today
+from packages.deletions import ItemState
 from packages.errors import Invalid, NotFound
-from packages.ledger import CopyRecord, Job, Package, PackageFilter, StepRecord
+from packages.ledger import CopyRecord, Job, Package, PackageFilter, PackageState, StepRecord
 from packages.model import Actor, Event, FileEntry
 from packages.record import full_record
 from services.archive import Archive
 from storage.catalogue.paging import PAGE, Key, by_age, paged
 from storage.catalogue.port import ReadSession
 
+GONE = frozenset({PackageState.PARTLY_DELETED, PackageState.DELETED})
+"""States of a package whose content nobody gets any more."""
 NOT_KNOWN_HINT = "Give a package id, its first four or more characters, or a persistent identifier."
 
 
@@ -31,7 +34,24 @@ def described(view: ReadSession, package: Package) -> dict[str, Any]:
     shown = summary(package, job, view.copies_of([package.id]).get(package.id, []))
     shown["steps"] = [_step(each) for each in view.steps(job.id)] if job else []
     shown["findings"] = [asdict(each) for each in view.findings(job.id)] if job else []
+    shown["deletion"] = _deletion(view, package)
     return shown
+
+
+def _deletion(view: ReadSession, package: Package) -> dict[str, Any] | None:
+    """Return where the package's deletion stands, None where nobody asks for it."""
+    found = view.latest_deletions([package.id]).get(package.id)
+    if found is None or found[1].state is ItemState.REFUSED:
+        return None
+    asked, item = found
+    return {
+        "id": asked.id,
+        "state": item.state,
+        "category": asked.category,
+        "requested": asked.requested,
+        "decided": asked.decided,
+        "message": item.message,
+    }
 
 
 def listing(archive: Archive, actor: Actor, wanted: PackageFilter) -> Iterator[dict[str, Any]]:
@@ -113,6 +133,8 @@ def files(
     with archive.catalogue.read() as view:
         package = stewarded(view, actor, reference)
         chosen = package.version if version is None else version
+        if package.state in GONE:
+            raise NotFound(f"{package.id} is deleted", hint="its files are gone; see its versions")
         if chosen is None or package.version is None or not 1 <= chosen <= package.version:
             said = "no version yet" if package.version is None else f"no version {version}"
             raise NotFound(f"{package.id} has {said}", hint="see its versions")

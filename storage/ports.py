@@ -239,7 +239,11 @@ class ArchivalStore(Protocol):
         ...
 
     def logs(self, object_id: str) -> Iterator[bytes]:
-        """Yield the log files of the object, in the order of their names."""
+        """Yield the log files of the object, in the order of their names.
+
+        One whose bytes are not those that its name tells is left out: `verify` says so, and nobody must take
+        it for an entry.
+        """
         ...
 
     def remove(self, object_id: str, tombstone: str) -> None:

@@ -127,7 +127,6 @@ def verbs(package: Mapping[str, Any], actor: Actor) -> list[str]:
         "archived",
         "published",
         "withdrawn",
-        "partly_deleted",
     }
     offered = (
         ("approve", work == "waiting" and actor.is_archivist),

@@ -7,6 +7,7 @@ from packages.errors import NotFound
 from packages.ocfl import layout
 from storage.archival.commit import settle
 from storage.archival.medium import INTENT, Medium
+from storage.archival.removal import is_entombed
 
 
 def recover(medium: Medium, older_than: float) -> list[str]:
@@ -19,7 +20,7 @@ def recover(medium: Medium, older_than: float) -> list[str]:
     for attempt in medium.dead_attempts(older_than):
         note = _note(medium, attempt)
         object_id = note.get("object")
-        if object_id is not None:
+        if object_id is not None and not is_entombed(medium, object_id):  # else it is on its way out
             if any(each.get("object") == object_id for _, each in medium.live_attempts(older_than)):
                 continue
             own = str(note.get("own") or "")

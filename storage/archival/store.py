@@ -14,7 +14,7 @@ from storage.archival.inventories import is_visible, read_head
 from storage.archival.medium import Medium, Pace
 from storage.archival.recover import recover
 from storage.archival.repair import repair
-from storage.archival.verify import LOG_PREFIX, LOGS, verify
+from storage.archival.verify import LOG_PREFIX, LOGS, log_digest, verify
 from storage.ports import (
     NOTHING_KNOWN,
     NOTHING_SEALED,
@@ -172,11 +172,15 @@ class OcflStore:
         return name
 
     def logs(self, object_id: str) -> Iterator[bytes]:
-        """Yield the object's log files."""
+        """Yield the object's log files, but for those that are damaged."""
         folder = f"{layout.object_path(object_id)}/{LOGS}"
         for item in self._medium.list(folder):
-            if item.kind == "file" and item.name.endswith(".json"):
-                yield self._medium.read(f"{folder}/{item.name}")
+            named = log_digest(f"{LOGS}/{item.name}") if item.kind == "file" else None
+            if named is None:
+                continue
+            data = self._medium.read(f"{folder}/{item.name}")
+            if hashlib.sha512(data).hexdigest() == named:
+                yield data
 
     def remove(self, object_id: str, tombstone: str) -> None:
         """Remove exactly this object, of which the store holds the tombstone."""

@@ -58,7 +58,7 @@ def is_open(openness, until):
 def test_rule_is_the_sentence_of_the_interface(actor, owner, access, state):
     keeps = actor in (ARCHIVIST, ADMIN)
     owns = actor.id == owner and actor is not ANONYMOUS
-    shown = state in {"published", "partly_deleted"}
+    shown = state == "published"
     metadata = is_open(access.metadata, access.metadata_until)
     files = is_open(access.files, access.files_until)
     day = DAY.isoformat()

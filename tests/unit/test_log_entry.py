@@ -1,5 +1,7 @@
 """Log entries and audit lines: valid by their schema, and read back as they were written."""
 
+import hashlib
+
 import orjson
 import pytest
 from hypothesis import given
@@ -8,7 +10,17 @@ from jsonschema import Draft202012Validator
 
 import schemas
 from packages.errors import Corrupt
-from packages.log_entry import LogEntry, dump_events, dump_log_entry, parse_event_line, parse_log_entry
+from packages.log_entry import (
+    LogEntry,
+    digest_of,
+    dump_events,
+    dump_log_entry,
+    in_order,
+    missing_from,
+    newest_of,
+    parse_event_line,
+    parse_log_entry,
+)
 from packages.model import Agent, Event
 
 PACKAGE = "6c9f3f8e-6f4f-4d0a-9a5c-1f1d6f1c0b1e"
@@ -57,3 +69,45 @@ def test_anything_else_is_corrupt(data: bytes):
         parse_log_entry(data)
     with pytest.raises(Corrupt):
         parse_event_line(data)
+
+
+def chain(*names: str) -> dict[str, LogEntry]:
+    """Entries that follow each other, the times of which all are the same."""
+    made: dict[str, LogEntry] = {}
+    before: tuple[str, ...] = ()
+    for name in names:
+        made[name] = LogEntry(f"urn:uuid:{PACKAGE}", AT, (), {"hold": name}, before)
+        before = (name,)
+    return made
+
+
+@given(st.permutations("abcdef"))
+def test_entries_come_in_the_order_of_the_chain_whatever_the_clock_said(order: list[str]) -> None:
+    entries = chain("f", "a", "e", "b", "d", "c")
+    shuffled = {each: entries[each] for each in order}
+    assert [each.facts["hold"] for each in in_order(shuffled)] == list("faebdc")
+    assert newest_of(shuffled) == ("c",)
+    assert missing_from(shuffled) == ()
+
+
+def test_an_entry_between_two_others_is_missed() -> None:
+    entries = chain("a", "b", "c")
+    del entries["b"]
+    assert missing_from(entries) == ("b",)
+    assert [each.facts["hold"] for each in in_order(entries)] == ["a", "c"]
+
+
+def test_two_that_were_written_at_the_same_time_are_joined_by_the_next() -> None:
+    entries = chain("a", "b")
+    entries["c"] = LogEntry(f"urn:uuid:{PACKAGE}", AT, (), {"hold": "c"}, ("a",))
+    assert newest_of(entries) == ("b", "c")
+    entries["d"] = LogEntry(f"urn:uuid:{PACKAGE}", AT, (), {"hold": "d"}, newest_of(entries))
+    assert newest_of(entries) == ("d",)
+    assert [each.facts["hold"] for each in in_order(entries)] == ["a", "b", "c", "d"]
+
+
+def test_an_entry_of_an_early_release_names_no_former_one() -> None:
+    data = orjson.loads(dump_log_entry(chain("a")["a"]))
+    del data["previous"]
+    assert parse_log_entry(orjson.dumps(data)).previous == ()
+    assert digest_of(b"") == f"sha512:{hashlib.sha512(b'').hexdigest()}"

@@ -1,0 +1,71 @@
+"""Deletions for tests: two people, a request and its approval, and a look at all that must be gone."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from packages.deletions import Category, Deletion
+from packages.ledger import Job, PackageState
+from packages.model import Actor
+from packages.premis import package_urn
+from packages.tombstone import tombstone_id
+from services import deletion
+from services.archive import Archive
+from services.engine import run_job
+from services.people import local_actor
+from services.searching import search
+from tests.support.serving import caller_of
+
+
+def second_person(archive: Archive) -> Actor:
+    """Return another archivist than the operating system's user."""
+    return caller_of(archive, "archivist", "The second person").actor
+
+
+def approved(
+    archive: Archive,
+    packages: Sequence[str],
+    by: Actor | None = None,
+    category: Category = Category.RETENTION,
+) -> Deletion:
+    """Ask for a deletion as the operating system's user, and have a second person approve it."""
+    asked = deletion.request(archive, local_actor(archive), packages, "over since May", category=category)
+    assert asked.deletion is not None
+    assert not [each.error for each in asked.outcomes if each.error]
+    done = deletion.approve(archive, by or second_person(archive), asked.deletion.id, "seen")
+    assert done.deletion is not None
+    return done.deletion
+
+
+def carried_out(archive: Archive, packages: Sequence[str]) -> list[Job]:
+    """Delete the packages, and return their jobs as they ended."""
+    made = approved(archive, packages)
+    return [run_job(archive, job.id) for job in deletion.jobs_of(archive, made.id)]
+
+
+def left_of(archive: Archive, package_id: str) -> list[str]:
+    """Return what is left of a package that should be gone, and what is lacking of its tombstone."""
+    wrong = []
+    for name, store in archive.stores.items():
+        held = set(store.objects())
+        if package_urn(package_id) in held:
+            wrong.append(f"{name} has the object")
+        if tombstone_id(package_urn(package_id)) not in held:
+            wrong.append(f"{name} has no tombstone")
+        folder = Path(archive.settings.store_urls[name].removeprefix("file://"))
+        wrong += [str(each) for each in folder.rglob("*") if f"uuid%3a{package_id}" in each.name]
+        wrong += [str(each) for each in folder.glob("extensions/holdfast-staging/*")]
+    if (archive.home / "access" / package_id).exists():
+        wrong.append("access copies")
+    if any(hit.id == package_id for hit in search(archive, local_actor(archive), "*", size=100).hits):
+        wrong.append("it is found")
+    with archive.catalogue.read() as view:
+        package = view.package(package_id)
+        if package.state is not PackageState.DELETED:
+            wrong.append(f"it is {package.state}")
+        if package.version is None or view.files(package_id, package.version):
+            wrong.append("file rows")
+        if view.copies(package_id):
+            wrong.append("rows of copies")
+        if view.open_job(package_id):
+            wrong.append("an open job")
+    return wrong
