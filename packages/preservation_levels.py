@@ -7,7 +7,6 @@ for the lines are short; the matrix itself is at https://ndsa.org/publications/l
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date
 from enum import StrEnum
 from itertools import combinations
 from typing import Any
@@ -70,14 +69,18 @@ class Holding:
 
 @dataclass(frozen=True, slots=True)
 class Care:
-    """What is done for the integrity of what is kept, in numbers; days and dates, `today` as YYYY-MM-DD."""
+    """What is done for the integrity of what is kept; `today` is YYYY-MM-DD.
+
+    Each copy is to be read back every `interval_days`; `overdue` names the stores with a copy that was not.
+    """
 
     packages: int
     copies: int
     never_read: int
     damaged: int
     oldest: str | None
-    interval_days: int | None
+    interval_days: int
+    overdue: Sequence[str]
     scans: bool
     unscanned: int
     today: str
@@ -281,14 +284,11 @@ def _scanned(care: Care) -> str:
 
 
 def _interval(care: Care) -> str:
-    every = f"every {care.interval_days} days" if care.interval_days else "no interval is set"
-    return f"{every}; the copy longest unread was read back on {(care.oldest or 'no day')[:10]}"
+    longest = (care.oldest or "no day")[:10]
+    return f"every {care.interval_days} days; the copy longest unread was read back on {longest}"
 
 
 def _late(care: Care) -> str:
-    if not care.interval_days:
-        return "an interval"
     if care.oldest is None or care.never_read:
         return _kept(care) or "an audit of every copy"
-    days = (date.fromisoformat(care.today) - date.fromisoformat(care.oldest[:10])).days
-    return f"an audit: {days} days have passed" if days > care.interval_days else ""
+    return f"an audit of {', '.join(care.overdue)}" if care.overdue else ""

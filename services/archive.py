@@ -7,7 +7,6 @@ import logging
 import os
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
@@ -42,23 +41,37 @@ TEMPLATE = """\
 """
 
 
-@dataclass
 class Archive:
     """One open archive. Parts are opened when they are first used, so that a small command starts quickly.
 
     May be shared between threads. `close` may be called twice.
     """
 
-    settings: Settings
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stamp = _stamp(settings.home)
+        self._stores: dict[str, ArchivalStore] | None = None
 
-    def __post_init__(self) -> None:
-        self._stamp = _stamp(self.home)
-        self._opened: dict[str, ArchivalStore] | None = None
+    @property
+    def settings(self) -> Settings:
+        """Return the settings.
+
+        A process that runs for long follows ``holdfast.toml`` in what it says of stores: one that is added,
+        moved or retired there is so from the next question on. All else is as it was when it was opened.
+        """
+        if (stamp := _stamp(self.home)) != self._stamp:
+            self._stamp = stamp
+            self._look_again()
+        return self._settings
+
+    @settings.setter
+    def settings(self, settings: Settings) -> None:
+        self._settings, self._stores = settings, None
 
     @property
     def home(self) -> Path:
         """Return the archive's home."""
-        return self.settings.home
+        return self._settings.home
 
     @cached_property
     def catalogue(self) -> Catalogue:
@@ -80,15 +93,12 @@ class Archive:
     def stores(self) -> Mapping[str, ArchivalStore]:
         """Return the archival stores by name, primary first; whoever writes to one checks it before.
 
-        A process that runs for long follows ``holdfast.toml``: a store that is added, moved or retired there
-        is so from the next question on. Who asks several things about them asks once and keeps the answer.
+        They may be others at the next question: who asks several things asks once, and keeps the answer.
         """
-        if (stamp := _stamp(self.home)) != self._stamp:
-            self._stamp = stamp
-            self._look_again()
-        if self._opened is None:
-            self._opened = {name: open_store(name, url) for name, url in self.settings.store_urls.items()}
-        return self._opened
+        settings = self.settings  # looks whether there are others by now
+        if self._stores is None:
+            self._stores = {name: open_store(name, url) for name, url in settings.store_urls.items()}
+        return self._stores
 
     @property
     def written_stores(self) -> Mapping[str, ArchivalStore]:
@@ -171,13 +181,13 @@ class Archive:
         except HoldfastError as error:
             log.warning("holdfast.toml was changed and is not followed: %s", error.message)
             return
-        known, before = self._opened or {}, self.settings.store_urls
+        known, before = self._stores or {}, self._settings.store_urls
         opened: dict[str, ArchivalStore] = {
             name: known[name] if name in known and before.get(name) == url else open_store(name, url)
             for name, url in urls.items()
         }
-        self.settings = self.settings.model_copy(update={"stores": fresh.stores, "store": fresh.store})
-        self._opened = opened
+        changed = {"stores": fresh.stores, "store": fresh.store}
+        self._settings, self._stores = self._settings.model_copy(update=changed), opened
 
     def start_tools(self) -> None:
         """Start what an ingest will call, so that it is ready by then; may be called any number of times."""
@@ -261,6 +271,12 @@ def _stamp(home: Path) -> tuple[int, int, int] | None:
     except OSError:
         return None
     return said.st_mtime_ns, said.st_ino, said.st_size
+
+
+def opened(settings: Settings, name: str, url: str) -> ArchivalStore:
+    """Return the store at `url`, which need not be one of the settings', without touching it."""
+    read_only = settings.facts(name).read_only
+    return open_store(name, url, s3_endpoint_url=settings.s3_endpoint_url, read_only=read_only)
 
 
 def _mark(home: Path) -> bool:

@@ -99,6 +99,9 @@ def expect(archive: Archive, *, dry_run: bool = False) -> None:
         with archive.catalogue.write() as unit:
             for store in _others(archive):
                 unit.expect_copies(store.name)
+            for known in unit.stores():  # what an older process has noted since a store was retired
+                if known.state is StoreState.RETIRED and known.name not in archive.settings.store_urls:
+                    unit.forget_copies(known.name)
 
 
 def fill(

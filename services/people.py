@@ -40,6 +40,12 @@ def require_archivist(actor: Actor, what: str) -> None:
         raise Refused(f"{actor.name} may not {what}", hint="ask an archivist")
 
 
+def require_administrator(actor: Actor, what: str) -> None:
+    """Raise Refused unless the actor may do `what`, which changes the archive itself."""
+    if "admin" not in actor.roles:
+        raise Refused(f"{actor.name} may not {what}", hint="ask an administrator")
+
+
 def create_token(
     archive: Archive, actor: Actor, *, name: str, role: str, expires: str | None
 ) -> tuple[Token, str]:
@@ -48,8 +54,7 @@ def create_token(
     The token stands for a person of its own, called `name`, with the one `role`. Raises Refused for an
     unknown role, an end that is past, or an actor who is no administrator.
     """
-    if "admin" not in actor.roles:
-        raise Refused(f"{actor.name} may not make tokens", hint="ask an administrator")
+    require_administrator(actor, "make tokens")
     if role not in ROLES:
         raise Refused(f"{role} is not a role", hint=f"one of {', '.join(ROLES)}")
     if expires is not None and expires <= now():
@@ -73,8 +78,7 @@ def list_tokens(archive: Archive, actor: Actor) -> Sequence[Token]:
 
 def revoke_token(archive: Archive, actor: Actor, token: str) -> None:
     """Revoke a token by id or unique name; again is a no-op."""
-    if "admin" not in actor.roles:
-        raise Refused(f"{actor.name} may not revoke tokens", hint="ask an administrator")
+    require_administrator(actor, "revoke tokens")
     with archive.catalogue.write() as unit:
         unit.revoke_token(token, now())
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from packages.ledger import CopyRecord
+from packages.ledger import CopyRecord, CopyState
 from packages.store_life import StoreRecord
 
 
@@ -21,11 +21,17 @@ class StoreReading(Protocol):
         """
         ...
 
-    def short_of(self, stores: Sequence[str], limit: int = 10) -> tuple[int, list[str]]:
-        """Return how many kept packages lack an intact copy of their version in any of these stores.
+    def short_of(
+        self, stores: Sequence[str], limit: int = 10, *, states: Sequence[CopyState] = (CopyState.INTACT,)
+    ) -> tuple[int, list[str]]:
+        """Return how many kept packages lack a copy of their version, in these states, in any of the stores.
 
         And the ids of the first of them, `limit` at most.
         """
+        ...
+
+    def never_read(self) -> int:
+        """Return how many copies of kept packages were never read back."""
         ...
 
     def unscanned(self) -> int:

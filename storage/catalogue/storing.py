@@ -49,17 +49,24 @@ class StoreReading:
         )
         return [rows.copy_of(row) for row in self._connection.execute(query)]
 
-    def short_of(self, stores: Sequence[str], limit: int = 10) -> tuple[int, list[str]]:
+    def short_of(
+        self, stores: Sequence[str], limit: int = 10, *, states: Sequence[CopyState] = (CopyState.INTACT,)
+    ) -> tuple[int, list[str]]:
         good = select(func.count()).where(
             copies.c.package_id == packages.c.id,
             copies.c.store.in_(list(stores)),
-            copies.c.state == CopyState.INTACT,
+            copies.c.state.in_(list(states)),
             copies.c.version == packages.c.version,
         )
         short = select(packages.c.id).where(_is_copied(), good.scalar_subquery() < len(set(stores)))
         number = self._connection.execute(select(func.count()).select_from(short.subquery())).scalar_one()
         first = self._connection.execute(short.order_by(packages.c.id).limit(limit)) if number else ()
         return int(number), [row[0] for row in first]
+
+    def never_read(self) -> int:
+        joined = copies.join(packages, packages.c.id == copies.c.package_id)
+        query = select(func.count()).select_from(joined).where(_is_copied(), copies.c.verified.is_(None))
+        return int(self._connection.execute(query).scalar_one())
 
     def unscanned(self) -> int:
         clean = select(events.c.number).where(

@@ -99,6 +99,8 @@ def test_who_lacks_a_required_copy_is_named(catalogue: Catalogue) -> None:
         assert view.short_of(["a", "b"]) == (2, [only_a, behind])
         assert view.short_of(["a", "b"], limit=1) == (2, [only_a])
         assert view.short_of(["a", "c"])[0] == 3
+        known = [CopyState.INTACT, CopyState.UNCHECKED]
+        assert view.short_of(["a", "b"], states=known) == (1, [behind])
 
 
 def test_copies_are_doubted_after_a_move_and_forgotten_after_a_retirement(catalogue: Catalogue) -> None:
@@ -110,6 +112,15 @@ def test_copies_are_doubted_after_a_move_and_forgotten_after_a_retirement(catalo
         assert unit.forget_copies("copy") == 2
         assert [each.store for each in unit.copies()] == ["other"]
         assert unit.copies(second)
+
+
+def test_copies_that_were_never_read_are_counted(catalogue: Catalogue) -> None:
+    read = kept(catalogue, 1, a=(1, CopyState.INTACT))
+    kept(catalogue, 2, state=PackageState.DELETED)
+    with catalogue.write() as unit:
+        assert unit.never_read() == 0
+        unit.set_copy(CopyRecord(read, "b", 1, CopyState.PENDING))
+        assert unit.never_read() == 1
 
 
 def test_packages_that_no_scan_found_clean_are_counted(catalogue: Catalogue) -> None:
