@@ -214,23 +214,20 @@ class _Walk:
         try:
             self._stop_if_asked()
             return step(context)
-        except HoldfastError as error:
-            if isinstance(error, Invalid) and context.step in MAY_REJECT:
-                return StepResult(StepOutcome.REJECTED, "invalid", error.message, error.findings)
-            message = f"{error.message} ({error.hint})" if error.hint else error.message
-            return StepResult(StepOutcome.FAILED, error.kind.value, message, error.findings, kind=error.kind)
         except KeyboardInterrupt:
-            with self.archive.catalogue.write() as unit:
-                unit.set_job(
-                    self.lease, state=JobState.QUEUED, reason="interrupted; goes on when it is run again"
-                )
+            self._put_back()
             raise
-        except OSError as error:
-            return StepResult(StepOutcome.FAILED, "unavailable", f"{error.strerror or error}")
         except Exception as error:
-            log.exception("step %s of job %s", context.step, context.job.id)
-            told = f"a defect of Holdfast: {type(error).__name__}: {error}"
-            return StepResult(StepOutcome.FAILED, "internal", told, kind=Kind.INTERNAL)
+            if not _was_interrupted(error):
+                return _outcome_of(error, context)
+            self._put_back()
+            raise KeyboardInterrupt from error
+
+    def _put_back(self) -> None:
+        with self.archive.catalogue.write() as unit:
+            unit.set_job(
+                self.lease, state=JobState.QUEUED, reason="interrupted; goes on when it is run again"
+            )
 
     def _record(
         self,
@@ -341,3 +338,29 @@ def _started(pid: int) -> str:
     except OSError:
         return "gone"
     return stat.rpartition(")")[2].split()[19]
+
+
+def _was_interrupted(error: BaseException) -> bool:
+    """Tell whether `error` came up while an interruption unwound the step: then it is no failure of its own.
+
+    An interruption may come between any two instructions, between the closing of a file and the note that
+    it is closed, too.
+    """
+    while (before := error.__context__) is not None:
+        if isinstance(before, KeyboardInterrupt):
+            return True
+        error = before
+    return False
+
+
+def _outcome_of(error: Exception, context: StepContext) -> StepResult:
+    if isinstance(error, HoldfastError):
+        if isinstance(error, Invalid) and context.step in MAY_REJECT:
+            return StepResult(StepOutcome.REJECTED, "invalid", error.message, error.findings)
+        message = f"{error.message} ({error.hint})" if error.hint else error.message
+        return StepResult(StepOutcome.FAILED, error.kind.value, message, error.findings, kind=error.kind)
+    if isinstance(error, OSError):
+        return StepResult(StepOutcome.FAILED, "unavailable", f"{error.strerror or error}")
+    log.error("step %s of job %s", context.step, context.job.id, exc_info=error)
+    told = f"a defect of Holdfast: {type(error).__name__}: {error}"
+    return StepResult(StepOutcome.FAILED, "internal", told, kind=Kind.INTERNAL)

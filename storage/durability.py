@@ -62,9 +62,9 @@ class SyncPoint:
 
     def close(self) -> None:
         """Let go of the descriptor; may be called twice."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        fd, self._fd = self._fd, -1  # first: an interruption behind the closing must not close it again
+        if fd >= 0:
+            os.close(fd)
 
     def __enter__(self) -> Self:
         return self

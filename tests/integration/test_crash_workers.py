@@ -1,5 +1,6 @@
 """H2, H3, H4, H14, H15 and Ctrl-C: several processes, one home."""
 
+import errno
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -8,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from packages.ledger import JobState, PackageState
+from services import ingest
 from services.archive import Archive
+from services.engine import run_job
 from services.people import local_actor
 from services.submission import Wanted, submit
 from tests.support import deposits, settled
@@ -158,7 +161,7 @@ def test_H14_a_worker_that_was_taken_for_dead_changes_nothing_when_it_wakes(
     job = asleep.until("job")["job"]
     _wait_until_stopped(asleep.pid)
     early = other.do(crash_home, "run", job=job, env=SHORT)
-    assert early.find("state") in {"running", "done"}  # nobody takes a lease that holds
+    assert early.find("state") in {"running", "done"}, early.said  # nobody takes a lease that holds
     time.sleep(1.1)
     taken = other.do(crash_home, "run", job=job, env=SHORT)
     assert taken.find("state") == "done", taken.said[-4:]
@@ -269,3 +272,27 @@ def _wait_until_stopped(pid: int) -> None:
             return
         time.sleep(0.01)
     pytest.fail("it was not stopped")
+
+
+def test_an_interruption_that_breaks_something_on_its_way_is_no_failure(
+    opened: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file may be closed already, and not yet noted as closed, when the interruption comes."""
+    deposit = deposits.make("image", tmp_path, 1)
+    job = submit(opened, local_actor(opened), Wanted(deposit.source))
+    steps = ingest.SEQUENCES[job.kind]
+
+    def breaks(_: object) -> None:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise OSError(errno.EBADF, "Bad file descriptor")
+
+    broken = tuple((name, breaks if name == "scan" else step) for name, step in steps)
+    with monkeypatch.context() as patch:
+        patch.setitem(ingest.SEQUENCES, job.kind, broken)
+        with pytest.raises(KeyboardInterrupt):
+            run_job(opened, job.id)
+    with opened.catalogue.read() as view:
+        assert view.job(job.id).state is JobState.QUEUED
+    assert run_job(opened, job.id).state is JobState.DONE
