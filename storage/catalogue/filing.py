@@ -26,6 +26,7 @@ from packages.errors import Conflict, NotFound
 from packages.ledger import VersionRecord
 from packages.model import FileEntry, Role
 from storage.catalogue import rows, tables
+from storage.catalogue.prepared import Prepared
 from storage.catalogue.upserting import upsert
 
 files = tables.files
@@ -42,10 +43,14 @@ _ENTRIES = select(*_FIELDS).join_from(files, formats, formats.c.number == files.
 _LOADED = ("package", "since", "path_digest", *rows.FILE_COLUMNS)
 _INTO = f"files ({', '.join(_LOADED)})"
 _INSERT = f"INSERT INTO {_INTO} VALUES ({', '.join('?' * len(_LOADED))})"  # noqa: S608  # own names only
-_VISIBLE = select(tables.versions).where(
-    tables.versions.c.package_id == bindparam("id"), tables.versions.c.number == bindparam("number")
+_VISIBLE = Prepared(
+    select(tables.versions).where(
+        tables.versions.c.package_id == bindparam("id"), tables.versions.c.number == bindparam("number")
+    )
 )
-_CLEAR = delete(files).where(files.c.package == bindparam("which"), files.c.since >= bindparam("at"))
+_CLEAR = Prepared(
+    delete(files).where(files.c.package == bindparam("which"), files.c.since >= bindparam("at"))
+)
 _REVIVE = (
     update(files)
     .where(files.c.package == bindparam("which"), files.c.until >= bindparam("at"))
@@ -73,7 +78,7 @@ class FileReading:
     _connection: Connection
 
     def _visible(self, package_id: str, version: int) -> VersionRecord | None:
-        row = self._connection.execute(_VISIBLE, {"id": package_id, "number": version}).one_or_none()
+        row = _VISIBLE.row(self._connection, {"id": package_id, "number": version})
         return rows.version_of(row) if row else None
 
     def _key(self, package_id: str, version: int) -> bytes:
@@ -164,7 +169,7 @@ class FileWriting(FileReading):
             raise Conflict(f"version {version} of package {package_id} is visible already.")
         package = rows.package_key(package_id)
         left = {"which": package, "at": version}
-        self._connection.execute(_CLEAR, left)
+        _CLEAR.change(self._connection, left)
         if version > 1:
             self._connection.execute(_REVIVE, left)
         return package
@@ -216,7 +221,7 @@ class FileWriting(FileReading):
         return found
 
     def _add(self, table: Table, *, instead: tuple[str, ...] = (), keep: tuple[str, ...] = ()) -> Insert:
-        return _insert_or(self._connection.dialect.name, table, instead, keep)
+        return insert_or(self._connection.dialect.name, table, instead, keep)
 
     def _copy_in(self, values: list[tuple[Any, ...]]) -> None:
         """Load by PostgreSQL's COPY, ten times as fast as INSERT."""
@@ -233,7 +238,7 @@ class FileWriting(FileReading):
 
 
 @lru_cache
-def _insert_or(dialect: str, table: Table, instead: tuple[str, ...], keep: tuple[str, ...]) -> Insert:
+def insert_or(dialect: str, table: Table, instead: tuple[str, ...], keep: tuple[str, ...]) -> Insert:
     """Return an INSERT that keeps a row with the same `keep` columns, or replaces one by `instead`."""
     made: Insert
     statement = upsert(dialect)(table)

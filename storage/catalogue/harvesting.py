@@ -7,12 +7,13 @@ datestamps come in the order of commits; a snapshot in which the row says X hold
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, select, tuple_, update
 
 from packages.model import Access, Openness, later, now
 from packages.oai_pmh import TYPES, Item, Place, Selection, set_of
 from storage.catalogue import rows, tables
 from storage.catalogue.filing import FileWriting
+from storage.catalogue.prepared import Prepared
 
 packages, archive = tables.packages, tables.archive
 _NAME = "datestamp"
@@ -36,6 +37,8 @@ _HEADER = (
     packages.c.pid,
 )
 _LAST = select(archive.c.value).where(archive.c.name == _NAME)
+_LAST_LOCKED = Prepared(_LAST.with_for_update())
+_GIVE = Prepared(update(archive).where(archive.c.name == _NAME).values(value=bindparam("given")))
 _NEWEST = select(func.max(packages.c.oai_datestamp))
 
 
@@ -109,15 +112,14 @@ class Dating(FileWriting):
     """Gives datestamps."""
 
     def datestamp(self) -> str:
-        query = _LAST.with_for_update()
-        last = self._connection.execute(query).scalar_one_or_none()
-        if last is None:  # the first one ever; of two who come at once, the second waits for the first
+        found = _LAST_LOCKED.row(self._connection, {})
+        if found is None:  # the first one ever; of two who come at once, the second waits for the first
             newest = self._connection.execute(_NEWEST).scalar_one_or_none()
             begin = {"name": _NAME, "value": newest or now()}
             self._connection.execute(self._add(archive, keep=("name",)), begin)
-            last = self._connection.execute(query).scalar_one()
-        given = max(now(), later(_A_MICROSECOND, last))
-        self._connection.execute(update(archive).where(archive.c.name == _NAME).values(value=given))
+            [found] = _LAST_LOCKED.rows(self._connection, {})
+        given = max(now(), later(_A_MICROSECOND, found.value))
+        _GIVE.change(self._connection, {"given": given})
         return given
 
     def date_anew(self) -> None:

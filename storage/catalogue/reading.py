@@ -22,7 +22,6 @@ from packages.errors import Conflict, NotFound
 from packages.findings import Finding
 from packages.ledger import (
     KEPT_STATES,
-    OPEN_STATES,
     CopyRecord,
     Counts,
     IdempotencyKey,
@@ -47,6 +46,7 @@ from storage.catalogue.following import Following
 from storage.catalogue.harvesting import Harvesting
 from storage.catalogue.overseeing import Overseeing
 from storage.catalogue.paging import PAGE, by_age, paged
+from storage.catalogue.prepared import Prepared
 from storage.catalogue.signing import Signing
 from storage.catalogue.storing import StoreReading
 
@@ -57,31 +57,49 @@ _GONE = (PackageState.REJECTED, PackageState.CANCELLED, PackageState.DELETED)
 packages, jobs, steps, findings = tables.packages, tables.jobs, tables.steps, tables.findings
 
 # Asked at every step of every job: to build them each time would take as long as to run them.
-_PACKAGE = select(packages).where(packages.c.id == bindparam("id"))
-_JOB = select(jobs).where(jobs.c.id == bindparam("id"))
-_STEPS = select(steps).where(steps.c.job_id == bindparam("id")).order_by(steps.c.position, steps.c.name)
-_FINDINGS = select(findings).where(findings.c.job_id == bindparam("id")).order_by(findings.c.number)
+_PACKAGE = Prepared(select(packages).where(packages.c.id == bindparam("id")))
+_JOB = Prepared(select(jobs).where(jobs.c.id == bindparam("id")))
+_OPEN_JOB = Prepared(select(jobs).where(jobs.c.package_id == bindparam("id"), tables.OPEN_JOBS))
+_STEPS = Prepared(
+    select(steps).where(steps.c.job_id == bindparam("id")).order_by(steps.c.position, steps.c.name)
+)
+_FINDINGS = Prepared(select(findings).where(findings.c.job_id == bindparam("id")).order_by(findings.c.number))
 _EVENTS = (
     select(tables.events)
     .where(tables.events.c.package_id == bindparam("id"))
     .order_by(tables.events.c.number)
     .execution_options(yield_per=PAGE)
 )
-_PID = select(tables.pids).where(tables.pids.c.pid == bindparam("pid"))
+_PID = Prepared(select(tables.pids).where(tables.pids.c.pid == bindparam("pid")))
 # Asked by everybody who waits for a package, several times a second.
-_EXACTLY = select(packages.c.id).where(
-    or_(packages.c.id == bindparam("id"), packages.c.oai_id == bindparam("oai_id"))
+_EXACTLY = Prepared(
+    select(packages.c.id).where(
+        or_(packages.c.id == bindparam("id"), packages.c.oai_id == bindparam("oai_id"))
+    )
 )
 _NEWEST_JOBS = select(jobs).join(packages, packages.c.job_id == jobs.c.id)
-_LATEST_JOB = _NEWEST_JOBS.where(packages.c.id == bindparam("id"))
+_LATEST_JOB = Prepared(_NEWEST_JOBS.where(packages.c.id == bindparam("id")))
 _LATEST_JOBS = _NEWEST_JOBS.where(packages.c.id.in_(bindparam("ids", expanding=True)))
 _COPIES_OF = (
     select(tables.copies)
     .where(tables.copies.c.package_id.in_(bindparam("ids", expanding=True)))
     .order_by(tables.copies.c.store)
 )
-_PERSON = select(tables.people).where(tables.people.c.id == bindparam("id"))
-_TOKEN = select(tables.tokens).where(tables.tokens.c.hash == bindparam("hash"))
+_COPIES = Prepared(
+    select(tables.copies).where(tables.copies.c.package_id == bindparam("id")).order_by(tables.copies.c.store)
+)
+_PERSON = Prepared(select(tables.people).where(tables.people.c.id == bindparam("id")))
+_TOKEN = Prepared(select(tables.tokens).where(tables.tokens.c.hash == bindparam("hash")))
+_SAME_CONTENT = Prepared(
+    select(packages.c.id)
+    .where(
+        packages.c.owner == bindparam("owner"),
+        packages.c.fingerprint == bindparam("fingerprint"),
+        *(packages.c.state != each for each in _GONE),
+    )
+    .order_by(packages.c.created, packages.c.id)
+    .limit(1)
+)
 
 
 def written_pid(reference: str) -> str:
@@ -135,7 +153,7 @@ class Reading(FileReading, Signing, Overseeing, Following, Harvesting, AuditRead
     # --- packages ---
 
     def package(self, package_id: str) -> Package:
-        row = self._connection.execute(_PACKAGE, {"id": package_id}).one_or_none()
+        row = _PACKAGE.row(self._connection, {"id": package_id})
         if row is None:
             raise NotFound(f"there is no package “{rows.clean(package_id)}”.")
         return rows.package_of(row)
@@ -176,11 +194,11 @@ class Reading(FileReading, Signing, Overseeing, Following, Harvesting, AuditRead
 
     def _exactly(self, reference: str) -> str | None:
         given = {"id": reference.lower(), "oai_id": reference}
-        found = self._connection.execute(_EXACTLY, given).scalars().first()
-        if found is None:
-            record = self.pid(reference)
-            found = record.package_id if record else None
-        return found
+        row = _EXACTLY.row(self._connection, given)
+        if row is not None:
+            return str(row.id)
+        record = self.pid(reference)
+        return record.package_id if record else None
 
     def packages(
         self,
@@ -211,33 +229,23 @@ class Reading(FileReading, Signing, Overseeing, Following, Harvesting, AuditRead
         return paged(lambda after: self.packages(wanted, after=after, limit=PAGE), by_age)
 
     def same_content(self, owner: str, fingerprint: str) -> str | None:
-        query = (
-            select(packages.c.id)
-            .where(
-                packages.c.owner == rows.clean(owner),
-                packages.c.fingerprint == fingerprint,
-                packages.c.state.not_in(_GONE),
-            )
-            .order_by(packages.c.created, packages.c.id)
-            .limit(1)
-        )
-        return self._connection.execute(query).scalar_one_or_none()
+        row = _SAME_CONTENT.row(self._connection, {"owner": rows.clean(owner), "fingerprint": fingerprint})
+        return str(row.id) if row else None
 
     # --- jobs ---
 
     def job(self, job_id: str) -> Job:
-        row = self._connection.execute(_JOB, {"id": job_id}).one_or_none()
+        row = _JOB.row(self._connection, {"id": job_id})
         if row is None:
             raise NotFound(f"there is no job “{rows.clean(job_id)}”.")
         return rows.job_of(row)
 
     def open_job(self, package_id: str) -> Job | None:
-        query = select(jobs).where(jobs.c.package_id == package_id, jobs.c.state.in_(sorted(OPEN_STATES)))
-        row = self._connection.execute(query).one_or_none()
+        row = _OPEN_JOB.row(self._connection, {"id": package_id})
         return rows.job_of(row) if row else None
 
     def latest_job(self, package_id: str) -> Job | None:
-        row = self._connection.execute(_LATEST_JOB, {"id": package_id}).one_or_none()
+        row = _LATEST_JOB.row(self._connection, {"id": package_id})
         return rows.job_of(row) if row else None
 
     def latest_jobs(self, package_ids: Sequence[str]) -> dict[str, Job]:
@@ -258,10 +266,10 @@ class Reading(FileReading, Signing, Overseeing, Following, Harvesting, AuditRead
         return [rows.job_of(each) for each in self._connection.execute(query)]
 
     def steps(self, job_id: str) -> list[StepRecord]:
-        return [rows.step_of(each) for each in self._connection.execute(_STEPS, {"id": job_id})]
+        return [rows.step_of(each) for each in _STEPS.rows(self._connection, {"id": job_id})]
 
     def findings(self, job_id: str) -> list[Finding]:
-        return [rows.finding_of(each) for each in self._connection.execute(_FINDINGS, {"id": job_id})]
+        return [rows.finding_of(each) for each in _FINDINGS.rows(self._connection, {"id": job_id})]
 
     # --- what hangs on a package ---
 
@@ -302,13 +310,16 @@ class Reading(FileReading, Signing, Overseeing, Following, Harvesting, AuditRead
         return [rows.copy_of(each) for each in self._connection.execute(query)]
 
     def copies_of(self, package_ids: Sequence[str]) -> dict[str, list[CopyRecord]]:
+        if len(package_ids) == 1:
+            found_here = _COPIES.rows(self._connection, {"id": package_ids[0]})
+            return {package_ids[0]: [rows.copy_of(each) for each in found_here]}
         found: dict[str, list[CopyRecord]] = {each: [] for each in package_ids}
         for row in self._connection.execute(_COPIES_OF, {"ids": list(package_ids)}):
             found[row.package_id].append(rows.copy_of(row))
         return found
 
     def pid(self, pid: str) -> PidRecord | None:
-        row = self._connection.execute(_PID, {"pid": written_pid(pid)}).one_or_none()
+        row = _PID.row(self._connection, {"pid": written_pid(pid)})
         return rows.pid_of(row) if row else None
 
     def pids_of(self, package_id: str) -> list[PidRecord]:
@@ -318,7 +329,7 @@ class Reading(FileReading, Signing, Overseeing, Following, Harvesting, AuditRead
     # --- people ---
 
     def person(self, person_id: str) -> Person | None:
-        row = self._connection.execute(_PERSON, {"id": person_id}).one_or_none()
+        row = _PERSON.row(self._connection, {"id": person_id})
         return rows.person_of(row) if row else None
 
     def person_of_os_user(self, os_user: str) -> Person | None:
@@ -331,7 +342,7 @@ class Reading(FileReading, Signing, Overseeing, Following, Harvesting, AuditRead
         return [Token(*each) for each in self._connection.execute(query)]
 
     def token_by_hash(self, digest: str) -> Token | None:
-        row = self._connection.execute(_TOKEN, {"hash": digest}).one_or_none()
+        row = _TOKEN.row(self._connection, {"hash": digest})
         return Token(*row) if row else None
 
     # --- outbox, keys, numbers ---

@@ -7,12 +7,15 @@ from sqlalchemy import Connection, bindparam, delete, select
 
 from packages.ledger import SignIn, SignInKind, Token
 from storage.catalogue import tables
+from storage.catalogue.prepared import Prepared
 
 sign_ins, tokens = tables.sign_ins, tables.tokens
 
 # Asked with each request.
-_SIGN_IN = select(sign_ins).where(sign_ins.c.hash == bindparam("hash"), sign_ins.c.kind == bindparam("kind"))
-_TOKEN = select(tokens).where(tokens.c.id == bindparam("id"))
+_SIGN_IN = Prepared(
+    select(sign_ins).where(sign_ins.c.hash == bindparam("hash"), sign_ins.c.kind == bindparam("kind"))
+)
+_TOKEN = Prepared(select(tokens).where(tokens.c.id == bindparam("id")))
 
 
 def _of(row: Any) -> SignIn:
@@ -25,11 +28,11 @@ class Signing:
     _connection: Connection
 
     def sign_in(self, digest: str, kind: SignInKind) -> SignIn | None:
-        row = self._connection.execute(_SIGN_IN, {"hash": digest, "kind": kind}).one_or_none()
+        row = _SIGN_IN.row(self._connection, {"hash": digest, "kind": kind})
         return _of(row) if row else None
 
     def token(self, token_id: str) -> Token | None:
-        row = self._connection.execute(_TOKEN, {"id": token_id}).one_or_none()
+        row = _TOKEN.row(self._connection, {"id": token_id})
         return Token(*row) if row else None
 
     def add_sign_in(self, sign_in: SignIn) -> None:

@@ -12,6 +12,7 @@ from packages.findings import Finding
 from packages.ledger import Job, JobState, Lease, StepOutcome, StepRecord
 from packages.model import Event, later, now
 from storage.catalogue import rows, tables
+from storage.catalogue.prepared import Prepared
 from storage.catalogue.reading import is_due
 from storage.catalogue.upserting import upsert
 from storage.catalogue.writing import RecordWriting
@@ -20,8 +21,8 @@ jobs, steps, findings = tables.jobs, tables.steps, tables.findings
 
 # Compared by fence alone: it moves with each claim and with each person's hand, and never back.
 _HELD = (jobs.c.id == bindparam("job"), jobs.c.fence == bindparam("fenced"))
-_GUARD = select(jobs.c.id).where(*_HELD).with_for_update()
-_AT_STEP = (
+_GUARD = Prepared(select(jobs.c.id).where(*_HELD).with_for_update())
+_AT_STEP = Prepared(
     update(jobs)
     .where(*_HELD)
     .values(step=bindparam("name"), updated=bindparam("at"))
@@ -29,7 +30,6 @@ _AT_STEP = (
 )
 
 
-@cache
 def _begin_step(dialect: str) -> Any:
     first: Any = upsert(dialect)(steps).values(outcome=None, result="", message="", ended=None, attempts=1)
     again = {
@@ -40,7 +40,8 @@ def _begin_step(dialect: str) -> Any:
     return first.on_conflict_do_update(index_elements=["job_id", "name"], set_=again)
 
 
-_END = (
+_BEGIN = Prepared(_begin_step, columns=("job_id", "name", "position", "started"))
+_END = Prepared(
     update(steps)
     .where(steps.c.job_id == bindparam("job"), steps.c.name == bindparam("step"))
     .values(
@@ -48,9 +49,9 @@ _END = (
     )
     .returning(steps.c.attempts)
 )
-_CHANGE = update(jobs).where(jobs.c.id == bindparam("job"))
+_CHANGE = update(jobs).where(jobs.c.id == bindparam("job")).values(fence=jobs.c.fence + 1)
 _CHANGE_HELD = update(jobs).where(*_HELD)
-_RENEW = update(jobs).where(*_HELD).values(lease_until=bindparam("until"))
+_RENEW = Prepared(update(jobs).where(*_HELD).values(lease_until=bindparam("until")))
 
 
 def _claim(*only: ColumnElement[bool]) -> Any:
@@ -73,8 +74,22 @@ def _claim(*only: ColumnElement[bool]) -> Any:
     )
 
 
-_CLAIM, _CLAIM_ONE = _claim(), _claim(jobs.c.id == bindparam("named"))
-_FORGET = delete(findings).where(findings.c.job_id == bindparam("job"), findings.c.step == bindparam("name"))
+_CLAIM, _CLAIM_ONE = Prepared(_claim()), Prepared(_claim(jobs.c.id == bindparam("named")))
+_FORGET = Prepared(
+    delete(findings).where(findings.c.job_id == bindparam("job"), findings.c.step == bindparam("name"))
+)
+_FIND = Prepared(findings.insert(), columns=[each.name for each in findings.c if each.name != "number"])
+_ADD = Prepared(jobs.insert(), columns=[each.name for each in jobs.c])
+_IS_NEWEST = Prepared(
+    update(tables.packages)
+    .where(tables.packages.c.id == bindparam("package"))
+    .values(job_id=bindparam("job"))
+)
+
+
+@cache
+def _changing(names: tuple[str, ...], *, held: bool) -> Prepared:
+    return Prepared(_CHANGE_HELD if held else _CHANGE, columns=names)
 
 
 def _lost(lease: Lease) -> Conflict:
@@ -91,11 +106,8 @@ class Writing(RecordWriting):
                 f"package {job.package_id} is being worked on: {known.kind}, {known.state}.",
                 hint="Wait until that has ended, or cancel it.",
             )
-        self._connection.execute(jobs.insert(), rows.job_row(job))
-        packages = tables.packages
-        self._connection.execute(
-            update(packages).where(packages.c.id == job.package_id).values(job_id=job.id)
-        )
+        _ADD.add(self._connection, [rows.job_row(job)])
+        _IS_NEWEST.change(self._connection, {"package": job.package_id, "job": job.id})
 
     def put_job(self, job: Job, steps: Iterable[StepRecord], findings: Iterable[Finding]) -> None:
         run = self._connection.execute
@@ -112,19 +124,19 @@ class Writing(RecordWriting):
         until = later(lease_seconds, after=now)
         taken = _CLAIM if job_id is None else _CLAIM_ONE
         given = {"named": job_id, "at": now, "until": until, "owner": owner}
-        row = self._connection.execute(taken, given).one_or_none()
+        row = taken.row(self._connection, given)
         return Lease(row.id, owner, row.fence, until) if row else None
 
     def renew(self, lease: Lease, now: str, lease_seconds: float) -> Lease:
         until = later(lease_seconds, after=now)
         held = {"job": lease.job_id, "fenced": lease.fence, "until": until}
-        if self._connection.execute(_RENEW, held).rowcount == 0:
+        if _RENEW.change(self._connection, held) == 0:
             raise _lost(lease)
         return Lease(lease.job_id, lease.owner, lease.fence, until)
 
     def guard(self, lease: Lease) -> None:
         held = {"job": lease.job_id, "fenced": lease.fence}
-        if self._connection.execute(_GUARD, held).one_or_none() is None:
+        if _GUARD.row(self._connection, held) is None:
             raise _lost(lease)
 
     def start_step(self, lease: Lease, name: str, position: int) -> None:
@@ -134,15 +146,15 @@ class Writing(RecordWriting):
 
     def _begin_step(self, lease: Lease, name: str, position: int, at: str) -> None:
         step = {"job_id": lease.job_id, "name": name, "position": position, "started": at}
-        self._connection.execute(_begin_step(self._connection.dialect.name), step)
+        _BEGIN.add(self._connection, [step])
 
     def _at_step(self, lease: Lease, name: str, at: str) -> str:
         """Note where the job is, if the lease holds, and return the id of its package."""
         held = {"job": lease.job_id, "fenced": lease.fence, "name": name, "at": at}
-        package_id = self._connection.execute(_AT_STEP, held).scalar_one_or_none()
-        if package_id is None:
+        row = _AT_STEP.row(self._connection, held)
+        if row is None:
             raise _lost(lease)
-        return str(package_id)
+        return str(row.package_id)
 
     def end_step(  # noqa: PLR0913  # one call, so that it is one transaction of few statements
         self,
@@ -157,18 +169,16 @@ class Writing(RecordWriting):
         ended: str | None = None,
         then: tuple[str, int] | None = None,
     ) -> None:
-        run = self._connection.execute
         at = ended or now()
         package_id = self._at_step(lease, then[0] if then else name, at)
         end = {"job": lease.job_id, "step": name, "how": outcome, "word": result, "at": at}
-        attempts = run(_END, end | {"told": rows.clean(message)}).scalar_one_or_none()
-        if attempts is None:
+        row = _END.row(self._connection, end | {"told": rows.clean(message)})
+        if row is None:
             raise Internal(f"the step “{name}” of job {lease.job_id} ended without having started.")
         found = [rows.finding_row(lease.job_id, name, each) for each in findings]
-        if attempts > 1 or found:
-            run(_FORGET, {"job": lease.job_id, "name": name})
-        if found:
-            run(tables.findings.insert(), found)
+        if row.attempts > 1 or found:
+            _FORGET.change(self._connection, {"job": lease.job_id, "name": name})
+        _FIND.add(self._connection, found)
         self.add_events(package_id, events)
         if then is not None:
             self._begin_step(lease, *then, now())
@@ -179,9 +189,7 @@ class Writing(RecordWriting):
             values |= {"lease_owner": None, "lease_until": None}
         if isinstance(which, Lease):
             held = {"job": which.job_id, "fenced": which.fence}
-            if self._connection.execute(_CHANGE_HELD, values | held).rowcount == 0:
+            if _changing(tuple(values), held=True).change(self._connection, values | held) == 0:
                 raise _lost(which)
-            return
-        moved = _CHANGE.values(fence=jobs.c.fence + 1)
-        if self._connection.execute(moved, values | {"job": which}).rowcount == 0:
+        elif _changing(tuple(values), held=False).change(self._connection, values | {"job": which}) == 0:
             self.job(which)  # raises NotFound

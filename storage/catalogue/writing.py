@@ -2,6 +2,7 @@
 """What can be changed in the catalogue: packages and what hangs on them; see `working` for jobs."""
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 from sqlalchemy import bindparam, delete, func, or_, select, update
@@ -23,10 +24,13 @@ from packages.model import Event, now
 from storage.catalogue import rows, tables
 from storage.catalogue.auditing import AuditWriting
 from storage.catalogue.deleting import DeletionWriting
+from storage.catalogue.filing import insert_or
 from storage.catalogue.following import share_feed_lock
 from storage.catalogue.harvesting import Dating
+from storage.catalogue.prepared import Prepared
 from storage.catalogue.reading import Reading, written_pid
 from storage.catalogue.storing import StoreWriting
+from storage.catalogue.upserting import upsert
 
 _NEVER_ARCHIVED = (PackageState.SUBMITTED, PackageState.REJECTED, PackageState.CANCELLED)
 _CHUNK = 1000
@@ -36,15 +40,37 @@ packages, tokens, copies = tables.packages, tables.tokens, tables.copies
 # Made once: with each package they would take longer to build than to run.
 _CHANGE = update(packages).where(packages.c.id == bindparam("which"))
 _CHANGE_IF = _CHANGE.where(packages.c.updated == bindparam("before"))
-_FLIP = (
+_FLIP = Prepared(
     update(packages)
     .where(packages.c.id == bindparam("which"))
-    .where(func.coalesce(packages.c.version, 0) == bindparam("before"))
+    .where(func.coalesce(packages.c.version, 0) == bindparam("before")),
+    columns=("version", "files", "bytes", "updated"),
 )
 _CHANGE_PID = update(tables.pids).where(tables.pids.c.pid == bindparam("which"))
 _ADD_PACKAGE, _ADD_VERSION, _ADD_PID, _ADD_OUTBOX = (
-    each.insert() for each in (packages, tables.versions, tables.pids, tables.outbox)
+    Prepared(each.insert(), columns=[column.name for column in each.c if column.name not in without])
+    for each, without in (
+        (packages, {"job_id"}),
+        (tables.versions, ()),
+        (tables.pids, ()),
+        (tables.outbox, {"number", "not_before"}),
+    )
 )
+_ADD_EVENTS = Prepared(
+    lambda dialect: upsert(dialect)(tables.events).on_conflict_do_nothing(index_elements=["id"]),
+    columns=[each.name for each in tables.events.c if each.name != "number"],
+)
+_SET_COPY = Prepared(lambda dialect: insert_or(dialect, copies, ("package_id", "store"), ()))
+
+
+@cache
+def _changing(names: tuple[str, ...], *, unless_changed: bool) -> Prepared:
+    return Prepared(_CHANGE_IF if unless_changed else _CHANGE, columns=names)
+
+
+@cache
+def _changing_pid(names: tuple[str, ...]) -> Prepared:
+    return Prepared(_CHANGE_PID, columns=names)
 
 
 class RecordWriting(Reading, Dating, AuditWriting, DeletionWriting, StoreWriting):
@@ -97,7 +123,7 @@ class RecordWriting(Reading, Dating, AuditWriting, DeletionWriting, StoreWriting
 
     def add_package(self, package: Package) -> None:
         rows.package_key(package.id)
-        self._connection.execute(_ADD_PACKAGE, rows.package_row(package))
+        _ADD_PACKAGE.add(self._connection, [rows.package_row(package)])
 
     def put_package(self, package: Package) -> None:
         rows.package_key(package.id)
@@ -115,11 +141,8 @@ class RecordWriting(Reading, Dating, AuditWriting, DeletionWriting, StoreWriting
     def update_package(self, package_id: str, *, if_updated: str | None = None, **changes: Any) -> None:
         values = {"updated": now()} | rows.package_values(changes)
         given = values | {"which": package_id, "before": if_updated}
-        statement = _CHANGE_IF
-        if if_updated is None:
-            statement = _CHANGE
-            del given["before"]
-        if self._connection.execute(statement, given).rowcount == 0:
+        statement = _changing(tuple(values), unless_changed=if_updated is not None)
+        if statement.change(self._connection, given) == 0:
             self.package(package_id)  # raises NotFound
             raise Conflict(
                 f"package {package_id} has been changed in the meantime.", hint="Read it again, then repeat."
@@ -141,28 +164,19 @@ class RecordWriting(Reading, Dating, AuditWriting, DeletionWriting, StoreWriting
             "bytes": version.bytes,
             "updated": now(),
         }
-        if self._connection.execute(_FLIP, flipped).rowcount == 0:
+        if _FLIP.change(self._connection, flipped) == 0:
             head = self.package(version.package_id).version
             raise Conflict(
                 f"version {version.number} of package {version.package_id} cannot follow version {head}."
             )
-        self._connection.execute(_ADD_VERSION, values)
+        _ADD_VERSION.add(self._connection, [values])
 
     # --- what hangs on a package ---
 
     def set_copy(self, copy: CopyRecord) -> None:
         values = {each.name: getattr(copy, each.name) for each in copies.c}
         values["message"] = rows.clean(copy.message)
-        self._connection.execute(
-            self._add(
-                copies,
-                instead=(
-                    "package_id",
-                    "store",
-                ),
-            ),
-            values,
-        )
+        _SET_COPY.add(self._connection, [values])
 
     def set_copy_state(
         self, package_id: str, store: str, state: CopyState, verified: str | None, message: str
@@ -180,26 +194,27 @@ class RecordWriting(Reading, Dating, AuditWriting, DeletionWriting, StoreWriting
         if known is None:
             record = PidRecord(pid, package_id)
             values = {each.name: getattr(record, each.name) for each in tables.pids.c}
-            self._connection.execute(_ADD_PID, values)
+            _ADD_PID.add(self._connection, [values])
         elif known.package_id != package_id:
             raise Conflict(f"{pid} is the identifier of package {known.package_id}, not of {package_id}.")
 
     def set_pid_state(self, pid: str, state: PidState, target: str | None = None) -> None:
         values = {"state": str(state)} | ({"target": target} if target is not None else {})
-        if self._connection.execute(_CHANGE_PID, values | {"which": written_pid(pid)}).rowcount == 0:
+        given = values | {"which": written_pid(pid)}
+        if _changing_pid(tuple(values)).change(self._connection, given) == 0:
             raise NotFound(f"the identifier “{rows.clean(pid)}” is not known.")
 
     def add_events(self, package_id: str, events: Iterable[Event]) -> None:
         values = [rows.event_row(package_id, each) for each in events]
         if values:
             share_feed_lock(self._connection)
-            self._connection.execute(self._add(tables.events, keep=("id",)), values)
+            _ADD_EVENTS.add(self._connection, values)
 
     # --- outbox, keys ---
 
     def enqueue(self, topic: str, package_id: str) -> None:
         values = {"topic": topic, "package_id": package_id, "created": now(), "attempts": 0, "message": ""}
-        self._connection.execute(_ADD_OUTBOX, values)
+        _ADD_OUTBOX.add(self._connection, [values])
 
     def outbox_done(self, ids: Iterable[int]) -> None:
         for chunk in _chunks(ids):
