@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cli.progress import Activity, StepObserver
     from packages.model import Actor
     from services.archive import Archive
+    from services.toolbox import Toolbox
 
 
 class UsageError(Exception):
@@ -55,19 +56,33 @@ class Call:
 
         return local_actor(self.archive)
 
-    def make_archive(self, purpose: str) -> bool:
-        """Make or complete the archive in the home for a `Purpose`; tell whether it is new."""
+    def make_archive(self, purpose: str, *, works_here: bool = False) -> bool:
+        """Make or complete the archive in the home for a `Purpose`; tell whether it is new.
+
+        With `works_here` the tools of an ingest start now: they load while the catalogue is opened.
+        """
+        from services.toolbox import Toolbox  # noqa: PLC0415  # start-up time
+
+        with contextlib.ExitStack() as at_failure:
+            tools = at_failure.enter_context(contextlib.closing(Toolbox()))
+            if works_here:
+                tools.start()
+            archive, is_new = self._init_archive(purpose, tools)
+            at_failure.pop_all()  # it has the tools now, and closes them
+        self.__dict__["archive"] = archive
+        return is_new
+
+    def _init_archive(self, purpose: str, tools: "Toolbox") -> "tuple[Archive, bool]":
         from services.archive import Purpose, init_archive  # noqa: PLC0415  # start-up time
 
         made: list[bool] = []
 
         def opener() -> "Archive":
-            archive, is_new = init_archive(self.home, Purpose(purpose))
+            archive, is_new = init_archive(self.home, Purpose(purpose), tools)
             made.append(is_new)
             return archive
 
-        self.__dict__["archive"] = self.opened(opener)
-        return made[0]
+        return self.opened(opener), made[0]
 
     def opened(self, opener: Callable[[], "Archive"]) -> "Archive":
         """Open an archive and its log; a home or a setting that cannot be used is wrong usage."""

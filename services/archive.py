@@ -14,6 +14,7 @@ from pathlib import Path
 from packages.errors import HoldfastError, NotFound, Refused, Unavailable
 from packages.ledger import KEPT_STATES
 from services.settings import Settings, load_settings
+from services.toolbox import Toolbox
 from storage.access_copies import AccessCopies
 from storage.archival import open_store
 from storage.catalogue import open_catalogue
@@ -29,7 +30,6 @@ from tools.clamav import Limits as ScanLimits
 from tools.normalise import Normaliser
 from tools.pids import ArkProvider
 from tools.ports import FormatIdentifier, PidProvider, VirusScanner
-from tools.pronom import PronomIdentifier
 
 log = logging.getLogger("holdfast.archive")
 
@@ -47,7 +47,8 @@ class Archive:
     May be shared between threads. `close` may be called twice.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, tools: Toolbox | None = None) -> None:
+        self.tools = tools or Toolbox()
         self._settings = settings
         self._stamp = _stamp(settings.home)
         self._stores: dict[str, ArchivalStore] | None = None
@@ -125,10 +126,10 @@ class Archive:
         """Return the place of access copies."""
         return AccessCopies(self.home / "access")
 
-    @cached_property
+    @property
     def identifier(self) -> FormatIdentifier:
         """Return the format identifier."""
-        return PronomIdentifier()
+        return self.tools.identifier
 
     @cached_property
     def scanner(self) -> VirusScanner:
@@ -140,15 +141,15 @@ class Archive:
             said.clamd, ScanLimits(largest=said.clamd_max_bytes, max_age_days=said.clamd_max_age_days or None)
         )
 
-    @cached_property
+    @property
     def characteriser(self) -> Characteriser:
         """Return what reads technical metadata."""
-        return Characteriser()
+        return self.tools.characteriser
 
-    @cached_property
+    @property
     def normaliser(self) -> Normaliser:
         """Return what makes derivatives."""
-        return Normaliser()
+        return self.tools.normaliser
 
     @cached_property
     def pids(self) -> PidProvider:
@@ -189,16 +190,12 @@ class Archive:
         changed = {"stores": fresh.stores, "store": fresh.store}
         self._settings, self._stores = self._settings.model_copy(update=changed), opened
 
-    def start_tools(self) -> None:
-        """Start what an ingest will call, so that it is ready by then; may be called any number of times."""
-        for tool in (self.identifier, self.characteriser, self.normaliser):
-            tool.start()
-
     def close(self) -> None:
         """Give everything back."""
-        for part in ("catalogue", "index", "identifier", "characteriser", "normaliser"):
+        for part in ("catalogue", "index"):
             if (opened := self.__dict__.pop(part, None)) is not None:
                 opened.close()
+        self.tools.close()
 
 
 class Purpose(StrEnum):
@@ -212,12 +209,15 @@ class Purpose(StrEnum):
     """The catalogue is about to be made from the stores, which stay as they are."""
 
 
-def init_archive(home: Path, purpose: Purpose = Purpose.INIT) -> tuple[Archive, bool]:
+def init_archive(
+    home: Path, purpose: Purpose = Purpose.INIT, tools: Toolbox | None = None
+) -> tuple[Archive, bool]:
     """Make an archive in `home`, or complete one; return it and whether it is new.
 
-    Doing it twice changes nothing. A store whose disk is not mounted never begins anew in the empty folder,
-    unless `init` asks for it. Raises Refused for a folder with other things in it and for a store that bears
-    another archive's marker, Unavailable for an ingest whose catalogue was lost.
+    `tools` are those that the archive will use. Doing it twice changes nothing. A store whose disk is not
+    mounted never begins anew in the empty folder, unless `init` asks for it. Raises Refused for a folder with
+    other things in it and for a store that bears another archive's marker, Unavailable for an ingest whose
+    catalogue was lost.
     """
     home = home.absolute()
     settings = load_settings(home)
@@ -227,10 +227,9 @@ def init_archive(home: Path, purpose: Purpose = Purpose.INIT) -> tuple[Archive, 
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     _require_owner(home)
     is_new = _mark(home)
-    archive = Archive(settings)
+    archive = Archive(settings, tools)
     archive.staging.root.mkdir(mode=0o700, parents=True, exist_ok=True)
     if purpose is Purpose.INGEST:
-        archive.start_tools()  # while the catalogue is opened
         _require_catalogue(archive)
     with archive.catalogue.write() as unit:  # one transaction: two who begin at once agree on the id
         archive_id, kept = unit.archive_id(), bool(unit.packages(limit=1))

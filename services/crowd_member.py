@@ -47,7 +47,7 @@ def main() -> None:
     threading.Thread(target=_listen, args=(orders, halt), daemon=True).start()
     try:
         archive = open_archive(Path(sys.argv[1]))
-        archive.start_tools()
+        archive.tools.start()
     except HoldfastError as error:
         teller.tell(Told.TROUBLE, error.kind, error.message, error.hint)
         return

@@ -104,15 +104,16 @@ def ingest(
     A submission is a folder, ZIP, 7z, TAR (gz, bz2, xz, zst), or a BagIt bag in any of these.
     The first ingest makes the archive in the home if there is none yet.
     """
-    from services.submission import Wanted  # noqa: PLC0415  # start-up time
-
     if len(paths) > 1 and (record or title or corrects):
         raise UsageError(
             "--record, --title and --corrects speak of one submission", "ingest one PATH at a time"
         )
     described = record.read_bytes() if record else None
-    if call.make_archive("ingest"):  # or completes one whose making was killed; a few milliseconds otherwise
+    works_here = via is Via.LOCAL and (len(paths) < SIDE_BY_SIDE or no_wait)
+    if call.make_archive("ingest", works_here=works_here):  # or completes what was begun, in milliseconds
         call.voice.note(f"made an archive in {call.home}")
+    from services.submission import Wanted  # noqa: PLC0415  # start-up time
+
     go_on_with_abandoned(call)
     every = [Wanted(path, record=described, title=title, new=new, corrects=corrects) for path in paths]
     return exit_codes.worst(_ingest_all(call, every, via, no_wait=no_wait))

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, exc, make_url, text
 
 from packages.errors import Internal, Refused, Unavailable
-from storage.catalogue import migrations
+from storage.catalogue import migrations, tables
 from storage.catalogue.ahead import WriteAheadLog
 from storage.catalogue.errors import translate
 from storage.catalogue.port import ReadSession, WriteSession
@@ -96,7 +96,10 @@ class Database:
                 if migrations.revision(connection) == migrations.HEAD:
                     return
             with self._transaction(durable=True, wait=WAIT_SECONDS) as connection:
-                migrations.upgrade(connection)
+                if self._backend == "sqlite" and migrations.is_empty(connection):
+                    migrations.create(connection, tables.metadata)
+                else:
+                    migrations.upgrade(connection)
 
     @contextmanager
     def read(self) -> Iterator[ReadSession]:

@@ -37,6 +37,8 @@ OPEN_ALARMS = text("mended IS NULL")
 COPIES_TO_MAKE = text("copies.state = 'pending'")
 PENDING = text("state = 'pending'")
 
+# Where an index has only some rows, SQLite alone is told so here: PostgreSQL's tables are made by migrations,
+# and to name its dialect would load that with all of its drivers.
 metadata = MetaData(naming_convention=NAMES)
 
 
@@ -189,7 +191,7 @@ files = Table(
     Column("packed_length", BigInteger),
     Index("files_by_path", "package", "path_digest", "since", unique=True),
     Index("files_in_order", "package", "since", "number"),
-    Index("files_ended", "package", "until", sqlite_where=ENDED_FILES, postgresql_where=ENDED_FILES),
+    Index("files_ended", "package", "until", sqlite_where=ENDED_FILES),
 )
 
 # Jobs outlive a rebuild of the packages, so they do not refer to them by a foreign key.
@@ -214,7 +216,7 @@ jobs = Table(
     _text("updated"),
     Index("jobs_by_package", "package_id", "created", "id"),
     Index("jobs_by_state", "state", "created", "id"),
-    Index("jobs_open_once", "package_id", unique=True, sqlite_where=OPEN_JOBS, postgresql_where=OPEN_JOBS),
+    Index("jobs_open_once", "package_id", unique=True, sqlite_where=OPEN_JOBS),
 )
 
 steps = Table(
@@ -260,7 +262,7 @@ events = Table(
     _text("note"),
     _text("paths", required=False),
     Index("events_by_package", "package_id", "number"),
-    Index("events_of_audits", "number", sqlite_where=OF_AUDITS, postgresql_where=OF_AUDITS),
+    Index("events_of_audits", "number", sqlite_where=OF_AUDITS),
 )
 
 copies = Table(
@@ -273,7 +275,7 @@ copies = Table(
     _text("verified", required=False),
     _text("message"),
     Index("copies_by_verified", "store", "verified"),
-    Index("copies_to_make", "store", "package_id", sqlite_where=PENDING, postgresql_where=PENDING),
+    Index("copies_to_make", "store", "package_id", sqlite_where=PENDING),
 )
 
 # What was ever recorded of archival stores. Where a store is, is said by the settings, not here.
@@ -388,7 +390,6 @@ alarms = Table(
         "store",
         unique=True,
         sqlite_where=OPEN_ALARMS,
-        postgresql_where=OPEN_ALARMS,
     ),
 )
 
@@ -446,7 +447,6 @@ deletion_items = Table(
         "package_id",
         unique=True,
         sqlite_where=OPEN_DELETIONS,
-        postgresql_where=OPEN_DELETIONS,
     ),
     Index("deletion_items_by_package", "package_id"),
 )

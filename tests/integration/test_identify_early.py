@@ -48,13 +48,13 @@ class Recording(PronomIdentifier):
 def depositor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Depositor]:
     folder = tmp_path_factory.mktemp("early")
     with depositor_of(folder / "home", folder / "out") as depositor:
-        depositor.archive.__dict__["identifier"] = Recording()
+        depositor.archive.tools.__dict__["identifier"] = Recording()
         yield depositor
 
 
 @pytest.fixture
 def tool(depositor: Depositor) -> Recording:
-    tool = depositor.archive.__dict__["identifier"]
+    tool = depositor.archive.tools.__dict__["identifier"]
     tool.named, tool.broken = None, False
     return tool
 
