@@ -98,7 +98,7 @@ class Archive:
         """
         settings = self.settings  # looks whether there are others by now
         if self._stores is None:
-            self._stores = {name: open_store(name, url) for name, url in settings.store_urls.items()}
+            self._stores = {name: open_by(settings, name, url) for name, url in settings.store_urls.items()}
         return self._stores
 
     @property
@@ -184,7 +184,9 @@ class Archive:
             return
         known, before = self._stores or {}, self._settings.store_urls
         opened: dict[str, ArchivalStore] = {
-            name: known[name] if name in known and before.get(name) == url else open_store(name, url)
+            name: known[name]
+            if name in known and before.get(name) == url and fresh.facts(name) == self._settings.facts(name)
+            else open_by(fresh, name, url)
             for name, url in urls.items()
         }
         changed = {"stores": fresh.stores, "store": fresh.store}
@@ -272,7 +274,7 @@ def _stamp(home: Path) -> tuple[int, int, int] | None:
     return said.st_mtime_ns, said.st_ino, said.st_size
 
 
-def opened(settings: Settings, name: str, url: str) -> ArchivalStore:
+def open_by(settings: Settings, name: str, url: str) -> ArchivalStore:
     """Return the store at `url`, which need not be one of the settings', without touching it."""
     read_only = settings.facts(name).read_only
     return open_store(name, url, s3_endpoint_url=settings.s3_endpoint_url, read_only=read_only)

@@ -102,7 +102,8 @@ def _told(reports: Iterable[Report]) -> tuple[Finding, ...]:
 def _tree(place: str) -> Tree:
     """Return the medium at a URL, or the folder of that path."""
     if "://" in place:
-        return open_store("validated", place).medium
+        endpoint = os.environ.get("HOLDFAST_S3_ENDPOINT_URL", "")  # anybody's tree: no archive is asked
+        return open_store("validated", place, s3_endpoint_url=endpoint).medium
     path = Path(place)
     if not path.exists():
         raise NotFound(f"there is nothing at {place}", hint="check the path")

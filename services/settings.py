@@ -70,6 +70,9 @@ class Settings(BaseModel):
     store: dict[str, StoreFacts] = Field(
         default_factory=dict, description="facts of each store (holdfast.toml only)"
     )
+    s3_endpoint_url: str = Field(
+        default="", description="S3 server of s3:// stores; unset: as botocore's own settings (AWS_…) say"
+    )
     search_url: str = Field(default="sqlite://", description="search index; sqlite:// is FTS5 in the home")
     staging_url: str = Field(
         default="", description="where submissions are worked on; same disk as the primary store"

@@ -16,14 +16,13 @@ from packages.premis import URN, package_urn
 from packages.store_life import StoreRecord, StoreState
 from packages.wording import counted
 from services.agents import HOLDFAST
-from services.archive import Archive
-from services.copies import NOT_DELETED, record
+from services.archive import Archive, open_by
+from services.copies import NOT_DELETED, named, record
 from services.logbook import write_log
 from services.people import require_administrator, require_archivist
 from services.places import device_of, devices, same_folder
 from services.settings import masked, path_of
 from services.settings_file import said_of_stores, write_stores
-from storage.archival import open_store
 from storage.catalogue.paging import Key, by_age
 from storage.catalogue.port import ReadSession
 from storage.ports import ArchivalStore
@@ -75,6 +74,29 @@ def retired(archive: Archive, actor: Actor) -> list[StoreRecord]:
         return [each for each in view.stores() if each.state is StoreState.RETIRED]
 
 
+def retired_json(store: StoreRecord) -> dict[str, str]:
+    """Return a retired store as JSON."""
+    return {
+        "name": store.name,
+        "url": store.url,
+        "since": store.since,
+        "person": store.person,
+        "reason": store.reason,
+    }
+
+
+def describe(archive: Archive, actor: Actor, name: str, facts: Mapping[str, Any]) -> None:
+    """Say more of a store, or something else: `facts` go before what is said of it; "" takes one back.
+
+    Raises NotFound, or Refused for facts that contradict each other.
+    """
+    require_administrator(actor, "describe a store")
+    named(archive, name)
+    said = said_of_stores(archive.home)
+    said[name] = {fact: value for fact, value in (said.get(name, {}) | facts).items() if value != ""}
+    write_stores(archive.home, archive.settings.store_urls, said)
+
+
 def add(
     archive: Archive, actor: Actor, name: str, url: str, facts: Mapping[str, Any], *, dry_run: bool = False
 ) -> Changed:
@@ -90,7 +112,7 @@ def add(
         raise Invalid(f"{name} {url}: no name and URL of a store", hint="such as vault file:///disk3/archive")
     if name in urls and urls[name] != url:
         raise Conflict(f"there is a store {name} at {masked(urls[name])}", hint="see `holdfast store move`")
-    store = open_store(name, url)
+    store = open_by(archive.settings, name, url)
     _require_free(archive, name, url)
     _require_ours(archive, store)
     wanted = urls | {name: url}
@@ -180,7 +202,7 @@ def move(
     if url.rstrip("/") == before.rstrip("/"):
         raise Conflict(f"{name} is at {masked(url)} already")
     _require_free(archive, name, url)
-    store = open_store(name, url)
+    store = open_by(archive.settings, name, url)
     store.check(archive.archive_id)
     _require_quiet(archive)
     done = Changed(name, url, "moved", dry_run)

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from packages.errors import Corrupt, HoldfastError, Kind, NotFound, Unavailable
 from packages.ledger import CopyRecord, CopyState, JobKind, PackageState, StepOutcome, VersionRecord
-from packages.model import Event, FileEntry, Role, now
+from packages.model import Event, FileEntry, Role, evolved, now
 from packages.ocfl.inventory import NAME, Inventory, parse
+from packages.ocfl.segments import moved_in, own_folder
 from packages.premis import package_urn
 from packages.record import access_of, title_of
 from services.steps.context import StepContext, StepResult
@@ -25,7 +26,7 @@ def store(context: StepContext) -> StepResult:
     primary, required, optional = _stores(context)
     object_id = package_urn(context.package.id)
     primary.check(context.archive.archive_id)
-    published = _publish(context, primary, object_id)
+    published, own = _publish(context, primary, object_id)
     with ThreadPoolExecutor(1 + len(required)) as pool:
         copies = {primary.name: pool.submit(_read_back, context, primary, object_id)}
         for each in required:
@@ -54,7 +55,7 @@ def store(context: StepContext) -> StepResult:
         told,
         (),
         _events(context, primary, records),
-        apply=lambda unit: _catalogue(unit, context, published, records),
+        apply=lambda unit: _catalogue(unit, context, published, own, records),
     )
 
 
@@ -65,10 +66,11 @@ def _stores(context: StepContext) -> tuple[ArchivalStore, list[ArchivalStore], l
     return primary, required, [each for each in others if each not in required]
 
 
-def _publish(context: StepContext, primary: ArchivalStore, object_id: str) -> VersionRecord:
-    """Publish what is staged, unless a former attempt has done so, and return the version's record.
+def _publish(context: StepContext, primary: ArchivalStore, object_id: str) -> tuple[VersionRecord, str]:
+    """Publish what is staged, unless a former attempt has done so.
 
-    The inventory itself is let go: it is large, and every store reads its own.
+    Returns the version's record, and the folder of its own that its content lies in, if it does. The
+    inventory itself is let go: it is large, and every store reads its own.
     """
     root = context.workspace.object
     staged = root / NAME
@@ -76,11 +78,12 @@ def _publish(context: StepContext, primary: ArchivalStore, object_id: str) -> Ve
         inventory = primary.inventory(object_id)
         if inventory.head < context.version:
             raise NotFound(f"version {context.version} of {object_id} is neither staged nor stored")
-        return _described(context, inventory)
+        return _described(context, inventory), own_folder(inventory, context.version)
     inventory = parse(staged.read_bytes())
     base = None if context.version == 1 else context.workspace.read_json("base")
-    primary.publish(StagedVersion(object_id, root, inventory, base), progress=context.progress)
-    return _described(context, inventory)
+    version = StagedVersion(object_id, root, inventory, base, contested=True)
+    inventory = primary.publish(version, progress=context.progress)
+    return _described(context, inventory), own_folder(inventory, context.version)
 
 
 def _described(context: StepContext, inventory: Inventory) -> VersionRecord:
@@ -157,12 +160,19 @@ def _events(context: StepContext, primary: ArchivalStore, records: Sequence[Copy
 
 
 def _catalogue(
-    unit: WriteSession, context: StepContext, published: VersionRecord, records: Sequence[CopyRecord]
+    unit: WriteSession,
+    context: StepContext,
+    published: VersionRecord,
+    own: str,
+    records: Sequence[CopyRecord],
 ) -> None:
     """Make the version visible: files, version, copies and state in one transaction."""
     package = context.package
     files, size = package.files, package.bytes
-    rows = context.workspace.read_sheet("packaged")
+    rows = (
+        evolved(each, location=moved_in(each.location, context.version, own)) if own else each
+        for each in context.workspace.read_sheet("packaged")
+    )
     if context.job.kind is JobKind.INGEST:
         files = size = 0
 
