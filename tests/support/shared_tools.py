@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from services import archive
+from services import toolbox
 
 
 @contextmanager
@@ -13,8 +13,8 @@ def shared_tools() -> Iterator[None]:
     """Give the same identifier, characteriser and normaliser to each archive; they end with the block."""
     with pytest.MonkeyPatch.context() as patch, ExitStack() as owned:
         for name in ("PronomIdentifier", "Characteriser", "Normaliser"):
-            tool = getattr(archive, name)()
+            tool = getattr(toolbox, name)()
             owned.callback(tool.close)
             patch.setattr(tool, "close", lambda: None)  # an archive that closes leaves it to the next one
-            patch.setattr(archive, name, lambda tool=tool: tool)
+            patch.setattr(toolbox, name, lambda tool=tool: tool)
         yield
