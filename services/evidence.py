@@ -42,6 +42,7 @@ ROOTS_AT_ONCE = 10_000
 """Inventories that one link seals at most."""
 TRIES = 20
 DIGITS = 10
+QUARANTINED = "quarantined, for no store has a good copy: "
 
 COPY_STATES = {
     Verdict.INTACT: CopyState.INTACT,
@@ -108,10 +109,10 @@ def take_up(archive: Archive, store: ArchivalStore, number: int) -> None:
         record(unit, Link(number, digest, part.heading.at), part)
 
 
-def record(unit: WriteSession, link: Link, part: Part) -> list[Root]:
+def record(unit: WriteSession, link: Link, part: Part, *, copies: bool = True) -> list[Root]:
     """Write the rows of a link, none twice; return what it sealed that is known otherwise.
 
-    What it says of copies counts where nothing newer is known of them.
+    What it says of `copies` counts where nothing newer is known of them.
     """
     differing = unit.add_link(link, part.roots)
     run = part.heading.run
@@ -121,12 +122,13 @@ def record(unit: WriteSession, link: Link, part: Part) -> list[Root]:
     if known is None or run.copies >= known.copies:
         unit.put_audit_run(_as_known(run, known))
     unit.add_audit_reports(run, part.reports)
-    copies = unit.copies_of(sorted({each.package_id for each in part.reports}))
+    known_copies = unit.copies_of(sorted({each.package_id for each in part.reports}))
     events = {event.id: event for _, event in part.events}
     for report in part.reports:
-        if report.package_id != THE_STORE and _is_there(unit, report.package_id, copies):
+        if report.package_id != THE_STORE and _is_there(unit, report.package_id, known_copies):
             unit.add_events(report.package_id, [events[report.id]] if report.id in events else [])
-            _set_copy(unit, report, copies.get(report.package_id, []))
+            if copies:
+                _set_copy(unit, report, known_copies.get(report.package_id, []))
     return differing
 
 
@@ -288,7 +290,7 @@ def _set_copy(unit: WriteSession, report: CopyReport, copies: Sequence[CopyRecor
     known = next((each for each in copies if each.store == found.store), None)
     is_checked = found.verdict is not Verdict.UNCHECKED
     verified = report.at if is_checked else None
-    message = checked(report).note
+    message = QUARANTINED * report.quarantined + checked(report).note
     if known is None:
         if found.verdict is Verdict.MISSING:
             return  # nobody said that there is one

@@ -33,11 +33,11 @@ from packages.premis import URN, events_name, package_urn
 from packages.premis_reading import read_events
 from packages.receipt import RECEIPT_NAME, Receipt, parse_receipt
 from packages.record import access_of, title_of
-from services import evidence
 from services.archive import Archive, require_archive_id
 from services.logbook import read_logs
 from services.outbox import INDEX, document_of
 from services.people import require_archivist
+from services.rebuild_audits import require_sealed, restore_runs, restore_seals
 from storage.catalogue.port import WriteSession
 from storage.ports import ArchivalStore, Progress
 
@@ -79,7 +79,8 @@ def rebuild_catalogue(archive: Archive, actor: Actor, progress: Progress = lambd
     One transaction: the catalogue is what it was, or the new one. What only the database knows (people,
     tokens, queue, rejections) stays as it is. Copies count as *unchecked* until they are read again, and
     harvesters are given every record again. An object that cannot be read in one store is taken from the
-    next; one that no store has whole is named, and the rest goes on.
+    next, and so is one that is not what was sealed; one that no store has whole is named, and the rest goes
+    on.
     """
     require_archivist(actor, "rebuild the catalogue")
     done = Rebuilt()
@@ -87,19 +88,19 @@ def rebuild_catalogue(archive: Archive, actor: Actor, progress: Progress = lambd
     with archive.catalogue.write() as unit:
         unit.clear_for_rebuild()
         require_archive_id(archive, unit)
+        chain = restore_seals(archive, unit, done.failed)
         for object_id, stores in sorted(holders.items()):
             package_id = object_id.removeprefix(URN)
             if _is_there(unit, package_id):
                 continue  # never archived, as far as the catalogue knows: its job knows better, and goes on
             try:
-                held = _read(object_id, stores)
+                held = _read(object_id, stores, unit.sealed_roots(package_id))
                 done.files += _restore(unit, held, _copies(archive, stores))
                 done.packages += 1
             except HoldfastError as error:
                 done.failed.append((package_id, error.message))
             progress(1)
-        for object_id, stores in _holders(archive, evidence.PREFIX).items():
-            _restore_audit(unit, object_id, stores, done)
+        restore_runs(unit, chain)
         # A log tells when something was published, not when harvesters could see it, which was later: so
         # they read everything again. Last of all, because publishing waits for it.
         unit.date_anew()
@@ -142,29 +143,18 @@ def _is_there(unit: WriteSession, package_id: str) -> bool:
     return True
 
 
-def _restore_audit(
-    unit: WriteSession, object_id: str, stores: Sequence[ArchivalStore], done: Rebuilt
-) -> None:
-    """Restore the events of one audit run, of packages that are there."""
-    try:
-        for package_id, event in evidence.read(stores[0], object_id):
-            if _is_there(unit, package_id):
-                unit.add_events(package_id, [event])
-    except HoldfastError as error:
-        done.failed.append((object_id, error.message))
-
-
 def _copies(archive: Archive, holders: Sequence[ArchivalStore]) -> dict[str, CopyState]:
     """Return what is known of each store's copy: not read yet, or not there."""
     held = {each.name for each in holders}
     return {name: CopyState.UNCHECKED if name in held else CopyState.MISSING for name in archive.stores}
 
 
-def _read(object_id: str, stores: Sequence[ArchivalStore]) -> _Held:
+def _read(object_id: str, stores: Sequence[ArchivalStore], sealed: Mapping[int, str]) -> _Held:
     trouble: HoldfastError = NotFound(f"{object_id} is in no store")
     for store in stores:
         try:
             inventory = store.inventory(object_id)
+            require_sealed(store, inventory, sealed)
             paths = {path: content for path, _, content in inventory.files()}
             return _Held(
                 object_id.removeprefix(URN),

@@ -21,6 +21,7 @@ from services.archive import Archive
 from services.engine import Observer, is_dead, run_due
 from services.outbox import drain
 from services.people import require_archivist
+from services.recording import end_dead_runs
 from storage import uploads
 from storage.catalogue.paging import PAGE, by_age, paged
 from storage.catalogue.port import ReadSession
@@ -75,6 +76,8 @@ def reconcile(
         except HoldfastError as error:
             done.disagreements.append(f"{name}: {error.message}")
     _free_leases(archive, done)
+    if not dry_run:
+        done.actions += [f"audit {each.id}: its process died" for each in end_dead_runs(archive)]
     _carry_on_deletions(archive, actor, done)
     if walks:
         _run(archive, done, observer)

@@ -73,6 +73,10 @@ class AuditReading(Protocol):
         """Return the SHA-512 of each visible version's inventory: as sealed, else as it was made."""
         ...
 
+    def sealed_roots(self, package_id: str) -> Mapping[int, str]:
+        """Return what was sealed of a package's versions, visible or not."""
+        ...
+
     def roots_unsealed(self, limit: int = 1000) -> list[Root]:
         """Return inventories of visible versions that no link has sealed, by (package, version)."""
         ...

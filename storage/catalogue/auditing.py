@@ -133,10 +133,14 @@ class AuditReading:
 
     def roots_of(self, package_id: str) -> Mapping[int, str]:
         made = select(versions.c.number, versions.c.inventory_digest)
-        sealed = select(roots.c.version, roots.c.digest).where(roots.c.package_id == package_id)
-        run = self._connection.execute
-        known = {row[0]: row[1] for row in run(made.where(versions.c.package_id == package_id))}
-        return known | {row[0]: row[1] for row in run(sealed) if row[0] in known}
+        query = made.where(versions.c.package_id == package_id)
+        known = {row[0]: row[1] for row in self._connection.execute(query)}
+        sealed = self.sealed_roots(package_id) if known else {}
+        return known | {number: digest for number, digest in sealed.items() if number in known}
+
+    def sealed_roots(self, package_id: str) -> Mapping[int, str]:
+        query = select(roots.c.version, roots.c.digest).where(roots.c.package_id == package_id)
+        return {row[0]: row[1] for row in self._connection.execute(query)}
 
     def roots_unsealed(self, limit: int = 1000) -> list[Root]:
         same = and_(roots.c.package_id == versions.c.package_id, roots.c.version == versions.c.number)
