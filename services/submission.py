@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from packages.errors import Invalid, NotFound, Refused
-from packages.ledger import Job, JobKind, Package, PackageFilter, PackageState
+from packages.ledger import Job, JobKind, Package, PackageState
 from packages.model import Actor, now
 from services.archive import Archive
 from services.people import require_depositor
@@ -124,7 +124,4 @@ def _predecessor(view: ReadSession, actor: Actor, terms: Terms, source_name: str
         if package.state is not PackageState.REJECTED:
             raise Refused(f"{package.id} is {package.state}, not rejected", hint="leave `corrects` out")
         return package.id
-    rejected = view.iter_packages(PackageFilter(state=PackageState.REJECTED, owner=actor.id))
-    return max(
-        ((each.created, each.id) for each in rejected if each.source_name == source_name), default=("", None)
-    )[1]
+    return view.rejected_before(actor.id, source_name)

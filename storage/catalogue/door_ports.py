@@ -94,6 +94,14 @@ class Overseeing(Protocol):
         ...
 
 
+class DepositReading(Protocol):
+    """Tells what a new deposit follows."""
+
+    def rejected_before(self, owner: str, source_name: str) -> str | None:
+        """Return the owner's newest rejected package that came under this name."""
+        ...
+
+
 class ItemReading(Protocol):
     """Lists what harvesters may know of: what has been published, by (datestamp, id).
 
@@ -143,7 +151,7 @@ class ItemDating(Protocol):
         ...
 
 
-class DoorReading(SignInReading, Overseeing, EventFeed, ItemReading, Protocol):
+class DoorReading(SignInReading, Overseeing, EventFeed, DepositReading, ItemReading, Protocol):
     """All that the doors read: each part states what it owes, and none changes anything."""
 
 

@@ -90,6 +90,14 @@ _COPIES = Prepared(
 )
 _PERSON = Prepared(select(tables.people).where(tables.people.c.id == bindparam("id")))
 _TOKEN = Prepared(select(tables.tokens).where(tables.tokens.c.hash == bindparam("hash")))
+_REJECTED_BEFORE = Prepared(
+    select(packages.c.id)
+    .where(
+        tables.REJECTED, packages.c.owner == bindparam("owner"), packages.c.source_name == bindparam("name")
+    )
+    .order_by(packages.c.created.desc(), packages.c.id.desc())
+    .limit(1)
+)
 _SAME_CONTENT = Prepared(
     select(packages.c.id)
     .where(
@@ -230,6 +238,11 @@ class Reading(FileReading, Signing, Overseeing, Following, Harvesting, AuditRead
 
     def same_content(self, owner: str, fingerprint: str) -> str | None:
         row = _SAME_CONTENT.row(self._connection, {"owner": rows.clean(owner), "fingerprint": fingerprint})
+        return str(row.id) if row else None
+
+    def rejected_before(self, owner: str, source_name: str) -> str | None:
+        given = {"owner": rows.clean(owner), "name": rows.clean(source_name)}
+        row = _REJECTED_BEFORE.row(self._connection, given)
         return str(row.id) if row else None
 
     # --- jobs ---

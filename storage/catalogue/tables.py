@@ -36,6 +36,7 @@ OPEN_DELETIONS = text("state IN ('requested', 'approved', 'partly_deleted')")
 OPEN_ALARMS = text("mended IS NULL")
 COPIES_TO_MAKE = text("copies.state = 'pending'")
 PENDING = text("state = 'pending'")
+REJECTED = text("state = 'rejected'")
 
 # Where an index has only some rows, SQLite alone is told so here: PostgreSQL's tables are made by migrations,
 # and to name its dialect would load that with all of its drivers.
@@ -135,6 +136,7 @@ packages = Table(
     Index("packages_by_datestamp", "oai_datestamp", "id"),
     Index("packages_by_type", "resource_type", "oai_datestamp", "id"),
     Index("packages_by_owner", "owner", "created", "id"),
+    Index("packages_rejected", "owner", "created", "id", sqlite_where=REJECTED),
 )
 
 versions = Table(

@@ -190,6 +190,22 @@ def test_same_content_is_found_within_one_owner_and_among_the_living(catalogue: 
         assert session.same_content("owner", "same") is None
 
 
+def test_the_newest_rejected_package_of_a_name_is_found_within_one_owner(catalogue: Catalogue) -> None:
+    with catalogue.write() as session:
+        for number, owner, state, name in (
+            (1, "owner", PackageState.REJECTED, ODD),
+            (2, "owner", PackageState.REJECTED, ODD),
+            (3, "owner", PackageState.REJECTED, "another"),
+            (4, "owner", PackageState.PUBLISHED, ODD),
+            (5, "other", PackageState.REJECTED, ODD),
+        ):
+            session.add_package(make_package(number, owner=owner, state=state, source_name=name))
+    with catalogue.read() as session:
+        assert session.rejected_before("owner", ODD) == make_package(2).id
+        assert session.rejected_before("owner", "none") is None
+        assert session.rejected_before("nobody", ODD) is None
+
+
 def test_events_are_recorded_once_and_in_order(catalogue: Catalogue) -> None:
     package = make_package()
     many = [make_event(f"event {number}") for number in range(40)]
