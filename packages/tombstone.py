@@ -55,6 +55,7 @@ class Tombstone:
     resource_type: str | None = None
     predecessor: str | None = None
     fingerprint: str | None = None
+    pid_target: str | None = None
     content: Mapping[str, str] = field(default_factory=lambda: NOTHING)
 
     @property
@@ -135,6 +136,7 @@ _PLAIN = (
     "resource_type",
     "predecessor",
     "fingerprint",
+    "pid_target",
     "content",
 )
 

@@ -33,11 +33,13 @@ from packages.premis import URN, events_name, package_urn
 from packages.premis_reading import read_events
 from packages.receipt import RECEIPT_NAME, Receipt, parse_receipt
 from packages.record import access_of, title_of
+from packages.tombstone import PREFIX, object_of
 from services.archive import Archive, require_archive_id
-from services.logbook import read_logs
+from services.logbook import open_logbook
 from services.outbox import INDEX, document_of
 from services.people import require_archivist
 from services.rebuild_audits import require_sealed, restore_runs, restore_seals
+from services.rebuild_deletions import restore_deleted, restore_requests
 from storage.catalogue.port import WriteSession
 from storage.ports import ArchivalStore, Progress
 
@@ -46,12 +48,18 @@ PARTS = "metadata/files/"
 
 @dataclass(slots=True)
 class Rebuilt:
-    """What was restored, and what could not be: (package or object id, reason)."""
+    """What was restored, and what could not be: (package or object id, reason).
+
+    `deleted` are those of the packages that only a tombstone tells of. `away` are stores that could not be
+    asked, with the reason.
+    """
 
     packages: int = 0
+    deleted: int = 0
     files: int = 0
     indexed: int = 0
     failed: list[tuple[str, str]] = field(default_factory=list)
+    away: list[tuple[str, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,11 @@ class _Held:
     record: Mapping[str, Any]
     logs: Sequence[LogEntry]
 
+    def changed(self) -> str:
+        """Return when the package was last changed; that its deletion is asked for changes nothing."""
+        ends = [entry.at for entry in self.logs if entry.facts.keys() - {"deletion"}]
+        return ends[-1] if ends else self.receipt.received
+
     def facts(self) -> dict[str, Any]:
         """Return what the logs say in the end: later entries go before earlier ones."""
         merged: dict[str, Any] = {}
@@ -73,29 +86,49 @@ class _Held:
         return merged
 
 
-def rebuild_catalogue(archive: Archive, actor: Actor, progress: Progress = lambda _done: None) -> Rebuilt:
+def rebuild_catalogue(
+    archive: Archive,
+    actor: Actor,
+    progress: Progress = lambda _done: None,
+    *,
+    store: str | None = None,
+) -> Rebuilt:
     """Restore packages, versions, files, events, copies and identifiers from the stores.
 
     One transaction: the catalogue is what it was, or the new one. What only the database knows (people,
     tokens, queue, rejections) stays as it is. Copies count as *unchecked* until they are read again, and
     harvesters are given every record again. An object that cannot be read in one store is taken from the
     next, and so is one that is not what was sealed; one that no store has whole is named, and the rest goes
-    on.
+    on. Any one store is enough, and with `store` only that one is asked; one that is away is named. What has
+    a tombstone was deleted, and is restored as that, whatever copy may still lie somewhere.
     """
     require_archivist(actor, "rebuild the catalogue")
     done = Rebuilt()
-    holders = _holders(archive, URN)
+    asked = _asked(archive, store)
+    holders, asked = _holders(asked, done)
+    stones = {each: holders.pop(each) for each in list(holders) if each.startswith(PREFIX)}
+    names = [each.name for each in asked]
     with archive.catalogue.write() as unit:
         unit.clear_for_rebuild()
         require_archive_id(archive, unit)
-        chain = restore_seals(archive, unit, done.failed)
+        chain = restore_seals(asked, unit, done.failed)
+        for object_id, stores in sorted(stones.items()):
+            left = [each.name for each in holders.pop(object_of(object_id), ())]
+            try:
+                restore_deleted(unit, object_id, stores, left)
+                done.deleted += 1
+            except HoldfastError as error:
+                done.failed.append((object_id, error.message))
         for object_id, stores in sorted(holders.items()):
             package_id = object_id.removeprefix(URN)
             if _is_there(unit, package_id):
                 continue  # never archived, as far as the catalogue knows: its job knows better, and goes on
             try:
-                held = _read(object_id, stores, unit.sealed_roots(package_id))
-                done.files += _restore(unit, held, _copies(archive, stores))
+                held, lacking = _read(object_id, stores, unit.sealed_roots(package_id))
+                done.files += _restore(unit, held, _copies(archive, stores, names))
+                if lacking:
+                    told = f"{len(lacking)} entries of its log are lacking, such as {lacking[0]}"
+                    done.failed.append((package_id, told))
                 done.packages += 1
             except HoldfastError as error:
                 done.failed.append((package_id, error.message))
@@ -126,13 +159,35 @@ def rebuild_index(archive: Archive, actor: Actor, progress: Progress = lambda _d
     return done
 
 
-def _holders(archive: Archive, prefix: str) -> dict[str, list[ArchivalStore]]:
+def _asked(archive: Archive, name: str | None) -> list[ArchivalStore]:
+    if name is None:
+        return list(archive.stores.values())
+    if name not in archive.stores:
+        raise NotFound(f"there is no store {name}", hint=f"one of {', '.join(archive.stores)}")
+    return [archive.stores[name]]
+
+
+def _holders(
+    stores: Sequence[ArchivalStore], done: Rebuilt
+) -> tuple[dict[str, list[ArchivalStore]], list[ArchivalStore]]:
+    """Return which stores have each package and each tombstone, and the stores that could be asked.
+
+    Raises the trouble of the last one where none could be.
+    """
     holders: dict[str, list[ArchivalStore]] = {}
-    for store in archive.stores.values():
-        for object_id in store.objects():
-            if object_id.startswith(prefix):
-                holders.setdefault(object_id, []).append(store)
-    return holders
+    asked: list[ArchivalStore] = []
+    for store in stores:
+        try:
+            held = [each for each in store.objects() if each.startswith((URN, PREFIX))]
+        except HoldfastError as error:
+            done.away.append((store.name, error.message))
+            if len(done.away) == len(stores):
+                raise
+            continue
+        asked.append(store)
+        for object_id in held:
+            holders.setdefault(object_id, []).append(store)
+    return holders, asked
 
 
 def _is_there(unit: WriteSession, package_id: str) -> bool:
@@ -143,27 +198,35 @@ def _is_there(unit: WriteSession, package_id: str) -> bool:
     return True
 
 
-def _copies(archive: Archive, holders: Sequence[ArchivalStore]) -> dict[str, CopyState]:
+def _copies(archive: Archive, holders: Sequence[ArchivalStore], asked: Sequence[str]) -> dict[str, CopyState]:
     """Return what is known of each store's copy: not read yet, or not there."""
     held = {each.name for each in holders}
-    return {name: CopyState.UNCHECKED if name in held else CopyState.MISSING for name in archive.stores}
+    return {
+        name: CopyState.MISSING if name in asked and name not in held else CopyState.UNCHECKED
+        for name in archive.stores
+    }
 
 
-def _read(object_id: str, stores: Sequence[ArchivalStore], sealed: Mapping[int, str]) -> _Held:
+def _read(
+    object_id: str, stores: Sequence[ArchivalStore], sealed: Mapping[int, str]
+) -> tuple[_Held, tuple[str, ...]]:
+    """Return the object from the first store that has it whole, and what its log lacks in all of them."""
+    book = open_logbook(stores, object_id)
     trouble: HoldfastError = NotFound(f"{object_id} is in no store")
     for store in stores:
         try:
             inventory = store.inventory(object_id)
             require_sealed(store, inventory, sealed)
             paths = {path: content for path, _, content in inventory.files()}
-            return _Held(
+            held = _Held(
                 object_id.removeprefix(URN),
                 store,
                 inventory,
                 parse_receipt(_bytes(store, object_id, paths[RECEIPT_NAME])),
                 orjson.loads(_bytes(store, object_id, paths["metadata/record.json"])),
-                read_logs(store, object_id),
+                book.in_order(),
             )
+            return held, book.missing()
         except KeyError as error:
             trouble = Corrupt(f"{object_id} in {store.name} has no {error.args[0]}: it is not an AIP of ours")
         except HoldfastError as error:
@@ -181,7 +244,7 @@ def _restore(unit: WriteSession, held: _Held, copies: Mapping[str, CopyState]) -
         owner=receipt.owner,
         title=title_of(held.record),
         created=created,
-        updated=held.logs[-1].at if held.logs else created,
+        updated=held.changed(),
         state=state,
         access=access_of(held.record),
         fingerprint=facts.get("fingerprint"),
@@ -205,6 +268,7 @@ def _restore(unit: WriteSession, held: _Held, copies: Mapping[str, CopyState]) -
         )
     if unit.open_job(held.package_id) is None:  # else that one goes on
         _restore_job(unit, held, facts)
+    restore_requests(unit, held.package_id, held.logs)
     unit.update_package(held.package_id, updated=package.updated)
     unit.enqueue(INDEX, held.package_id)
     return count
@@ -278,7 +342,8 @@ def _events(held: _Held) -> Iterator[Event]:
 def _restore_job(unit: WriteSession, held: _Held, facts: Mapping[str, Any]) -> None:
     """Restore the job that made the package as it ended; one that was never published goes on with that."""
     published = "oai_datestamp" in facts
-    at = held.logs[-1].at if held.logs else held.receipt.issued
+    ends = [entry.at for entry in held.logs if "job" in entry.facts]
+    at = ends[-1] if ends else held.receipt.issued
     job = Job(
         id=facts.get("job", str(uuid.uuid5(uuid.UUID(held.package_id), "rebuild"))),
         package_id=held.package_id,

@@ -13,7 +13,6 @@ from packages.model import now
 from packages.ocfl.inventory import NAME as INVENTORY
 from packages.ocfl.inventory import Inventory
 from services import evidence
-from services.archive import Archive
 from storage.audits import Link, RunState
 from storage.catalogue.port import WriteSession
 from storage.ports import ArchivalStore
@@ -25,9 +24,9 @@ Chain = list[tuple[Link, ArchivalStore]]
 """Links, oldest first, each with a store that has it."""
 
 
-def restore_seals(archive: Archive, unit: WriteSession, failed: Failed) -> Chain:
+def restore_seals(stores: Sequence[ArchivalStore], unit: WriteSession, failed: Failed) -> Chain:
     """Restore what was sealed, and return the chain that says so."""
-    held = _held(archive)
+    held = _held(stores)
     chosen: Chain = []
     former: str | None = None
     for number in range(max(held, default=0), 0, -1):
@@ -94,9 +93,9 @@ def require_sealed(store: ArchivalStore, inventory: Inventory, sealed: Mapping[i
         raise Corrupt(f"{told} is not what was sealed of version {newest}")
 
 
-def _held(archive: Archive) -> dict[int, list[ArchivalStore]]:
+def _held(stores: Sequence[ArchivalStore]) -> dict[int, list[ArchivalStore]]:
     held: dict[int, list[ArchivalStore]] = {}
-    for store in archive.stores.values():
+    for store in stores:
         for object_id in store.objects():
             number = evidence.number_of(object_id)
             if number is not None:

@@ -176,6 +176,7 @@ def _lay_down(context: StepContext) -> None:
         versions = tuple(view.versions(package.id))
         deletions = tuple(view.deletions_of(package.id))
         happened = list(view.events(package.id))
+        pid = None if package.pid is None else view.pid(package.pid)
     is_open = may_read_metadata(
         ANONYMOUS, package.owner, package.access, today(), state=PackageState.PUBLISHED
     )
@@ -198,6 +199,7 @@ def _lay_down(context: StepContext) -> None:
         resource_type=resource_type(package.record),
         predecessor=package.predecessor,
         fingerprint=package.fingerprint,
+        pid_target=None if pid is None else pid.target,
         content={
             "inventory": f"sha512:{inventory.digest()}",
             "manifest": f"sha512:{manifest[1]}" if manifest else "",

@@ -17,9 +17,11 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from packages.deletions import Category
 from packages.errors import HoldfastError
 from packages.ledger import Job
-from services import engine, ingest
+from packages.model import Actor
+from services import deletion, engine, ingest
 from services.archive import Archive, open_archive
 from services.decisions import decide
 from services.people import local_actor
@@ -27,6 +29,7 @@ from services.reconcile import reconcile
 from services.revision import update_record
 from services.submission import Wanted, submit
 from tests.support.mutations import every_mutation
+from tests.support.victim_revise import revised
 
 OUT = 1
 Order = dict[str, Any]
@@ -130,6 +133,22 @@ def _update(archive: Archive, actor: Any, order: Order, announcer: Announcer) ->
     _tell(engine.run_job(archive, job.id, announcer))
 
 
+def _delete(archive: Archive, actor: Any, order: Order, announcer: Announcer) -> None:
+    """Ask for a deletion, approve it as another person, and carry it out; each goes on where it stands."""
+    second = Actor("second", "The second person", frozenset({"archivist"}))
+    with archive.catalogue.read() as view:
+        known = view.latest_deletions(order["packages"])
+        lacking = [each for each in order["packages"] if each not in known]
+    if lacking:
+        deletion.request(archive, actor, lacking, "over", category=Category.RETENTION)
+    with archive.catalogue.read() as view:
+        asked = {each[0].id for each in view.latest_deletions(order["packages"]).values()}
+    for each in sorted(asked):
+        deletion.approve(archive, second, each)
+        for job in deletion.jobs_of(archive, each):
+            _tell(engine.run_job(archive, job.id, announcer))
+
+
 def _reconcile(archive: Archive, actor: Any, order: Order, announcer: Announcer) -> None:
     del order
     said = reconcile(archive, actor, observer=announcer).as_json()
@@ -155,10 +174,16 @@ def _tell(job: Job) -> None:
     )
 
 
+def _revise(archive: Archive, actor: Any, order: Order, announcer: Announcer) -> None:
+    _tell(revised(archive, actor, order, announcer))
+
+
 DUTIES: dict[str, Callable[[Archive, Any, Order, Announcer], None]] = {
     "ingest": _ingest,
     "run": _run,
     "update": _update,
+    "revise": _revise,
+    "delete": _delete,
     "reconcile": _reconcile,
     "decide": _decide,
 }

@@ -70,6 +70,7 @@ STONES = st.builds(
     resource_type=MAYBE,
     predecessor=MAYBE,
     fingerprint=MAYBE,
+    pid_target=MAYBE,
     content=st.dictionaries(TEXT, TEXT, max_size=2),
 )
 
