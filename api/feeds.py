@@ -12,9 +12,11 @@ from api.packages import UNCHANGED
 from api.problems import described
 from packages.errors import Invalid
 from packages.ledger import CopyState
+from packages.preservation_levels import State
 from services import watching
-from services.overview import StoreStanding
 from services.overview import stores as stores_of
+from services.preservation import preservation
+from services.stores import retired, retired_json
 
 router = APIRouter(tags=["feeds"])
 
@@ -64,22 +66,68 @@ class StoreModel(BaseModel):
 
     name: str = Field(examples=["primary"])
     url: str = Field(examples=["file:///srv/archive/primary"])
-    required: bool
-    purpose: str
+    required: bool = Field(description="a package is archived only when this copy is verified")
+    purpose: str = Field(description="primary, replica or cold", examples=["replica"])
     place: str
     medium: str
     operator: str
+    disaster: str = Field(description="what would take it")
+    replace_by: str = Field(description="date by which its medium is to be replaced, or nothing")
+    read_only: bool
+    recall: bool = Field(description="content must be asked for before it can be read")
+    fixity_days: int | None = Field(description="days after which each copy is read back again, if its own")
     copies: dict[CopyState, int]
     verified: str | None = Field(
         description="when the copy that was not read for longest was read back", examples=[TIME]
     )
-    shares_disk_with: list[str] = Field(description="stores that are lost with it")
+    shares_disk_with: list[str] = Field(description="stores that are lost with it: they count as one")
+    since: str | None = Field(description="since when it is used as it is", examples=[TIME])
+    worker: str | None = Field(description="who makes copies there just now")
+    worker_since: str | None = Field(examples=[TIME])
+    worker_until: str | None = Field(examples=[TIME])
+
+
+class RetiredModel(BaseModel):
+    """A store that is not used any more; its bytes may still be where they were."""
+
+    name: str = Field(examples=["attic"])
+    url: str
+    since: str = Field(examples=[TIME])
+    person: str
+    reason: str
+
+
+class LineModel(BaseModel):
+    """One line of the levels; `fact` is what it rests on, `missing` what would meet it."""
+
+    level: int
+    says: str
+    state: State
+    fact: str
+    missing: str
+
+
+class ColumnModel(BaseModel):
+    """One column of the NDSA Levels of Digital Preservation: computed, and never claimed."""
+
+    name: str
+    level: int = Field(description="0 to 4")
+    lines: list[LineModel]
+
+
+class LevelsModel(BaseModel):
+    """The two columns that follow from stores and their copies."""
+
+    storage: ColumnModel
+    integrity: ColumnModel
 
 
 class Stores(BaseModel):
-    """Every store, primary first."""
+    """Every store, primary first; those that are used no more; the levels of preservation."""
 
     stores: list[StoreModel]
+    retired: list[RetiredModel]
+    levels: LevelsModel
 
 
 @router.get("/api/events", response_model=Feed, responses=KNOWN | UNCHANGED)
@@ -102,8 +150,14 @@ def list_audits(
 
 @router.get("/api/stores", response_model=Stores, responses=KNOWN | UNCHANGED)
 def list_stores(request: Request, archive: Served, actor: Archivist) -> Response:
-    """List the archival stores, primary first."""
-    return json_answer(request, {"stores": [_shown(each) for each in stores_of(archive, actor)]})
+    """List the archival stores, primary first, with the levels of preservation that follow from them."""
+    storage, integrity = preservation(archive, actor)
+    shown = {
+        "stores": [each.as_json() for each in stores_of(archive, actor)],
+        "retired": [retired_json(each) for each in retired(archive, actor)],
+        "levels": {"storage": storage.as_json(), "integrity": integrity.as_json()},
+    }
+    return json_answer(request, shown)
 
 
 def _page(request: Request, name: str, found: list[Any], last: int, limit: int) -> Response:
@@ -119,14 +173,3 @@ def _number(after: str | None) -> int:
     if not (key[0].isascii() and key[0].isdigit()) or len(key[0]) > 19 or int(key[0]) > HIGHEST:
         raise Invalid("after: this is no token of this feed", hint="take it from `next` of the answer before")
     return int(key[0])
-
-
-def _shown(store: StoreStanding) -> dict[str, Any]:
-    return {
-        "name": store.name,
-        "url": store.url,
-        **store.facts.model_dump(),
-        "copies": {str(state): number for state, number in store.copies.items()},
-        "verified": store.oldest,
-        "shares_disk_with": list(store.shares_disk_with),
-    }

@@ -28,3 +28,11 @@ token_app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(token_app)
+
+store_app = typer.Typer(
+    name="store",
+    help="Archival stores: what is known of each, and how they are added, filled, moved and retired.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(store_app)

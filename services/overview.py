@@ -7,6 +7,7 @@ from typing import Any
 from packages.errors import NotFound
 from packages.ledger import KEPT_STATES, CopyState, CopyTally, Job, JobState, PackageFilter
 from packages.model import Actor
+from packages.store_life import StoreRecord
 from services.archive import Archive
 from services.ingest import SEQUENCES
 from services.people import require_archivist
@@ -75,7 +76,11 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class StoreStanding:
-    """One store: where it is (without secrets), what is said about it, and its copies by state."""
+    """One store: where it is (without secrets), what is said about it, and its copies by state.
+
+    `shares_disk_with` names the stores that are lost with it, as they are on the same device. `life` is what
+    the ledger knows of it: since when it is used, and who makes copies there just now.
+    """
 
     name: str
     url: str
@@ -83,11 +88,28 @@ class StoreStanding:
     copies: Mapping[CopyState, int]
     oldest: str | None
     shares_disk_with: Sequence[str]
+    life: StoreRecord | None = None
 
     @property
     def total(self) -> int:
         """Return how many copies the store has, or should have."""
         return sum(self.copies.values())
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        life = self.life
+        return {
+            "name": self.name,
+            "url": self.url,
+            **self.facts.model_dump(),
+            "copies": {str(state): number for state, number in self.copies.items()},
+            "verified": self.oldest,
+            "shares_disk_with": list(self.shares_disk_with),
+            "since": life and life.since,
+            "worker": life and life.worker,
+            "worker_since": life and life.worker_since,
+            "worker_until": life and life.worker_until,
+        }
 
 
 def standing(archive: Archive, actor: Actor) -> Standing:
@@ -145,6 +167,7 @@ def stores(archive: Archive, actor: Actor) -> list[StoreStanding]:
     require_archivist(actor, "see the stores")
     with archive.catalogue.read() as view:
         tallies = view.copy_tallies()
+        lives = {each.name: each for each in view.stores()}
     beside = {name: names for names in devices(archive.settings).values() for name in names}
     return [
         StoreStanding(
@@ -154,6 +177,7 @@ def stores(archive: Archive, actor: Actor) -> list[StoreStanding]:
             {each.state: each.number for each in tallies if each.store == name},
             min((each.oldest for each in tallies if each.store == name and each.oldest), default=None),
             [other for other in beside.get(name, ()) if other != name],
+            lives.get(name),
         )
         for name, url in archive.settings.store_urls.items()
     ]

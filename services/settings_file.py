@@ -5,13 +5,15 @@ import os
 import re
 import tempfile
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from packages.errors import Conflict, Refused
-from services.settings import settings_from
+from pydantic import ValidationError
+
+from packages.errors import Conflict, Invalid, Refused
+from services.settings import StoreFacts, settings_from
 from storage.durability import fsync_folder
 
 NAME = "holdfast.toml"
@@ -52,6 +54,25 @@ def write_stores(home: Path, urls: Mapping[str, str], facts: Mapping[str, Mappin
 def said_of_stores(home: Path) -> dict[str, dict[str, Any]]:
     """Return the tables ``[store.NAME]`` as the file has them."""
     return {name: dict(said) for name, said in _read(home / NAME)[2].get("store", {}).items()}
+
+
+def facts_of(texts: Iterable[str]) -> dict[str, Any]:
+    """Return facts that were written as ``place=Oslo``; an empty one is "". Raises Invalid, naming all."""
+    texts = list(texts)
+    given = dict(each.partition("=")[::2] for each in texts)
+    wrong = [each for each in texts if "=" not in each]
+    wrong += [f"{name}=" for name in given.keys() - StoreFacts.model_fields.keys() if name not in wrong]
+    known = {name: value for name, value in given.items() if name in StoreFacts.model_fields and value}
+    try:
+        read = StoreFacts.model_validate(known)
+    except ValidationError as error:
+        wrong += [f"{each['loc'][0]}={each['input']}: {each['msg']}" for each in error.errors()]
+    if wrong:
+        raise Invalid(
+            f"not understood: {'; '.join(sorted(wrong))}",
+            hint=f"write FACT=VALUE, of these: {', '.join(StoreFacts.model_fields)}",
+        )
+    return {name: getattr(read, name) if value else "" for name, value in given.items()}
 
 
 def _read(file: Path) -> tuple[bytes, str, dict[str, Any]]:
@@ -103,6 +124,8 @@ def _value(value: Any) -> str:
     """Return a value as TOML: a basic string is written as JSON writes it, but for DEL."""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, int):
+        return str(value)
     if isinstance(value, date):
         return value.isoformat()
     return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -93,8 +93,12 @@ def describe(archive: Archive, actor: Actor, name: str, facts: Mapping[str, Any]
     require_administrator(actor, "describe a store")
     named(archive, name)
     said = said_of_stores(archive.home)
-    said[name] = {fact: value for fact, value in (said.get(name, {}) | facts).items() if value != ""}
+    said[name] = {fact: value for fact, value in (said.get(name, {}) | dict(facts)).items() if value != ""}
     write_stores(archive.home, archive.settings.store_urls, said)
+
+
+def _said(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {fact: value for fact, value in facts.items() if value != ""}
 
 
 def add(

@@ -10,6 +10,7 @@ MODULES = (
     "changing",
     "keeping",
     "judging",
+    "stores",
     "tokens",
     "serving",
 )

@@ -63,13 +63,19 @@ def test_audits_tell_of_each_copy_that_was_read_back(tmp_path: Path) -> None:
         [bad], _ = followed(house, "/api/audits", "audits", 10, here)
         assert (bad["store"], bad["verdict"], bad["outcome"]) == ("copy", "corrupt", "failure")
         assert "letter.txt" in bad["note"]
-        stores = {
-            each["name"]: each for each in house.client("archivist").get("/api/stores").json()["stores"]
+        told = house.client("archivist").get("/api/stores").json()
+        assert told["retired"] == []
+        assert {name: each["level"] for name, each in told["levels"].items()} == {
+            "storage": 0,
+            "integrity": 0,
         }
+        stores = {each["name"]: each for each in told["stores"]}
         assert stores["primary"]["copies"] == {"intact": 1}
         assert stores["copy"]["copies"] == {"corrupt": 1}
         assert stores["primary"]["verified"]
         assert stores["primary"]["url"].startswith("file://")
+        assert (stores["primary"]["purpose"], stores["copy"]["purpose"]) == ("primary", "replica")
+        assert stores["copy"]["shares_disk_with"] == ["primary"]
 
 
 @pytest.mark.parametrize("path", ["/api/events", "/api/audits", "/api/stores"])

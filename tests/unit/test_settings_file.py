@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from packages.errors import Refused
+from packages.errors import Invalid, Refused
 from services.settings import StoreFacts, load_settings
-from services.settings_file import _changed, said_of_stores, write_stores
+from services.settings_file import _changed, facts_of, said_of_stores, write_stores
 
 URLS = {"primary": "file:///a", "copy": "file:///b"}
 WRITTEN = """\
@@ -113,11 +113,25 @@ def test_facts_are_checked(home: Path, said: str, wrong: str):
         _ = load_settings(home).store_urls
 
 
+def test_facts_are_read_as_they_are_written_on_a_command_line():
+    assert facts_of(["place=O=s lo", "required=no", "fixity_days=30", "medium="]) == {
+        "place": "O=s lo",
+        "required": False,
+        "fixity_days": 30,
+        "medium": "",
+    }
+    with pytest.raises(Invalid) as told:
+        facts_of(["plce=x", "required=7", "tape"])
+    assert all(each in told.value.message for each in ("plce=", "required=7", "tape"))
+    assert "operator" in told.value.hint
+
+
 FACTS = st.fixed_dictionaries(
     {},
     optional={
         "place": st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
         "required": st.booleans(),
+        "fixity_days": st.integers(1, 10_000),
         "replace_by": st.dates(date(2000, 1, 1), date(2099, 1, 1)),
     },
 )
