@@ -32,8 +32,8 @@ from storage.ports import (
 
 SECONDS_A_DAY = 86_400
 
-Hear = Callable[[str], None]
-"""Called with a sentence for each store that could not be audited."""
+Hear = Callable[[str, HoldfastError], None]
+"""Called for each store that could not be audited, with its name and what is the matter."""
 
 Copy = tuple[str, ArchivalStore]
 """A package's id, and a store that should have it."""
@@ -49,7 +49,7 @@ def audit(  # noqa: PLR0913  # what a person can say of an audit
     limit: int | None = None,
     budget: int | None = None,
     progress: Progress = lambda _done: None,
-    hear: Hear = lambda _told: None,
+    hear: Hear = lambda _store, _error: None,
 ) -> Iterator[ObjectReport]:
     """Read copies back and yield a report for each: of the packages that are named, or of all.
 
@@ -222,9 +222,8 @@ class _Run:
 
     def _leave_out(self, store: ArchivalStore, error: HoldfastError) -> None:
         self.away.add(store.name)
-        told = f"{store.name}: {error.message}"
-        self.recording.tell(told)
-        self.hear(told)
+        self.recording.tell(f"{store.name}: {error.message}")
+        self.hear(store.name, error)
 
 
 class _Reading:

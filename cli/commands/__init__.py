@@ -8,6 +8,7 @@ MODULES = (
     "looking",
     "deciding",
     "changing",
+    "auditing",
     "keeping",
     "judging",
     "stores",

@@ -1,19 +1,16 @@
-"""Keeping it whole and giving it back: export, audit, repair, reconcile, rebuild."""
+"""Keeping it whole and giving it back: export, reconcile, rebuild; see `auditing` for fixity."""
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from cli import exit_codes
 from cli.call import Call, UsageError
 from cli.main_app import app
-from cli.options import Reference, References, command
-from cli.text import count, octets_of, painted, printable, size
-
-if TYPE_CHECKING:
-    from storage.ports import ObjectReport
+from cli.options import Reference, command
+from cli.text import count, painted, printable, size
 
 
 @command(app, "holdfast export 7f3c9a21 --to ~/harbour.zip --zip")
@@ -80,77 +77,6 @@ def _export_receipt(call: Call, reference: str, to: Path) -> int:
     call.voice.document({"path": str(to.absolute()), "bytes": len(data)})
     call.voice.say(f"wrote the receipt to {printable(str(to))}")
     return exit_codes.DONE
-
-
-@command(app, "holdfast audit --store copy --budget 50M")
-def audit(
-    call: Call,
-    references: References = None,
-    store: Annotated[
-        str | None, typer.Option("--store", metavar="NAME", help="Only this store's copies.")
-    ] = None,
-    budget: Annotated[
-        str | None, typer.Option("--budget", metavar="BYTES/s", help="Read no faster: 500K, 50M, 1.5GiB.")
-    ] = None,
-) -> int:
-    """Read archived bytes back and compare them.
-
-    Every copy of the packages, or of all packages; says exactly what is not as it was.
-    """
-    from services.fixity import audit as audit_all  # noqa: PLC0415  # start-up time
-
-    try:
-        rate = None if budget is None else octets_of(budget)
-    except ValueError as error:
-        raise UsageError(f"--budget: {error}") from None
-    codes, octets = [], 0
-    with call.activity("reading copies back") as progress:
-        for report in audit_all(
-            call.archive, call.actor, references or (), store=store, budget=rate, progress=progress
-        ):
-            codes.append(_show_report(call, report))
-            octets += report.bytes
-    if not codes:
-        call.voice.note("nothing to audit: no package is archived")
-    elif not call.voice.json:
-        bad = sum(code != exit_codes.DONE for code in codes)
-        told = "all intact" if not bad else f"{bad} not intact"
-        call.voice.note(
-            f"{count(len(codes), 'cop' + ('y' if len(codes) == 1 else 'ie'))}, {size(octets)} read: {told}"
-        )
-    return exit_codes.worst(codes)
-
-
-@command(app, "holdfast repair 7f3c9a21")
-def repair(call: Call, reference: Reference) -> int:
-    """Mend bad copies from a good one.
-
-    The good one is verified first.
-    """
-    from services.mending import repair as repair_one  # noqa: PLC0415  # start-up time
-
-    with call.activity("reading copies back") as progress:
-        reports = repair_one(call.archive, call.actor, reference, progress=progress)
-    return exit_codes.worst([_show_report(call, each) for each in reports])
-
-
-def _show_report(call: Call, report: "ObjectReport") -> int:
-    """Print what was found in one copy; return its exit code."""
-    from services.fixity import report_json  # noqa: PLC0415  # start-up time
-
-    shown = report_json(report)
-    call.voice.document(shown)
-    code = exit_codes.BY_VERDICT[report.verdict]
-    colour = {exit_codes.DONE: "green", exit_codes.DAMAGED: "red"}.get(code, "yellow")
-    word = painted(str(report.verdict).ljust(9), colour, sys.stdout)
-    content = f"{count(report.intact, 'file')} intact, {size(report.bytes)} read"
-    call.voice.say(f"{word}  {shown['id']}  {printable(report.store)}  {content}")
-    for each in report.problems:
-        call.voice.say(f"  {each.verdict}  {printable(each.path or 'the whole object')}")
-        call.voice.facts([("  expected", each.expected or ""), ("  found", each.found or "")])
-    if code == exit_codes.DAMAGED and not call.voice.json:
-        call.voice.say(f"  → holdfast repair {shown['id']}")
-    return code
 
 
 @command(app, "holdfast reconcile --dry-run")

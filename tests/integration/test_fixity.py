@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from packages.errors import Corrupt
+from packages.errors import Corrupt, HoldfastError
 from packages.ledger import CopyState, PackageFilter
 from packages.ocfl import layout
 from packages.ocfl.inventory import dump, parse, sidecar
@@ -290,7 +290,11 @@ def test_J5_a_store_that_is_away_is_one_clear_error_and_the_others_are_read(
         before = view.copies(store="primary")
     root_of(archive, "primary").rename(tmp_path / "unmounted")
     heard: list[str] = []
-    found = list(audit(archive, actor, hear=heard.append))
+
+    def hear(store: str, error: HoldfastError) -> None:
+        heard.append(f"{store}: {error.message}")
+
+    found = list(audit(archive, actor, hear=hear))
     assert [(each.store, each.verdict) for each in found] == [("copy", "intact")] * 5
     [told] = heard
     assert told.startswith("primary: ")
@@ -307,8 +311,12 @@ def test_J5_a_store_that_goes_away_in_the_middle_is_left_out_from_there(
 ) -> None:
     archive, actor = many.archive, many.actor
     heard: list[str] = []
+
+    def hear(store: str, error: HoldfastError) -> None:
+        heard.append(f"{store}: {error.message}")
+
     found: list[ObjectReport] = []
-    for report in audit(archive, actor, budget=10**9, hear=heard.append):
+    for report in audit(archive, actor, budget=10**9, hear=hear):
         if not found:
             root_of(archive, "copy").rename(tmp_path / "unmounted")
         found.append(report)
