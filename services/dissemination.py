@@ -1,7 +1,7 @@
 """What leaves the archive: the members of an AIP or a DIP, each verified while it is read.
 
-A member that does not read back from one store is read from the next; only when no store has it intact is the
-package damaged beyond giving out.
+A member that does not read back from one store is read from the next, and the copy is marked, so that nobody
+is given it first again; only when no store has it intact is the package damaged beyond giving out.
 """
 
 import hashlib
@@ -23,12 +23,15 @@ from packages.ledger import Package
 from packages.mets import ROOT_NAME
 from packages.mets_reading import read_directories
 from packages.model import FileEntry, Role
-from packages.premis import package_urn
+from packages.premis import URN, package_urn
 from services.archive import Archive
+from services.suspicion import bad_copies, suspect
 from storage.durability import unavailable
-from storage.ports import ArchivalStore
+from storage.ports import ArchivalStore, Verdict
 
 CHUNK = 1 << 20
+HELD_BACK = 4 << 20
+"""A file of no more bytes is given out when all of it has been verified; of a larger one, the last chunk."""
 PAGE = 5000
 RECORD_NAME = "metadata/record.json"
 NO_GOOD_COPY = "no copy can mend the others: bring another copy back and run `holdfast repair` again"
@@ -56,12 +59,14 @@ class Sources:
 
     `bad` maps a content path to the names of the stores whose copy of it was found damaged or missing; `away`
     maps the name of a store that cannot be used now to the reason, which says nothing about its copies.
+    Copies that the ledger knows to be damaged are read last.
     """
 
     archive: Archive
     object_id: str
     bad: dict[str, set[str]] = field(default_factory=dict)
     away: dict[str, str] = field(default_factory=dict)
+    _order: tuple[ArchivalStore, ...] = ()
 
     def chunks(self, entry: FileEntry) -> Iterator[bytes]:
         """Yield the file's bytes; the last of them only when all are known to be what was archived.
@@ -72,7 +77,7 @@ class Sources:
         """
         state = _Reading(entry)
         trouble: HoldfastError | None = None
-        for store in self.archive.stores.values():
+        for store in self._stores():
             if store.name in self.away or store.name in self.bad.get(entry.location, ()):
                 continue
             try:
@@ -83,12 +88,14 @@ class Sources:
                 if not self._is_away(store, told):
                     self.bad.setdefault(entry.location, set()).add(store.name)
                     trouble = told
+                    if told.kind is Kind.NOT_FOUND:
+                        suspect(self.archive, self.object_id, store, entry, Verdict.MISSING, told.message)
                 continue
             if state.is_intact:
-                if state.held:
-                    yield state.held
+                yield from state.held
                 return
             self.bad.setdefault(entry.location, set()).add(store.name)
+            suspect(self.archive, self.object_id, store, entry, Verdict.CORRUPT, state.found)
             trouble = self._damaged(entry, store.name)
             if state.is_begun:
                 raise trouble
@@ -107,7 +114,7 @@ class Sources:
 
         A digest is of a whole file: nothing is verified here but the size.
         """
-        for store in self.archive.stores.values():
+        for store in self._stores():
             try:
                 with store.open(self.object_id, entry.location) as stream:
                     if stream.seek(0, os.SEEK_END) != entry.size:
@@ -121,6 +128,12 @@ class Sources:
             if start >= stop:
                 return
         raise Unavailable(f"{entry.path} cannot be read", hint="try again later")
+
+    def _stores(self) -> tuple[ArchivalStore, ...]:
+        if not self._order:
+            bad = bad_copies(self.archive, self.object_id.removeprefix(URN))
+            self._order = tuple(sorted(self.archive.stores.values(), key=lambda each: each.name in bad))
+        return self._order
 
     def _damaged(self, entry: FileEntry, store: str) -> Corrupt:
         is_last = self.bad[entry.location] >= self.archive.stores.keys()
@@ -148,24 +161,30 @@ def _told(error: HoldfastError | OSError, entry: FileEntry) -> HoldfastError:
 
 @dataclass(slots=True)
 class _Reading:
-    """A file on its way out: what has been read and digested, and the last chunk, which is held back."""
+    """A file on its way out: what has been read and digested, and what of it is held back."""
 
     entry: FileEntry
     total: Any = field(default_factory=hashlib.sha512)
     size: int = 0
-    held: bytes = b""
+    held: list[bytes] = field(default_factory=list)
     is_begun: bool = False
 
     def go_on(self, stream: BinaryIO) -> Iterator[bytes]:
-        """Read on from where reading stands, and yield all but the last chunk."""
+        """Read on from where reading stands, and yield what need not be held back."""
         stream.seek(self.size)
         while self.size <= self.entry.size and (chunk := stream.read(CHUNK)):
-            if self.held:
+            if self.held and self.entry.size > HELD_BACK:
                 self.is_begun = True
-                yield self.held
+                yield self.held.pop()
             self.total.update(chunk)
             self.size += len(chunk)
-            self.held = chunk
+            self.held.append(chunk)
+
+    @property
+    def found(self) -> str:
+        """Say what was read instead: its digest, or that its size is another one."""
+        is_whole = self.size == self.entry.size
+        return f"sha512:{self.total.hexdigest()}" if is_whole else f"{self.size} bytes or more"
 
     @property
     def is_intact(self) -> bool:
@@ -299,8 +318,7 @@ def access_chunks(archive: Archive, package_id: str, entry: FileEntry) -> Iterat
         yield from state.go_on(stream)
     if not state.is_intact:
         raise Corrupt(f"the access copy {entry.path} is damaged", hint="it can be made again from the AIP")
-    if state.held:
-        yield state.held
+    yield from state.held
 
 
 def access_part(

@@ -19,8 +19,11 @@ from packages.bagit.validate import validate_bag
 from packages.ocfl import layout
 from packages.premis import package_urn
 from packages.submission import FolderSubmission
+from services import dissemination
 from services.archive import Archive
 from services.content import open_file
+from services.fixity import audit
+from services.people import local_actor
 from services.settings import path_of
 from storage.archival import OcflStore
 from storage.ports import ArchivalStore
@@ -232,7 +235,22 @@ def flipped(archive: Archive, store: ArchivalStore, package_id: str, path: str, 
     bad[at] ^= 1
     place.chmod(0o644)
     place.write_bytes(bad)
-    return lambda: place.write_bytes(good)
+
+    def mend() -> None:
+        place.write_bytes(good)
+        list(audit(archive, local_actor(archive), [package_id]))
+
+    return mend
+
+
+def alarms(archive: Archive, package_id: str) -> list[Any]:
+    with archive.catalogue.read() as view:
+        return [each for each in view.alarms() if each.package_id == package_id]
+
+
+def copies_of(archive: Archive, package_id: str) -> dict[str, str]:
+    with archive.catalogue.read() as view:
+        return {each.store: each.state for each in view.copies_of([package_id])[package_id]}
 
 
 def fetched(server: Server, path: str, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
@@ -254,22 +272,35 @@ def test_a_small_file_that_is_damaged_comes_from_the_next_store(house: House, se
         status, data = fetched(server, f"/api/packages/{package}/dip")
         with zipfile.ZipFile(io.BytesIO(data)) as bundle:
             assert (status, bundle.testzip()) == (200, None)
+        assert copies_of(house.archive, package) == {"primary": "corrupt", "copy": "intact"}
     finally:
         mend()
 
 
-def test_J1_a_large_file_that_is_damaged_is_cut_not_wrong(house: House, server: Server) -> None:
+def test_J1_a_large_file_that_is_damaged_is_cut_not_wrong_and_comes_from_the_next_store_then(
+    house: House, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dissemination, "HELD_BACK", 2 << 20)
     package = house.packages["named"]
     mend = flipped(house.archive, house.archive.primary, package, "data/original/large.bin", at=7)
     try:
         with pytest.raises(http.client.IncompleteRead) as cut:
             fetched(server, address(house, "named", "large.bin"))
         assert 0 < len(cut.value.partial) < len(LARGE)
-        with pytest.raises(http.client.IncompleteRead):
-            fetched(server, f"/api/packages/{package}/dip")
+        assert copies_of(house.archive, package) == {"primary": "corrupt", "copy": "intact"}
+        assert fetched(server, address(house, "named", "large.bin")) == (200, LARGE), "from the other copy"
+        part = fetched(server, address(house, "named", "large.bin"), {"Range": "bytes=0-9"})
+        assert part == (206, LARGE[:10])
+        status, data = fetched(server, f"/api/packages/{package}/dip")
+        with zipfile.ZipFile(io.BytesIO(data)) as bundle:
+            assert (status, bundle.testzip()) == (200, None)
+        with house.archive.catalogue.read() as view:
+            last = [each for each in view.events(package) if each.outcome == "failure"][-1]
+        assert "large.bin" in last.detail + last.note
+        assert len(alarms(house.archive, package)) == 1, "told once, however many come for it"
     finally:
         mend()
-    assert fetched(server, address(house, "named", "large.bin")) == (200, LARGE)
+    assert copies_of(house.archive, package) == {"primary": "intact", "copy": "intact"}
 
 
 def test_J1_a_file_that_no_store_has_intact_is_a_problem(house: House, server: Server) -> None:
