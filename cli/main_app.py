@@ -29,6 +29,14 @@ token_app = typer.Typer(
 )
 app.add_typer(token_app)
 
+deletion_app = typer.Typer(
+    name="deletion",
+    help="Requests to delete packages: one person asks (`holdfast delete`), another approves or refuses.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(deletion_app)
+
 store_app = typer.Typer(
     name="store",
     help="Archival stores: what is known of each, and how they are added, filled, moved and retired.",

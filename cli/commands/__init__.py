@@ -8,6 +8,7 @@ MODULES = (
     "looking",
     "deciding",
     "changing",
+    "deleting",
     "auditing",
     "keeping",
     "judging",

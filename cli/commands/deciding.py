@@ -16,7 +16,11 @@ from cli.walking import code_of, show_job, walk
 from packages.ledger import JobState
 
 if TYPE_CHECKING:
-    from packages.ledger import Job
+    from collections.abc import Callable
+
+    from packages.ledger import Job, Package, PackageFilter
+    from packages.model import Actor
+    from services.archive import Archive
     from services.decisions import Decided
 
 Matching = Annotated[
@@ -40,7 +44,7 @@ def retry(
     no_wait: NoWait = False,
 ) -> int:
     """Try failed work again, here and now."""
-    chosen = _chosen(call, "retry", references, (state, step, matching, since), yes)
+    chosen = chosen_ids(call, "retry", references, (state, step, matching, since), yes)
     return _decide(call, "retry", chosen, "", no_wait)
 
 
@@ -57,7 +61,7 @@ def approve(  # noqa: PLR0913, PLR0917  # every option of the command is one
     no_wait: NoWait = False,
 ) -> int:
     """Let waiting packages be archived."""
-    chosen = _chosen(call, "approve", references, (state, step, matching, since), yes)
+    chosen = chosen_ids(call, "approve", references, (state, step, matching, since), yes)
     return _decide(call, "approve", chosen, reason, no_wait)
 
 
@@ -76,7 +80,7 @@ def reject(  # noqa: PLR0913, PLR0917  # every option of the command is one
     """Turn waiting packages away, with a reason."""
     if not reason.strip():
         raise UsageError("a rejection needs a reason, for the depositor", "add --reason")
-    chosen = _chosen(call, "reject", references, (state, step, matching, since), yes)
+    chosen = chosen_ids(call, "reject", references, (state, step, matching, since), yes)
     return _decide(call, "reject", chosen, reason, no_wait)
 
 
@@ -92,20 +96,21 @@ def cancel(
     yes: Yes = False,
 ) -> int:
     """Give up packages that are not yet stored."""
-    chosen = _chosen(call, "cancel", references, (state, step, matching, since), yes)
+    chosen = chosen_ids(call, "cancel", references, (state, step, matching, since), yes)
     return _decide(call, "cancel", chosen, reason, no_wait=True)
 
 
-def _chosen(
+def chosen_ids(
     call: Call,
     verb: str,
     references: list[str] | None,
     filters: tuple[str | None, str | None, str | None, str | None],
     yes: bool,
+    find: "Callable[[Archive, Actor, PackageFilter], list[Package]] | None" = None,
 ) -> list[str]:
     """Return the packages that were named or filtered, confirmed if there are several.
 
-    Those that a filter found are always shown: nobody has named them.
+    Those that a filter found (by `find`) are always shown: nobody has named them.
     """
     from services.decisions import chosen  # noqa: PLC0415  # start-up time
     from services.views import status  # noqa: PLC0415  # same reason
@@ -120,7 +125,7 @@ def _chosen(
     if references:
         ids = list(dict.fromkeys(references))
     else:
-        ids = [each.id for each in chosen(call.archive, call.actor, package_filter(*filters))]
+        ids = [each.id for each in (find or chosen)(call.archive, call.actor, package_filter(*filters))]
         if not ids:
             call.voice.note("no packages match")
     asking = len(ids) > 1 and not yes
