@@ -23,6 +23,17 @@ class AccessModel(BaseModel):
     files_until: str | None = Field(default=None, examples=["2031-01-01"])
 
 
+class LeaseModel(BaseModel):
+    """Who works on a job, and until when they may: after that, anybody else goes on with it."""
+
+    worker: str = Field(description="host, process, and when that began", examples=["archive/4711/88512"])
+    host: str
+    process: str
+    until: str | None = Field(examples=[TIME])
+    expired: bool
+    fence: int = Field(description="grows with each who takes the job: a late worker is told off by it")
+
+
 class WorkModel(BaseModel):
     """What is being done with a package now."""
 
@@ -32,6 +43,8 @@ class WorkModel(BaseModel):
     attempts: int
     since: str = Field(examples=[TIME])
     reason: str = Field(description="why it stands where it stands")
+    not_before: str | None = Field(default=None, description="when it is taken up again", examples=[TIME])
+    lease: LeaseModel | None = Field(default=None, description="who works on it; told to archivists")
 
 
 class StepModel(BaseModel):

@@ -43,6 +43,8 @@ def show_package(voice: Voice, package: Shown, *, is_test: bool, steps: bool) ->
             ("created", moment(package["created"]) if steps else ""),
             ("updated", moment(package["updated"]) if steps else ""),
             ("stands at", _standing(work) if work else ""),
+            ("worked on by", holder(work)),
+            ("goes on", f"not before {moment(work['not_before'])}" if work and work["not_before"] else ""),
         ]
     )
     if steps:
@@ -90,7 +92,18 @@ def list_line(package: Shown) -> str:
     files = f"{package['files']:,}".rjust(_LIST_WIDTHS["files"])
     octets = size(package["bytes"]).rjust(_LIST_WIDTHS["size"])
     title = printable(package["title"])
+    if held := holder(work):
+        title += painted(f"  ({printable(held)})", "dim", sys.stdout)
     return "  ".join([texts["id"], texts["state"], texts["work"], files, octets, texts["updated"], title])
+
+
+def holder(work: Shown | None) -> str:
+    """Return who works on a package, since when and until when they may, or nothing where nobody does."""
+    lease = work.get("lease") if work else None
+    if not work or not lease:
+        return ""
+    until = f"{'expired at' if lease['expired'] else 'until'} {lease['until'][11:19]}Z"
+    return f"process {lease['process']} on {lease['host']}, since {work['since'][11:19]}Z, {until}"
 
 
 def _pid(package: Shown, is_test: bool) -> str:

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from packages.errors import HoldfastError
+from packages.ledger import JobState
+from packages.model import now
 from packages.wording import counted
 from services.archive import Archive
 from services.places import devices, disk_of, together
+from storage.catalogue.paging import PAGE, by_age, paged
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,7 @@ def try_all(archive: Archive) -> Iterator[Tried]:
     yield _try("format identifier", lambda: archive.identifier.version)
     yield _try("normalisation", lambda: _normaliser(archive))
     yield _scanner(archive)
+    yield _try_leases(archive)
     if archive.pids.is_test:
         yield Tried(
             "identifiers", "warning", "test identifiers (NAAN 99999): set HOLDFAST_ARK_NAAN to your own"
@@ -74,6 +78,28 @@ def _devices(archive: Archive) -> Iterator[Tried]:
         yield Tried(
             "staging", "warning", f"staging is on another disk than {primary}: files are copied, not renamed"
         )
+
+
+def _try_leases(archive: Archive) -> Tried:
+    """Say how many jobs are worked on, and warn of those whose worker was not heard of in time."""
+    running, expired, at = 0, [], now()
+    try:
+        with archive.catalogue.read() as view:
+            for job in paged(lambda after: view.jobs([JobState.RUNNING], after=after, limit=PAGE), by_age):
+                running += 1
+                if job.lease_until is not None and job.lease_until < at:
+                    expired.append(f"{job.package_id} (step {job.step}, held by {job.lease_owner})")
+    except HoldfastError as error:
+        return Tried("leases", "error", error.message)
+    if not expired:
+        return Tried("leases", "ok", f"{counted(running, 'package')} worked on, no lease has expired")
+    told = "; ".join(expired[:5]) + ("; …" if len(expired) > 5 else "")  # enough to begin with
+    return Tried(
+        "leases",
+        "warning",
+        f"{counted(len(expired), 'lease has', 'leases have')} expired: {told}; "
+        "`holdfast reconcile`, or any worker, goes on there",
+    )
 
 
 def _index(archive: Archive) -> str:

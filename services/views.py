@@ -7,8 +7,8 @@ from typing import Any
 from packages.access import may_read_metadata, today
 from packages.deletions import ItemState
 from packages.errors import Invalid, NotFound
-from packages.ledger import CopyRecord, Job, Package, PackageFilter, PackageState, StepRecord
-from packages.model import Actor, Event, FileEntry
+from packages.ledger import CopyRecord, Job, JobState, Package, PackageFilter, PackageState, StepRecord
+from packages.model import Actor, Event, FileEntry, now
 from packages.record import full_record
 from services.archive import Archive
 from storage.catalogue.paging import PAGE, Key, by_age, paged
@@ -25,13 +25,16 @@ def status(archive: Archive, actor: Actor, reference: str) -> dict[str, Any]:
     Raises NotFound, also for what is somebody else's. The number of statements does not grow with anything.
     """
     with archive.catalogue.read() as view:
-        return described(view, stewarded(view, actor, reference))
+        return described(view, stewarded(view, actor, reference), operator=actor.is_archivist)
 
 
-def described(view: ReadSession, package: Package) -> dict[str, Any]:
-    """Return the JSON of a package, whole; who may see it has been asked before."""
+def described(view: ReadSession, package: Package, *, operator: bool = False) -> dict[str, Any]:
+    """Return the JSON of a package, whole; who may see it has been asked before.
+
+    An `operator` is told which process works on it, and until when it may.
+    """
     job = view.latest_job(package.id)
-    shown = summary(package, job, view.copies_of([package.id]).get(package.id, []))
+    shown = summary(package, job, view.copies_of([package.id]).get(package.id, []), operator=operator)
     shown["steps"] = [_step(each) for each in view.steps(job.id)] if job else []
     shown["findings"] = [asdict(each) for each in view.findings(job.id)] if job else []
     shown["deletion"] = _deletion(view, package)
@@ -60,7 +63,7 @@ def listing(archive: Archive, actor: Actor, wanted: PackageFilter) -> Iterator[d
         lambda after: _page(archive, actor, wanted, after=after, limit=PAGE), lambda row: by_age(row[0])
     )
     for row in rows:
-        yield summary(*row)
+        yield summary(*row, operator=actor.is_archivist)
 
 
 def listed(
@@ -69,7 +72,7 @@ def listed(
     """Return one page of what `listing` yields, and the key of the page behind it, None behind the last."""
     rows = _page(archive, actor, wanted, after=after, limit=limit + 1)
     more = by_age(rows[limit - 1][0]) if len(rows) > limit else None
-    return [summary(*row) for row in rows[:limit]], more
+    return [summary(*row, operator=actor.is_archivist) for row in rows[:limit]], more
 
 
 def events(archive: Archive, actor: Actor, reference: str) -> Iterator[dict[str, Any]]:
@@ -198,12 +201,14 @@ def may_read(actor: Actor, package: Package) -> bool:
     return may_read_metadata(actor, package.owner, package.access, today(), state=package.state)
 
 
-def summary(package: Package, job: Job | None, copies: Sequence[CopyRecord]) -> dict[str, Any]:
-    """Return the JSON of a package without its steps and findings."""
+def summary(
+    package: Package, job: Job | None, copies: Sequence[CopyRecord], *, operator: bool = False
+) -> dict[str, Any]:
+    """Return the JSON of a package without its steps and findings; `operator` as in `described`."""
     return {
         "id": package.id,
         "state": package.state,
-        "work": _work(job),
+        "work": _work(job, operator=operator),
         "title": package.title,
         "owner": package.owner,
         "access": {key: value for key, value in asdict(package.access).items() if value is not None},
@@ -253,16 +258,33 @@ def _said(copy: CopyRecord) -> dict[str, str | None]:
     return {"message": copy.message} if copy.message else {}
 
 
-def _work(job: Job | None) -> dict[str, Any] | None:
+def _work(job: Job | None, *, operator: bool) -> dict[str, Any] | None:
     if job is None or not job.is_open:
         return None
-    return {
+    shown = {
         "flow": job.kind,
         "step": job.step,
         "outcome": job.state,
         "attempts": job.attempts,
         "since": job.updated,
         "reason": job.reason,
+        "not_before": job.not_before,
+    }
+    return shown | {"lease": _lease(job)} if operator else shown
+
+
+def _lease(job: Job) -> dict[str, Any] | None:
+    """Return who works on a job: host, process, and until when they may; None when nobody does."""
+    if job.lease_owner is None or job.state is not JobState.RUNNING:
+        return None
+    host, _, rest = job.lease_owner.partition("/")
+    return {
+        "worker": job.lease_owner,
+        "host": host,
+        "process": rest.partition("/")[0],
+        "until": job.lease_until,
+        "expired": job.lease_until is not None and job.lease_until < now(),
+        "fence": job.fence,
     }
 
 
