@@ -36,7 +36,8 @@ class JobKind(StrEnum):
     """What a job does."""
 
     INGEST = "ingest"
-    UPDATE = "update"
+    UPDATE = "update"  # a new version with another record
+    REVISE = "revise"  # a new version with other files
     MIGRATE = "migrate"
     DELETE = "delete"
 

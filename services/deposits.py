@@ -253,7 +253,7 @@ def deposit(
             if key is not None:
                 unit.add_idempotency_key(IdempotencyKey(actor.id, key, body, job.package_id, job.created))
     except BaseException as error:
-        if _is_absent(archive, job_id):
+        if job_is_absent(archive, job_id):
             staged.discard()
             archive.staging.workspace(job_id).discard()
         if isinstance(error, Conflict) and key is not None:  # somebody else was faster with this key
@@ -304,7 +304,7 @@ def is_settled(archive: Archive, actor: Actor, package_id: str) -> bool:
     return job is None or not job.is_open or job.state is JobState.WAITING
 
 
-def _is_absent(archive: Archive, job_id: str) -> bool:
+def job_is_absent(archive: Archive, job_id: str) -> bool:
     """Tell whether the ledger surely has no such job: an error may have come after the commit."""
     try:
         with archive.catalogue.read() as view:

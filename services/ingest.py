@@ -5,6 +5,7 @@ from services.steps.approve import approve
 from services.steps.build_aip import build_aip
 from services.steps.build_dip import build_dip
 from services.steps.build_sip import build_sip
+from services.steps.changed_files import normalise_changes, receive_changes, validate_changes
 from services.steps.characterise import characterise
 from services.steps.context import Step
 from services.steps.delete import entomb, forget, remove_copies
@@ -14,6 +15,7 @@ from services.steps.normalise import normalise
 from services.steps.publish import publish
 from services.steps.receive import receive
 from services.steps.revise import revise
+from services.steps.revise_files import revise_files
 from services.steps.scan import scan
 from services.steps.store import store
 from services.steps.validate import validate
@@ -38,7 +40,7 @@ INGEST: tuple[tuple[str, Step], ...] = (
 MAY_REJECT = frozenset({"receive", "validate", "scan", "approve"})
 """Steps that judge the content. In any other one *invalid* is our own trouble: nothing minted is rejected."""
 
-MOVES = frozenset({"build_sip", "build_aip", "store"})
+MOVES = frozenset({"build_sip", "build_aip", "revise", "store"})
 """Steps that move the files which former ones read: that they have begun must survive a power failure."""
 
 UPDATE: tuple[tuple[str, Step], ...] = (
@@ -47,6 +49,21 @@ UPDATE: tuple[tuple[str, Step], ...] = (
     ("publish", publish),
 )
 """A new version of an archived package with a changed record."""
+
+REVISE: tuple[tuple[str, Step], ...] = (
+    ("receive", receive_changes),
+    ("validate", validate_changes),
+    ("scan", scan),
+    ("identify", identify),
+    ("characterise", characterise),
+    ("normalise", normalise_changes),
+    ("approve", approve),
+    ("revise", revise_files),
+    ("store", store),
+    ("build_dip", build_dip),
+    ("publish", publish),
+)
+"""A new version of an archived package with files added, replaced or withdrawn."""
 
 DELETE: tuple[tuple[str, Step], ...] = (
     ("entomb", entomb),
@@ -58,5 +75,6 @@ DELETE: tuple[tuple[str, Step], ...] = (
 SEQUENCES: dict[JobKind, tuple[tuple[str, Step], ...]] = {
     JobKind.INGEST: INGEST,
     JobKind.UPDATE: UPDATE,
+    JobKind.REVISE: REVISE,
     JobKind.DELETE: DELETE,
 }

@@ -2,7 +2,7 @@
 
 import errno
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,7 +11,7 @@ import orjson
 from packages.content_paths import content_path
 from packages.errors import NotFound
 from packages.model import FileEntry
-from storage.staging import Workspace, decode_entry
+from storage.staging import Workspace, decode_entry, encode_entry
 
 FOLDER = "derivatives"
 """Where normalisation leaves derivatives in a workspace; the sheet ``access`` locates access copies there."""
@@ -47,6 +47,30 @@ class AccessCopies:
         temporary = home / f".{INDEX}"
         shutil.copyfile(workspace.sheet_path("access"), temporary)
         temporary.replace(home / INDEX)
+
+    def amend(self, package_id: str, workspace: Workspace, gone: Collection[str]) -> int:
+        """Take a workspace's access copies over beside those that are there, but not those made of `gone`.
+
+        `gone` are originals by their paths in the bag. Returns how many there are then. May be called again.
+        """
+        home = self._root / package_id
+        came = list(workspace.read_sheet("access"))
+        kept = [each for each in self.entries(package_id) if each.derived_from not in gone]
+        dropped = [each for each in self.entries(package_id) if each.derived_from in gone]
+        if not (came or dropped):
+            return len(kept)
+        for entry in came:
+            place = home / "files" / entry.location.removeprefix(f"{FOLDER}/")
+            made = workspace.path / entry.location
+            if made.exists():
+                place.parent.mkdir(parents=True, exist_ok=True)
+                shutil.move(made, place)
+        for location in {each.location for each in dropped} - {each.location for each in came}:
+            (home / "files" / location.removeprefix(f"{FOLDER}/")).unlink(missing_ok=True)
+        with (home / f".{INDEX}").open("wb") as lines:
+            lines.writelines(map(encode_entry, (*kept, *came)))
+        (home / f".{INDEX}").replace(home / INDEX)
+        return len(kept) + len(came)
 
     def entries(self, package_id: str) -> Iterator[FileEntry]:
         """Yield what access copies the package has; none is no error."""

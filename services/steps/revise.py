@@ -1,15 +1,16 @@
 """Revise: stage a new version of an archived package with a changed record."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from packages.bagit.write import DigestingFile, write_bytes, write_manifest
 from packages.errors import Conflict
 from packages.ledger import StepOutcome
 from packages.mets import ROOT_NAME, write_root_mets
 from packages.mets_reading import read_directories
-from packages.model import Event, FileEntry, Role
+from packages.model import Event, FileEntry, Role, evolved
 from packages.ocfl.inventory import Inventory
 from packages.ocfl.stage import stage_next_version
 from packages.premis import events_name, package_urn, person_urn
@@ -50,7 +51,8 @@ def revise(context: StepContext) -> StepResult:
         address=person_urn(context.job.options["by"]["id"]),
     )
     workspace.write_json("base", base.digest())
-    workspace.write_sheet("packaged", documents)
+    held = base.manifest  # a record that a version had before is not stored again
+    workspace.write_sheet("packaged", (located(each, held) for each in documents))
     return StepResult(StepOutcome.DONE, "revised", f"version {context.version} staged", (), (event,))
 
 
@@ -60,25 +62,44 @@ def _write(context: StepContext, bag: Path, base: Inventory, event: Event) -> li
     kept = {each.path: each for each in _tag_files(context)}
     changed = [
         document(RECORD_NAME, write_bytes(bag / RECORD_NAME, dump_record(record)), context.version),
-        write_premis(context, bag, [event], _sealed(context, base)),
+        write_premis(context, bag, [event], sealed_events(context, base)),
     ]
     kept |= {each.path: each for each in changed}
+    described = [each for path, each in kept.items() if path.startswith("metadata/")]
+    changed.append(write_root(context, bag, event.at, record, described, directories_of(context, base)))
+    kept[ROOT_NAME] = changed[-1]
+    listed = ((path, each.sha512) for path, each in kept.items() if path != TAG_MANIFEST)
+    changed.append(document(TAG_MANIFEST, write_manifest(bag / TAG_MANIFEST, listed), context.version))
+    return changed
+
+
+def write_root(
+    context: StepContext,
+    bag: Path,
+    created: str,
+    record: Mapping[str, Any],
+    described: Iterable[FileEntry],
+    folders: Iterable[str],
+) -> FileEntry:
+    """Write the METS document at the top of the descriptions, and return it as a file of the new version."""
     with DigestingFile(bag / ROOT_NAME) as file:
         write_root_mets(
             file,
             context.package.id,
             context.version,
-            created=event.at,
+            created=created,
             record=record,
             identifiers=[each for each in (context.package.pid, context.package.oai_id) if each],
-            documents=[each for path, each in kept.items() if path.startswith("metadata/")],
-            directories=_directories(context, base),
+            documents=described,
+            directories=folders,
         )
-    changed.append(document(ROOT_NAME, file.written, context.version))
-    kept[ROOT_NAME] = changed[-1]
-    listed = ((path, each.sha512) for path, each in kept.items() if path != TAG_MANIFEST)
-    changed.append(document(TAG_MANIFEST, write_manifest(bag / TAG_MANIFEST, listed), context.version))
-    return changed
+    return document(ROOT_NAME, file.written, context.version)
+
+
+def located(entry: FileEntry, held: Mapping[str, tuple[str, ...]]) -> FileEntry:
+    """Return a new version's file with its content path: an older one where the object `held` the bytes."""
+    places = held.get(entry.sha512)
+    return evolved(entry, location=places[0]) if places else entry
 
 
 def _tag_files(context: StepContext) -> Iterator[FileEntry]:
@@ -88,7 +109,7 @@ def _tag_files(context: StepContext) -> Iterator[FileEntry]:
                 yield each
 
 
-def _sealed(context: StepContext, base: Inventory) -> set[str]:
+def sealed_events(context: StepContext, base: Inventory) -> set[str]:
     """Return the ids of the events in the PREMIS of earlier versions; this version's begins after them."""
     sealed: set[str] = set()
     for number in base.versions:
@@ -99,7 +120,8 @@ def _sealed(context: StepContext, base: Inventory) -> set[str]:
     return sealed
 
 
-def _directories(context: StepContext, base: Inventory) -> tuple[str, ...]:
+def directories_of(context: StepContext, base: Inventory) -> tuple[str, ...]:
+    """Return the empty directories of the version before, relative to the submission."""
     place = base.locate(ROOT_NAME)
     if place is None:
         return ()

@@ -186,9 +186,14 @@ def _catalogue(
         unit.load_files(package.id, context.version, counted())
         unit.update_package(package.id, state=PackageState.ARCHIVED)
     else:
-        record = context.job.options["new_record"]
-        unit.carry_files(package.id, context.version, rows)
-        unit.update_package(package.id, title=title_of(record), access=access_of(record), record=record)
+        removed: Sequence[str] = ()
+        if context.job.kind is JobKind.REVISE:
+            revised = context.workspace.read_json("revised")
+            removed, files, size = revised["removed"], revised["files"], revised["bytes"]
+        unit.carry_files(package.id, context.version, rows, removed)
+        record = context.job.options.get("new_record")
+        if record is not None:
+            unit.update_package(package.id, title=title_of(record), access=access_of(record), record=record)
     unit.publish_version(replace(published, files=files, bytes=size))
     _set_copies(unit, records)
 

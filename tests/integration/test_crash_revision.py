@@ -1,0 +1,86 @@
+"""H1: SIGKILL in every step of a new version with other files, then a restart: all of it, once."""
+
+from pathlib import Path
+
+import pytest
+
+from packages.ledger import JobState
+from services.archive import Archive
+from services.ocfl_validation import validate_ocfl
+from services.people import local_actor
+from services.reconcile import reconcile
+from tests.support import deposits, settled
+from tests.support.depositor import put
+from tests.support.deposits import Deposit
+from tests.support.killer import Killer
+
+pytest_plugins = ["tests.support.crash_fixtures"]
+
+POINTS = [(name, "after") for name in ("receive", "normalise", "revise", "store", "build_dip")]
+POINTS.append(("revise", "recorded"))  # those where something has been moved or made; each is a second or two
+
+
+def changed(killer: Killer, home: Path, tmp_path: Path, **more: object) -> tuple[Deposit, str, int]:
+    """Ingest a package and change its files, with a death; return what must come of it."""
+    deposit = deposits.make("image", tmp_path, 1)
+    package_id = killer.do(home, "ingest", sources=[str(deposit.source)]).find("package")
+    first, second = sorted(deposit.files)[:2]
+    new = put(tmp_path / "new", {"x": b"new", "y": b"other"})
+    victim = killer.do(
+        home, "revise", package=package_id, added={"more/new.txt": str(new / "x")},
+        replaced={first: str(new / "y")}, withdrawn=[second], **more,
+    )  # fmt: skip
+    status = victim.end()
+    files = {name: data for name, data in deposit.files.items() if name != second}
+    deposit.files.clear()
+    deposit.files.update(files | {first: b"other", "more/new.txt": b"new"})
+    return deposit, package_id, status
+
+
+@pytest.mark.parametrize(("step", "point"), POINTS)
+def test_H1_killed_in_a_step_of_a_revision(
+    killer: Killer, crash_home: Path, opened: Archive, tmp_path: Path, step: str, point: str
+) -> None:
+    deposit, package_id, status = changed(killer, crash_home, tmp_path, die={"step": step, "point": point})
+    assert status == -9
+    with opened.catalogue.read() as view:
+        assert view.package(package_id).state == "published"
+    killer.restart(crash_home)
+    prove(opened, deposit, package_id)
+
+
+@pytest.mark.parametrize("number", [60, 90, 110])
+def test_H1_killed_before_some_change_of_a_file(
+    killer: Killer, crash_home: Path, opened: Archive, tmp_path: Path, number: int
+) -> None:
+    """Sooner than the ledger knows of it, a change leaves nothing; later, all of it."""
+    before = tmp_path / "before"
+    before.mkdir()
+    deposit, package_id, status = changed(killer, crash_home, before, mutation=number)
+    killer.restart(crash_home)
+    with opened.catalogue.read() as view:
+        job = view.latest_job(package_id)
+    if status == -9 and job is not None and job.kind == "ingest":
+        assert reconcile(opened, local_actor(opened)).disagreements == []
+        assert settled.whole(opened, [package_id]) == []
+        return
+    prove(opened, deposit, package_id)
+
+
+def prove(opened: Archive, deposit: Deposit, package_id: str) -> None:
+    """Prove that there is a second version, whole, once, and nothing beside it."""
+    with opened.catalogue.read() as view:
+        package, job = view.package(package_id), view.latest_job(package_id)
+        assert (package.version, package.files) == (2, len(deposit.files))
+        assert job is not None
+        assert job.state is JobState.DONE
+        ids = [each.id for each in view.events(package_id)]
+        kinds = [each.type for each in view.events(package_id)]
+    assert len(ids) == len(set(ids))
+    assert kinds.count("modification") == 1
+    assert settled.whole(opened, [package_id]) == []
+    assert settled.exported(opened, package, deposit) == []
+    assert settled.ocfl_problems(opened) == []
+    for url in opened.settings.store_urls.values():
+        found = validate_ocfl(url)
+        assert {each.code for each in found.findings} <= {"W016"}, found.findings
