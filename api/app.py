@@ -4,8 +4,10 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from api import (
+    audits,
     content,
     decisions,
+    deletions,
     deposits,
     description,
     feeds,
@@ -21,6 +23,7 @@ from api.guards import install as install_guards
 from api.pages import ROUTERS as PAGES
 from api.presenting import STATIC, make_templates
 from services.archive import Archive
+from services.errands import Errands
 from services.presence import Presence
 
 ROUTERS = (
@@ -29,7 +32,9 @@ ROUTERS = (
     packages.router,
     content.router,
     decisions.router,
+    deletions.router,
     feeds.router,
+    audits.router,
     tokens.router,
     records.router,
     oai.router,
@@ -49,7 +54,7 @@ def create_app(archive: Archive) -> FastAPI:
         generate_unique_id_function=description.operation_id,
     )
     app.state.archive = archive
-    app.state.presence = Presence(archive)
+    app.state.presence, app.state.errands = Presence(archive), Errands(archive)
     app.state.templates = make_templates()
     problems.install(app)
     description.install(app)

@@ -1,4 +1,4 @@
-"""What happened, for followers: events, audits and stores; for archivists."""
+"""What happened, for followers: events; stores; for archivists."""
 
 from typing import Annotated, Any
 
@@ -38,26 +38,6 @@ class Feed(BaseModel):
     """Some events; `next` is where to go on, also when there is nothing more yet: ask again with it later."""
 
     events: list[FeedEvent]
-    next: str
-
-
-class AuditModel(BaseModel):
-    """One copy that was read back, and what was found."""
-
-    id: str
-    package: str = Field(examples=[ID])
-    at: str = Field(examples=[TIME])
-    store: str = Field(examples=["primary"])
-    verdict: str = Field(description="intact, corrupt, missing, extra or unchecked", examples=["intact"])
-    outcome: str = Field(description="success, failure, or warning for what could not be read")
-    detail: str
-    note: str = Field(description="the first files that are not as they were")
-
-
-class Audits(BaseModel):
-    """Some fixity checks in the order of recording; `next` as in the feed of events."""
-
-    audits: list[AuditModel]
     next: str
 
 
@@ -135,17 +115,8 @@ def follow_events(
     request: Request, archive: Served, actor: Archivist, limit: Limit = LIMIT, after: From = None
 ) -> Response:
     """Follow what happens in the archive: every event, in the order of recording, none missed."""
-    found, last = watching.feed(archive, actor, after=_number(after), limit=limit)
+    found, last = watching.feed(archive, actor, after=number_of(after), limit=limit)
     return _page(request, "events", found, last, limit)
-
-
-@router.get("/api/audits", response_model=Audits, responses=KNOWN | UNCHANGED)
-def list_audits(
-    request: Request, archive: Served, actor: Archivist, limit: Limit = LIMIT, after: From = None
-) -> Response:
-    """List fixity checks, a copy read back each, in the order of recording."""
-    found, last = watching.audits(archive, actor, after=_number(after), limit=limit)
-    return _page(request, "audits", found, last, limit)
 
 
 @router.get("/api/stores", response_model=Stores, responses=KNOWN | UNCHANGED)
@@ -166,7 +137,8 @@ def _page(request: Request, name: str, found: list[Any], last: int, limit: int) 
     return json_answer(request, {name: found, "next": token}, headers=headers)
 
 
-def _number(after: str | None) -> int:
+def number_of(after: str | None) -> int:
+    """Return the number that a token of a feed stands for, 0 without one. Raises Invalid."""
     key = key_of(after, 1)
     if key is None:
         return 0

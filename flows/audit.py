@@ -1,4 +1,4 @@
-"""The flow `audit`: read archived copies back, a task for each batch of reports."""
+"""The flow `audit`: read archived copies back, a task for each batch of reports; see `services.fixity`."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ from prefect.states import Completed, Failed
 from flows.runs import present, tell
 from flows.words import listed
 from flows.workshop import PREFECT, Workshop, current
+from packages.errors import HoldfastError
 from packages.premis import URN
 from packages.wording import counted
 from services.fixity import audit as read_back
@@ -24,20 +25,40 @@ MOST_TOLD = 200
 
 
 @flow(name="audit", retries=0, persist_result=False, validate_parameters=False)
-def audit(store: str | None = None, budget: int | None = None) -> State[Any]:
-    """Read every copy of every package back, of one store or of all, at `budget` bytes a second."""
+def audit(
+    store: str | None = None, due: bool = False, limit: int | None = None, budget: int | None = None
+) -> State[Any]:
+    """Read copies back, of one store or of all, at `budget` bytes a second: all of them, or what is `due`.
+
+    `limit` ends the run after so many copies; the next one with `due` goes on behind them.
+    """
     shop = current()
-    reports = read_back(shop.archive, PREFECT, store=store, budget=budget, progress=shop.going_on(present()))
     verdicts: Counter[Verdict] = Counter()
     bad: list[str] = []
+
+    def hear(name: str, error: HoldfastError) -> None:
+        verdicts[Verdict.UNCHECKED] += 1
+        bad.append(f"{name}: {error.message}")
+
+    reports = read_back(
+        shop.archive,
+        PREFECT,
+        store=store,
+        due=due,
+        limit=limit,
+        budget=budget,
+        progress=shop.going_on(present()),
+        hear=hear,
+    )
     while _read_batch(Batch(shop, reports, verdicts, bad)):
         pass
-    told = (
-        ", ".join(f"{number} {verdict}" for verdict, number in sorted(verdicts.items())) or "nothing kept yet"
-    )
+    none = "nothing is due" if due else "nothing kept yet"
+    told = ", ".join(f"{number} {verdict}" for verdict, number in sorted(verdicts.items())) or none
     tell(shop.server, "audit", listed(told, bad[:MOST_TOLD]), "what the audit found")
-    if any(verdict is not Verdict.INTACT for verdict in verdicts):
-        return Failed(name="Damage found", message=told)
+    if not_intact := verdicts.keys() - {Verdict.INTACT}:
+        return Failed(
+            name="Not all read" if not_intact == {Verdict.UNCHECKED} else "Damage found", message=told
+        )
     return Completed(name="Intact", message=told)
 
 
@@ -64,6 +85,6 @@ def _read_batch(batch: Batch) -> int:
         batch.verdicts[report.verdict] += 1
         if report.verdict is not Verdict.INTACT:
             said = counted(len(report.problems), "problem")
-            package = report.object_id.removeprefix(URN)
+            package = report.object_id.removeprefix(URN) or "the storage root"
             batch.bad.append(f"{package} in {report.store}: {report.verdict}, {said}")
     return count

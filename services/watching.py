@@ -1,4 +1,4 @@
-"""What happens in the archive, for those who follow it: all events in order, audits, numbers, health."""
+"""What happens in the archive, for those who follow it: all events in order, numbers, health."""
 
 import threading
 import time
@@ -23,15 +23,8 @@ def feed(archive: Archive, actor: Actor, *, after: int = 0, limit: int = 100) ->
     A follower who comes back with that number misses none and gets none twice.
     """
     require_archivist(actor, "follow events")
-    found, last = _behind(archive, after, limit, audits_only=False)
+    found, last = _behind(archive, after, limit)
     return [{"package": package} | event_json(event) for _, package, event in found], last
-
-
-def audits(archive: Archive, actor: Actor, *, after: int = 0, limit: int = 100) -> tuple[list[Any], int]:
-    """Return what audits have found: a copy read back each, in the order of recording, as `feed` does."""
-    require_archivist(actor, "see audits")
-    found, last = _behind(archive, after, limit, audits_only=True)
-    return [_audited(package, event) for _, package, event in found], last
 
 
 def numbers(archive: Archive) -> Counts:
@@ -61,33 +54,11 @@ class Examination:
             return self._found
 
 
-def _behind(
-    archive: Archive, after: int, limit: int, *, audits_only: bool
-) -> tuple[list[tuple[int, str, Event]], int]:
+def _behind(archive: Archive, after: int, limit: int) -> tuple[list[tuple[int, str, Event]], int]:
     with archive.catalogue.read() as view:
         horizon = view.event_horizon()
     if horizon is None:  # a long transaction is recording: whoever follows asks again
         return [], after
     with archive.catalogue.read() as view:
-        found = view.event_feed(after=after, until=horizon, audits_only=audits_only, limit=limit)
+        found = view.event_feed(after=after, until=horizon, limit=limit)
     return found, found[-1][0] if found else after
-
-
-def _audited(package_id: str, event: Event) -> dict[str, Any]:
-    store, verdict = _said(event)
-    return {
-        "id": event.id,
-        "package": package_id,
-        "at": event.at,
-        "store": store,
-        "verdict": verdict,
-        "outcome": event.outcome,
-        "detail": event.detail,
-        "note": event.note,
-    }
-
-
-def _said(event: Event) -> tuple[str, str]:
-    """Return store and verdict of a fixity check, which keeps them in its detail: ``copy: intact; …``."""
-    store, _, rest = event.detail.partition(": ")
-    return store, rest.partition(";")[0]

@@ -22,13 +22,8 @@ class EventFeed(Protocol):
         """
         ...
 
-    def event_feed(
-        self, *, after: int, until: int, audits_only: bool = False, limit: int = 100
-    ) -> list[tuple[int, str, Event]]:
-        """Return at most `limit` events (number, package id, event) by number, over `after`, up to `until`.
-
-        With `audits_only` only what an audit has recorded: a copy that was read back each.
-        """
+    def event_feed(self, *, after: int, until: int, limit: int = 100) -> list[tuple[int, str, Event]]:
+        """Return at most `limit` events (number, package id, event) over `after`, up to `until`."""
         ...
 
     def has_event(self, package_id: str, event_id: str) -> bool:

@@ -50,12 +50,8 @@ class Following:
             early &= set(self._connection.execute(_RECORDING, lock).scalars())
         return int(horizon)
 
-    def event_feed(
-        self, *, after: int, until: int, audits_only: bool = False, limit: int = 100
-    ) -> list[tuple[int, str, Event]]:
+    def event_feed(self, *, after: int, until: int, limit: int = 100) -> list[tuple[int, str, Event]]:
         query = select(events).where(events.c.number > after, events.c.number <= until)
-        if audits_only:
-            query = query.where(tables.OF_AUDITS)
         query = query.order_by(events.c.number).limit(limit)
         return [(row.number, row.package_id, rows.event_of(row)) for row in self._connection.execute(query)]
 

@@ -31,7 +31,6 @@ EXACT = Text().with_variant(Text(collation="C"), "postgresql")
 NUMBER = BigInteger().with_variant(Integer(), "sqlite")
 OPEN_JOBS = text("state IN ('queued', 'running', 'waiting', 'failed')")
 ENDED_FILES = text("until IS NOT NULL")
-OF_AUDITS = text("step = 'audit'")
 OPEN_DELETIONS = text("state IN ('requested', 'approved', 'partly_deleted')")
 OPEN_ALARMS = text("mended IS NULL")
 COPIES_TO_MAKE = text("copies.state = 'pending'")
@@ -264,7 +263,6 @@ events = Table(
     _text("note"),
     _text("paths", required=False),
     Index("events_by_package", "package_id", "number"),
-    Index("events_of_audits", "number", sqlite_where=OF_AUDITS),
 )
 
 copies = Table(

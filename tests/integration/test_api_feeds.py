@@ -1,5 +1,7 @@
 """Feeds for archivists (events, audits, stores), and tokens for administrators."""
 
+import csv
+import io
 from pathlib import Path
 from typing import Any
 
@@ -44,25 +46,47 @@ def test_a_follower_hears_of_everything_once_and_can_come_back(tmp_path: Path) -
         assert not {each["id"] for each in told} & {each["id"] for each in more}
 
 
-def test_audits_tell_of_each_copy_that_was_read_back(tmp_path: Path) -> None:
+def test_audits_and_their_reports_are_listed_and_downloaded(tmp_path: Path) -> None:
     with house_with(tmp_path) as house:
         package = house.deposit("owner", "one")
-        assert followed(house, "/api/audits", "audits", 10)[0] == [], "an ingest is no audit"
+        client = house.client("archivist")
+        assert client.get("/api/audits").json() == {"audits": [], "next": None}, "an ingest is no audit"
         actor = house.people["archivist"].actor
         list(audit(house.archive, actor))
-        found, here = followed(house, "/api/audits", "audits", 10)
-        assert {(each["store"], each["verdict"], each["outcome"]) for each in found} == {
-            ("primary", "intact", "success"),
-            ("copy", "intact", "success"),
-        }
-        assert {each["package"] for each in found} == {package}
         letter = next((tmp_path / "home/stores/copy").rglob("letter.txt"))
         letter.chmod(0o644)
         letter.write_bytes(b"not what it was")
-        list(audit(house.archive, actor, store="copy"))
-        [bad], _ = followed(house, "/api/audits", "audits", 10, here)
-        assert (bad["store"], bad["verdict"], bad["outcome"]) == ("copy", "corrupt", "failure")
-        assert "letter.txt" in bad["note"]
+        list(audit(house.archive, actor, store="copy", budget=10**9))
+        page = client.get("/api/audits", params={"limit": 1})
+        [first] = page.json()["audits"]
+        assert (first["state"], first["copies"], first["counts"]) == ("done", 2, {"intact": 2})
+        assert (first["person"], first["budget"]) == (actor.name, None)
+        rest = client.get(page.links["next"]["url"]).json()
+        [second] = rest["audits"]
+        assert (second["counts"], second["budget"], rest["next"]) == ({"corrupt": 1}, 10**9, None)
+        address = f"/api/audits/{second['id']}"
+        assert client.get(f"/api/audits/{second['id'][:8]}").json() == second
+        [bad] = client.get(f"{address}/reports", params={"problems": True}).json()["reports"]
+        assert (bad["package"], bad["store"], bad["verdict"]) == (package, "copy", "corrupt")
+        [problem] = bad["problems"]
+        assert problem["path"].endswith("letter.txt")
+        page = client.get(f"/api/audits/{first['id']}/reports", params={"limit": 1})
+        [one, two] = [*page.json()["reports"], *client.get(page.links["next"]["url"]).json()["reports"]]
+        assert [one["store"], two["store"]] == ["primary", "copy"]
+        report = client.get(f"{address}/report")
+        assert report.headers["content-disposition"].startswith('attachment; filename="audit-')
+        assert report.json() == second | {"reports": [bad]}
+        rows = list(csv.DictReader(io.StringIO(client.get(f"{address}/report?format=csv").text)))
+        assert [(row["verdict"], row["path"]) for row in rows] == [
+            ("corrupt", ""),
+            ("corrupt", problem["path"]),
+        ]
+        [alarm] = client.get("/api/alarms").json()["alarms"]
+        assert (alarm["package"], alarm["store"], alarm["audit"]) == (package, "copy", second["id"])
+        for path, status in (("/none", 404), ("/none/reports", 404), ("/none/report", 404)):
+            assert client.get(f"/api/audits{path}").status_code == status
+        assert client.get(f"{address}/reports?after=x").status_code == 422
+        assert client.get(f"{address}/report?format=pdf").status_code == 422
         told = house.client("archivist").get("/api/stores").json()
         assert told["retired"] == []
         assert {name: each["level"] for name, each in told["levels"].items()} == {
@@ -78,7 +102,7 @@ def test_audits_tell_of_each_copy_that_was_read_back(tmp_path: Path) -> None:
         assert stores["copy"]["shares_disk_with"] == ["primary"]
 
 
-@pytest.mark.parametrize("path", ["/api/events", "/api/audits", "/api/stores"])
+@pytest.mark.parametrize("path", ["/api/events", "/api/audits", "/api/alarms", "/api/stores"])
 def test_feeds_are_for_archivists(house: House, path: str) -> None:
     assert [house.client(who).get(path).status_code for who in (None, "owner", "archivist", "admin")] == [
         401,
