@@ -11,12 +11,12 @@ import errno
 import fcntl
 import mmap
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 LARGE = 8 << 20  # bytes from which on it pays
 
-_CHUNK = 4 << 20
+CHUNK = 4 << 20  # bytes that are read at once
 _ALIGNED = 4096
 _DIRECT: int = getattr(os, "O_DIRECT", 0)  # macOS has none
 
@@ -25,7 +25,7 @@ def chunks(path: str) -> Iterator[memoryview]:
     """Yield the file's bytes; each view is valid until the next is asked for. Never follows a link."""
     fd = _open(path, os.O_RDONLY)
 
-    def read(_: int, buffer: memoryview) -> int:
+    def read(buffer: memoryview) -> int:
         count = os.readv(fd, [buffer])
         if count % _ALIGNED:
             _leave(fd)
@@ -37,37 +37,54 @@ def chunks(path: str) -> Iterator[memoryview]:
         os.close(fd)
 
 
-def chunks_behind(path: str, until: Callable[[int], int]) -> Iterator[memoryview]:
-    """Yield as `chunks` does, from the medium alone, the bytes of a file that is still being written.
+def open_uncached(path: str) -> int | None:
+    """Open a file so that it is the medium that answers; None where the file system cannot do that.
 
-    `until` is given an offset, waits until there is more to read from there, and returns where that ends: a
-    multiple of a block until the file is whole, then any number beyond its end; or the offset, to stop. The
-    writer syncs what it lets be read. Raises OSError where the file system has no direct I/O.
+    Never follows a link.
     """
     if not _DIRECT:
-        raise OSError(errno.EINVAL, "no direct I/O on this system")
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | _DIRECT)
-
-    def read(offset: int, buffer: memoryview) -> int:
-        if offset % _ALIGNED and os.fstat(fd).st_size == offset:
-            return 0  # the end; anywhere else the kernel refuses an odd offset
-        return os.preadv(fd, [buffer[: until(offset) - offset]], offset)
-
+        return None
     try:
-        yield from _ahead(read)
-    finally:
-        os.close(fd)
+        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | _DIRECT)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+    return None
 
 
-def _ahead(read: Callable[[int, memoryview], int]) -> Iterator[memoryview]:
-    """Yield what `read` puts into the buffer that it is given with an offset, until it puts nothing there."""
-    buffers = (memoryview(mmap.mmap(-1, _CHUNK)), memoryview(mmap.mmap(-1, _CHUNK)))
-    turn = offset = 0
+def pieces(fd: int, take: Callable[[], mmap.mmap | None]) -> Generator[tuple[mmap.mmap, int]]:
+    """Yield the bytes of a file opened by `open_uncached`: pieces, in memory that is kept, and their lengths.
+
+    `take` gives memory for a piece of `CHUNK` bytes, or None to stop. One piece is read ahead.
+    """
+
+    def read() -> tuple[mmap.mmap, int] | None:
+        memory = take()
+        if memory is None or os.lseek(fd, 0, os.SEEK_CUR) % _ALIGNED:
+            return None  # what is not whole blocks was the end; the kernel refuses an odd offset
+        count = os.readv(fd, [memory])
+        return (memory, count) if count else None
+
     with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
-        ahead = pool.submit(read, offset, buffers[turn])
+        ahead = pool.submit(read)
+        while (piece := ahead.result()) is not None:
+            ahead = pool.submit(read)
+            yield piece
+
+
+def whole_blocks(size: int) -> int:
+    """Return how many bytes the whole blocks take that `size` bytes lie in."""
+    return -(-size // _ALIGNED) * _ALIGNED
+
+
+def _ahead(read: Callable[[memoryview], int]) -> Iterator[memoryview]:
+    """Yield what `read` puts into the buffer that it is given, until it puts nothing there."""
+    buffers = (memoryview(mmap.mmap(-1, CHUNK)), memoryview(mmap.mmap(-1, CHUNK)))
+    turn = 0
+    with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
+        ahead = pool.submit(read, buffers[turn])
         while count := ahead.result():
-            offset += count
-            ahead = pool.submit(read, offset, buffers[1 - turn])
+            ahead = pool.submit(read, buffers[1 - turn])
             yield buffers[turn][:count]
             turn = 1 - turn
 

@@ -16,6 +16,7 @@ class Capabilities:
 
     atomic_rename: bool  # a staged folder can be published by one rename
     sees_writers: bool = False  # it can tell a dead writer from a silent one, so `recover` need not wait
+    reads_back_from: int | None = None  # bytes from which on `replicate` may read a file back while it copies
     conditional_write: bool = True  # it creates, or changes, only what is as the writer believes it to be
     server_checksums: bool = False  # it compares what it was sent with a checksum, and refuses what differs
     range_read: bool = True  # a part of a file costs no more than that part
@@ -66,7 +67,10 @@ class ObjectReport:
 
 @dataclass(frozen=True, slots=True)
 class ReadBack:
-    """What one file's bytes were when they were read back from the medium, every one after it was synced."""
+    """What one file's bytes were when they were read back from the medium, every one after it was synced.
+
+    Or what they were found to be equal to, byte for byte: bytes that had this digest.
+    """
 
     sha512: str
     size: int
@@ -187,8 +191,9 @@ class ArchivalStore(Protocol):
     ) -> Mapping[str, ReadBack]:
         """Bring the object up to `source`'s head by streaming the versions that are missing here.
 
-        Returns, by content path, what of the files written by this very call was read back from the medium
-        while others were being written: for `verify`, which does the comparing. It may be nothing.
+        Returns, by content path, what of the files written by this very call was read back meanwhile, from
+        both media: read from the source's and digested, and found to be the same, byte for byte, on this one.
+        It is for `verify` of either store, which compares it with what the inventory says; it may be nothing.
         """
         ...
 
@@ -204,10 +209,11 @@ class ArchivalStore(Protocol):
     ) -> ObjectReport:
         """Read the object back from the medium (not the page cache) and compare every file with its digest.
 
-        With `version`, only content that this version added and all inventories. `known` is what `replicate`
-        has just returned, never anything older: these files are compared by it, and not read a second time.
-        `budget` limits the rate in bytes per second. Unreachable files are *unchecked*, never *corrupt*.
-        What is `sealed` goes before what the object's own inventories and sidecars say. Raises NotFound.
+        With `version`, only content that this version added and all inventories. `known` is what a
+        `replicate` to or from this store has just returned, never anything older: these files are compared
+        by it, and not read a second time. `budget` limits the rate in bytes per second. Unreachable files
+        are *unchecked*, never *corrupt*. What is `sealed` goes before what the object's own inventories and
+        sidecars say. Raises NotFound.
         """
         ...
 

@@ -30,6 +30,8 @@ from storage.staging import SheetWriter
 
 CONTENT = "object/v1/content"
 PAYLOAD_MANIFEST = "manifest-sha512.txt"
+LARGEST = "largest"
+"""The fact how many bytes the largest file of the bag has."""
 MOVES = (
     ("sip/data", f"{CONTENT}/data/original"),
     ("sip/metadata/submission", f"{CONTENT}/metadata/submission"),
@@ -55,6 +57,7 @@ def build_aip(context: StepContext) -> StepResult:
     with workspace.open_sheet("aip") as sheet:
         listed = bagged.pass_on(_placed(context), sheet)
         manifest = write_manifest(workspace.path / CONTENT / PAYLOAD_MANIFEST, listed)
+    workspace.write_json(LARGEST, bagged.largest)
     documents = [
         document(PAYLOAD_MANIFEST, manifest),
         *_write_documents(context, event, bagged.submitted),
@@ -88,12 +91,14 @@ class _Bagged:
 
     files: int = 0
     bytes: int = 0
+    largest: int = 0
     submitted: list[FileEntry] = field(default_factory=list)
 
     def pass_on(self, entries: Iterable[FileEntry], sheet: SheetWriter) -> Iterator[tuple[str, str]]:
         """Add every entry to the sheet, and yield path and digest of those that are payload."""
         for entry in entries:
             sheet.add(entry)
+            self.largest = max(self.largest, entry.size)
             if entry.role is Role.SUBMISSION:
                 self.submitted.append(entry)
                 continue

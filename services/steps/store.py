@@ -11,6 +11,7 @@ from packages.ocfl.inventory import NAME, Inventory, parse
 from packages.ocfl.segments import moved_in, own_folder
 from packages.premis import package_urn
 from packages.record import access_of, title_of
+from services.steps.build_aip import LARGEST
 from services.steps.context import StepContext, StepResult
 from storage.catalogue.port import WriteSession
 from storage.ports import NOTHING_KNOWN, ArchivalStore, ReadBack, StagedVersion, Verdict
@@ -27,10 +28,7 @@ def store(context: StepContext) -> StepResult:
     object_id = package_urn(context.package.id)
     primary.check(context.archive.archive_id)
     published, own = _publish(context, primary, object_id)
-    with ThreadPoolExecutor(1 + len(required)) as pool:
-        copies = {primary.name: pool.submit(_read_back, context, primary, object_id)}
-        for each in required:
-            copies[each.name] = pool.submit(_bring_up, context, each, primary, object_id)
+    copies = _make_copies(context, primary, required, object_id)
     records = [_record_of(context, name, copy) for name, copy in copies.items()]
     lacking = [each for each in records if each.state is not CopyState.INTACT]
     records += [
@@ -101,11 +99,51 @@ def _described(context: StepContext, inventory: Inventory) -> VersionRecord:
     )
 
 
-def _bring_up(context: StepContext, copy: ArchivalStore, primary: ArchivalStore, object_id: str) -> None:
+def _make_copies(
+    context: StepContext, primary: ArchivalStore, copies: Sequence[ArchivalStore], object_id: str
+) -> "dict[str, Future[None]]":
+    """Replicate to every copy, and read each of them and the primary back; return how each store ended.
+
+    The primary is read back meanwhile; but where the package has so large a file that a copy reads the
+    primary back as it goes, the primary waits for what that copy tells, and reads only the rest.
+    """
+    facts = context.workspace
+    largest = facts.read_json(LARGEST) if facts.has_json(LARGEST) else 0
+    with ThreadPoolExecutor(1 + 2 * len(copies)) as pool:
+        brought = [pool.submit(_bring_up, context, each, primary, object_id) for each in copies]
+        telling = [
+            each
+            for each, store in zip(brought, copies, strict=True)
+            if (least := store.capabilities.reads_back_from) is not None and largest >= least
+        ]
+        ends = {primary.name: pool.submit(_read_primary_back, context, primary, object_id, telling)}
+        for store, known in zip(copies, brought, strict=True):
+            ends[store.name] = pool.submit(_read_copy_back, context, store, object_id, known)
+    return ends
+
+
+def _bring_up(
+    context: StepContext, copy: ArchivalStore, primary: ArchivalStore, object_id: str
+) -> Mapping[str, ReadBack]:
     copy.check(context.archive.archive_id)
     _require_space(context, copy)
-    known = copy.replicate(primary, object_id, progress=context.progress)
-    _read_back(context, copy, object_id, known)
+    return copy.replicate(primary, object_id, progress=context.progress)
+
+
+def _read_primary_back(
+    context: StepContext,
+    primary: ArchivalStore,
+    object_id: str,
+    telling: "Sequence[Future[Mapping[str, ReadBack]]]",
+) -> None:
+    known = next((each.result() for each in telling if each.exception() is None), NOTHING_KNOWN)
+    _read_back(context, primary, object_id, known)
+
+
+def _read_copy_back(
+    context: StepContext, store: ArchivalStore, object_id: str, brought: "Future[Mapping[str, ReadBack]]"
+) -> None:
+    _read_back(context, store, object_id, brought.result())
 
 
 def _require_space(context: StepContext, copy: ArchivalStore) -> None:
@@ -123,7 +161,7 @@ def _read_back(
     context: StepContext,
     store: ArchivalStore,
     object_id: str,
-    known: Mapping[str, ReadBack] = NOTHING_KNOWN,
+    known: Mapping[str, ReadBack],
 ) -> None:
     """Read the new version back from the medium, and raise when it is not what was written."""
     report = store.verify(object_id, version=context.version, known=known, progress=context.progress)

@@ -1,7 +1,8 @@
 """Copying one file into a store: never by reference.
 
 A copy that shares its blocks with the original, as ``copy_file_range`` makes on some file systems, is none:
-both would rot together. Large files go past the page cache, and the largest are read back meanwhile.
+both would rot together. Large files go past the page cache, and the largest are read back meanwhile, both of
+them: the source too.
 """
 
 import hashlib
@@ -23,7 +24,7 @@ def copy_file(source: str, path: str, pace: Pace) -> ReadBack | None:
     """Copy a local file to the new, read-only file `path`.
 
     When `path` is there already with the same bytes nothing is done; Conflict when they differ. Links are not
-    followed. Returns what reading the copy back gave, where that was done meanwhile.
+    followed. Returns what reading both back gave, where that was done meanwhile.
     """
     fd = os.open(source, _READ)
     try:
@@ -75,19 +76,14 @@ def _copy_large(source: str, path: str, size: int, pace: Pace) -> ReadBack | Non
         _compare(_digest_of(source), path)
         return None
     try:
-        if size < readbehind.RANGE:
-            for chunk in direct.chunks(source):
-                direct.write(target, chunk)
-                pace.spend(len(chunk))
-            return None
-        with readbehind.ReadBehind(path, target, pace) as behind:
-            for chunk in direct.chunks(source):
-                direct.write(target, chunk)
-                pace.spend(len(chunk))
-                behind.wrote(len(chunk))
-            return behind.result()
+        if size >= readbehind.RANGE:
+            return readbehind.copy(source, path, target, pace)
+        for chunk in direct.chunks(source):
+            direct.write(target, chunk)
+            pace.spend(len(chunk))
     finally:
         os.close(target)
+    return None
 
 
 def _create(path: str) -> int:

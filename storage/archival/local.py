@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from packages.errors import Conflict, HoldfastError, NotFound
-from storage.archival import readback
+from storage.archival import readback, readbehind
 from storage.archival.copying import copy_file, copy_stream
 from storage.archival.medium import INTENT, STAGING, Files, Item, Pace, Reading, walk
 from storage.durability import SyncPoint, fsync_folder, unavailable
@@ -38,7 +38,7 @@ class LocalMedium:
     @property
     def capabilities(self) -> Capabilities:
         """Return what POSIX promises."""
-        return Capabilities(atomic_rename=True, sees_writers=True)
+        return Capabilities(atomic_rename=True, sees_writers=True, reads_back_from=readbehind.RANGE)
 
     @property
     def folder(self) -> Path | None:
@@ -121,7 +121,7 @@ class LocalMedium:
     def copy_from(self, source: Path, files: Iterable[tuple[str, str]], pace: Pace) -> dict[str, ReadBack]:
         """Copy (path below `source`, key) pairs of another folder: `write` without Python's streams.
 
-        Returns by path what was read back from the medium already: the largest files.
+        Returns by path what was read back from both media already: the largest files.
         """
         made = ""
         known: dict[str, ReadBack] = {}

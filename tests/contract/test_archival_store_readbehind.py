@@ -1,4 +1,4 @@
-"""A large copy is read back while it is being written: from the medium, and nothing else is believed."""
+"""A large file and its copy are read back while that is being written, each from its medium."""
 
 import errno
 import hashlib
@@ -46,7 +46,9 @@ def with_big(folder: Path, data: bytes) -> Two:
 
 
 def none_left() -> bool:
-    return not [each for each in threading.enumerate() if each.name.startswith(("readbehind", "ahead"))]
+    return not [
+        each for each in threading.enumerate() if each.name.startswith(("readbehind", "ahead", "digest"))
+    ]
 
 
 @pytest.mark.parametrize("size", [RANGE, 2 * RANGE, 2 * RANGE + BLOCK, LARGE, 3 * RANGE - 1])
@@ -63,6 +65,53 @@ def test_what_was_read_back_meanwhile_is_not_read_again(tmp_path: Path, data: by
     assert report == two.copy.verify(OBJECT)
     assert report.verdict is Verdict.INTACT
     assert sum(done) == report.bytes - size
+
+
+def test_the_source_is_known_by_the_same_reading(tmp_path: Path, data: bytes) -> None:
+    two = with_big(tmp_path, data)
+    known = two.copy.replicate(two.primary, OBJECT)
+    done: list[int] = []
+    report = two.primary.verify(OBJECT, known=known, progress=done.append)
+    assert report == two.primary.verify(OBJECT)
+    assert report.verdict is Verdict.INTACT
+    assert sum(done) == report.bytes - LARGE
+
+
+def test_I3_a_source_that_is_damaged_is_found_in_both(tmp_path: Path, data: bytes) -> None:
+    two = with_big(tmp_path, data)
+    damaged = tmp_path / "primary" / ROOT / BIG
+    damaged.chmod(0o644)
+    with damaged.open("r+b") as file:
+        file.seek(RANGE + 1)
+        file.write(bytes([data[RANGE + 1] ^ 1]))
+        os.fsync(file.fileno())
+    known = two.copy.replicate(two.primary, OBJECT)
+    assert known[BIG].sha512 == hashlib.sha512(damaged.read_bytes()).hexdigest()
+    for store in (two.primary, two.copy):
+        report = store.verify(OBJECT, known=known)
+        assert [(each.path, each.verdict) for each in report.problems] == [(BIG, Verdict.CORRUPT)]
+        assert report == store.verify(OBJECT)
+
+
+def test_an_ingest_reads_a_large_file_of_each_store_once(
+    tmp_path: Path, data: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "big").write_bytes(data)
+    opened: list[str] = []
+    uncached = direct.open_uncached
+
+    def noting(path: str) -> int | None:
+        opened.append(path)
+        found: int | None = uncached(path)
+        return found
+
+    monkeypatch.setattr(direct, "open_uncached", noting)
+    monkeypatch.setattr(direct, "chunks", lambda path: pytest.fail(f"{path} was read once more"))
+    with depositor_of(tmp_path / "home", tmp_path / "out") as depositor:
+        made = depositor.deposit(tmp_path / "source")
+        assert {each["state"] for each in made.status["copies"]} == {"intact"}, depositor.why(made)
+    assert len(opened) == 2
 
 
 def test_whoever_repeats_it_reads_all_of_it_back(tmp_path: Path, data: bytes) -> None:
@@ -162,6 +211,23 @@ def test_without_direct_io_all_is_read_afterwards(
     known = two.copy.replicate(two.primary, OBJECT)
     assert known == {}
     assert two.copy.verify(OBJECT, known=known).verdict is Verdict.INTACT
+
+
+@pytest.mark.parametrize("after", [1, LARGE, LARGE + RANGE])
+def test_whoever_stops_it_ends_every_thread(tmp_path: Path, data: bytes, after: int) -> None:
+    two = with_big(tmp_path, data)
+    done = 0
+
+    def stop(count: int) -> None:
+        nonlocal done
+        done += count
+        if done >= after:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        two.copy.replicate(two.primary, OBJECT, progress=stop)
+    assert none_left()
+    assert BIG in two.copy.replicate(two.primary, OBJECT)
 
 
 @pytest.mark.parametrize("call", ["write", "fdatasync"])
