@@ -46,6 +46,8 @@ MARKS = {
     "failed": "bad",
     "corrupt": "bad",
     "missing": "bad",
+    "extra": "bad",
+    "broken_off": "warn",
 }
 """How a state looks: fine, busy, needs a look, bad; the others are plain."""
 
