@@ -1,7 +1,7 @@
 """The overview: what an archivist wants to know at a glance, and what tells pages that it has changed."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from packages.errors import NotFound
@@ -28,7 +28,7 @@ class Standing:
     """How the archive stands: packages by state, open jobs by state, copies by store and state.
 
     `needs_you` is how many packages nobody goes on with but a person. `together` names the stores that share
-    a disk, so that its loss would take them all.
+    a disk, so that its loss would take them all. `alarms` are those that nobody has mended, by verdict.
     """
 
     packages: Mapping[str, int]
@@ -38,6 +38,12 @@ class Standing:
     together: Sequence[Sequence[str]]
     is_test_pids: bool
     is_scan_configured: bool
+    alarms: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def is_harmed(self) -> bool:
+        """Tell whether an alarm is of damage, and not only of what could not be read."""
+        return any(verdict != CopyState.UNCHECKED for verdict in self.alarms)
 
     @property
     def kept(self) -> int:
@@ -117,6 +123,7 @@ def standing(archive: Archive, actor: Actor) -> Standing:
     require_archivist(actor, "see the overview")
     with archive.catalogue.read() as view:
         counts, copies, (stuck, _) = view.counts(), view.copy_tallies(), view.stuck(0)
+        alarms = view.alarm_count(list(archive.stores))
     return Standing(
         counts.packages,
         counts.jobs,
@@ -125,6 +132,7 @@ def standing(archive: Archive, actor: Actor) -> Standing:
         together(archive.settings),
         archive.pids.is_test,
         bool(archive.settings.clamd),
+        alarms,
     )
 
 

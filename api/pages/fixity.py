@@ -1,27 +1,83 @@
-"""Fixity: the copies of everything, by store and state, and what is wrong first."""
+"""Fixity: the copies of everything, by store and state, what is wrong first; audits and their reports."""
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Request, Response
 
 from api.answers import key_of, token_of
+from api.feeds import number_of
 from api.identity import Served
 from api.pages.forms import ArchivistVisitor, page
-from services import overview
+from services import audits, overview
 
 router = APIRouter(include_in_schema=False)
+
+RUNS = 50
+REPORTS = 200
+"""On one page: of an audit, and so that a page can be printed."""
 
 
 @router.get("/fixity")
 def fixity_page(
     request: Request, archive: Served, actor: ArchivistVisitor, after: str | None = None
 ) -> Response:
-    """Show damaged copies with what mends them, then each store with its copies and its oldest check."""
+    """Show alarms and damaged copies with what mends them, then each store with its copies."""
     key = key_of(after, 2)
     damaged, more = overview.damaged(archive, actor, after=(key[0], key[1]) if key else None)
+    alarms, _ = audits.alarms(archive, actor)
+    latest, _ = audits.runs(archive, actor, newest_first=True, limit=1)
     shown = {
         "standing": overview.standing(archive, actor),
         "stores": overview.stores(archive, actor),
         "damaged": damaged,
+        "alarms": {(each["package"], each["store"]): each for each in alarms},
+        "others": [each for each in alarms if not _is_listed(each)],
+        "latest": latest[0] if latest else None,
         "following": f"/fixity?after={token_of(*more)}" if more else None,
         "naan": archive.settings.ark_naan,
     }
     return page(request, "fixity.html", shown)
+
+
+@router.get("/fixity/audits")
+def audits_page(
+    request: Request, archive: Served, actor: ArchivistVisitor, after: str | None = None
+) -> Response:
+    """Show audits, the newest first."""
+    key = key_of(after, 2)
+    found, more = audits.runs(
+        archive, actor, after=(key[0], key[1]) if key else None, newest_first=True, limit=RUNS
+    )
+    following = f"/fixity/audits?after={token_of(*more)}" if more else None
+    return page(request, "audits.html", {"runs": found, "following": following})
+
+
+@router.get("/fixity/audits/{audit_id}")
+def audit_page(  # each is a part of the request
+    request: Request,
+    archive: Served,
+    actor: ArchivistVisitor,
+    audit_id: str,
+    everything: Annotated[bool, Query(alias="all")] = False,  # a query
+    after: str | None = None,
+) -> Response:
+    """Show the report of one audit, fit to be printed: what is not as it should be, or every copy."""
+    run = audits.run(archive, actor, audit_id)
+    found, more = audits.reports(
+        archive, actor, run["id"], after=number_of(after), problems_only=not everything, limit=REPORTS
+    )
+    query = {"all": "true"} if everything else {}
+    address = f"/fixity/audits/{run['id']}?"
+    shown = {
+        "run": run,
+        "reports": found,
+        "problems_only": not everything,
+        "following": address + urlencode(query | {"after": token_of(str(more))}) if more else None,
+    }
+    return page(request, "audit.html", shown)
+
+
+def _is_listed(alarm: dict[str, Any]) -> bool:
+    """Tell whether the copy is among the damaged ones already."""
+    return alarm["package"] is not None and alarm["verdict"] != "unchecked"
