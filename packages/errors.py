@@ -9,6 +9,7 @@ Every error has a kind. What HTTP status, exit code or retry a kind leads to is 
     ├── Conflict      the state of things does not allow it now: somebody was faster
     ├── Corrupt       archived bytes are not what they were
     ├── Unavailable   a disk, server or tool is not there now: try again later
+    │   └── Recalling     content was asked for and comes: try again then
     ├── Refused       the actor may not do this, or a limit or a rule forbids it
     └── Internal      a defect of ours
 """
@@ -77,6 +78,14 @@ class Unavailable(HoldfastError):
     """A disk, server or tool cannot be used now; the same call may work later."""
 
     kind = Kind.UNAVAILABLE
+
+
+class Recalling(Unavailable):
+    """Content was asked for, as tape and cold storage want it, and cannot be read before `not_before`."""
+
+    def __init__(self, message: str, *, not_before: str | None, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.not_before = not_before
 
 
 class Refused(HoldfastError):

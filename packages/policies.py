@@ -53,3 +53,5 @@ FINDINGS_PER_CODE = 1_000  # so that a million unknown formats do not become a m
 
 SIGN_IN_LINK_SECONDS = 15 * 60  # a link that lies around in a terminal opens nothing for long
 SESSION_SECONDS = 12 * 3600  # a working day
+
+RECALL_SECONDS = 3600  # until a store is asked again that does not say when its content comes

@@ -107,6 +107,17 @@ class Archive:
         return {name: store for name, store in self.stores.items() if not self.settings.facts(name).read_only}
 
     @property
+    def stores_to_read(self) -> Mapping[str, ArchivalStore]:
+        """Return the stores in the order in which they are read from: cold ones, and those to ask, last."""
+        said = self.settings.facts
+
+        def is_slow(name: str, store: ArchivalStore) -> tuple[bool, bool]:
+            facts = said(name)
+            return store.capabilities.recall or facts.recall, facts.purpose == "cold"
+
+        return dict(sorted(self.stores.items(), key=lambda each: is_slow(*each)))
+
+    @property
     def primary(self) -> ArchivalStore:
         """Return the primary store."""
         return next(iter(self.stores.values()))

@@ -18,14 +18,15 @@ from packages.bagit.paths import format_line
 from packages.bagit.tags import DECLARATION, format_tags
 from packages.bagit.write import DECLARATION_TEXT, payload_oxum
 from packages.crosswalks.dublin_core import dublin_core
-from packages.errors import Corrupt, HoldfastError, Kind, Unavailable
-from packages.ledger import Package
+from packages.errors import Corrupt, HoldfastError, Kind, Recalling, Unavailable
+from packages.ledger import CopyState, Package
 from packages.mets import ROOT_NAME
 from packages.mets_reading import read_directories
-from packages.model import FileEntry, Role
+from packages.model import FileEntry, Role, later
+from packages.policies import RECALL_SECONDS
 from packages.premis import URN, package_urn
 from services.archive import Archive
-from services.suspicion import bad_copies, suspect
+from services.suspicion import BAD, suspect
 from storage.durability import unavailable
 from storage.ports import ArchivalStore, Verdict
 
@@ -59,13 +60,15 @@ class Sources:
 
     `bad` maps a content path to the names of the stores whose copy of it was found damaged or missing; `away`
     maps the name of a store that cannot be used now to the reason, which says nothing about its copies.
-    Copies that the ledger knows to be damaged are read last.
+    Copies that the ledger knows to be damaged are read last, before them those that have to be asked for.
+    `comes` is when what was asked for can be read, where anything was.
     """
 
     archive: Archive
     object_id: str
     bad: dict[str, set[str]] = field(default_factory=dict)
     away: dict[str, str] = field(default_factory=dict)
+    comes: str = ""
     _order: tuple[ArchivalStore, ...] = ()
 
     def chunks(self, entry: FileEntry) -> Iterator[bytes]:
@@ -73,7 +76,8 @@ class Sources:
 
         A store that breaks off is followed by the next one, from there on; so is one whose copy is bad, as
         long as nothing of it has been given out. Else Corrupt is raised, with the store noted, and reading
-        again begins with the next one. Raises Unavailable when only a store that is away may have the file.
+        again begins with the next one. Raises Unavailable when only a store that is away may have the file,
+        Recalling when one has been asked for it.
         """
         state = _Reading(entry)
         trouble: HoldfastError | None = None
@@ -100,6 +104,12 @@ class Sources:
             if state.is_begun:
                 raise trouble
             state = _Reading(entry)
+        if self.comes:
+            raise Recalling(
+                f"{entry.path} cannot be had yet: {' '.join(self.away.values())}",
+                not_before=self.comes,
+                hint="its content was asked for: try again then",
+            )
         if self.away:
             raise Unavailable(
                 f"{entry.path} cannot be had: {' '.join(self.away.values())}", hint="bring the store back"
@@ -130,13 +140,20 @@ class Sources:
         raise Unavailable(f"{entry.path} cannot be read", hint="try again later")
 
     def _stores(self) -> tuple[ArchivalStore, ...]:
+        """Return the stores that have a copy as far as the ledger knows, the best to read from first."""
         if not self._order:
-            bad = bad_copies(self.archive, self.object_id.removeprefix(URN))
-            self._order = tuple(sorted(self.archive.stores.values(), key=lambda each: each.name in bad))
+            package_id = self.object_id.removeprefix(URN)
+            with self.archive.catalogue.read() as view:
+                copies = view.copies_of([package_id]).get(package_id, ())
+            known = {each.store: each.state for each in copies}
+            stores = self.archive.stores_to_read
+            there = [name for name in stores if known.get(name, CopyState.PENDING) is not CopyState.PENDING]
+            there.sort(key=lambda name: known[name] in BAD)
+            self._order = tuple(stores[name] for name in there or stores)
         return self._order
 
     def _damaged(self, entry: FileEntry, store: str) -> Corrupt:
-        is_last = self.bad[entry.location] >= self.archive.stores.keys()
+        is_last = self.bad[entry.location] >= {each.name for each in self._stores()}
         return Corrupt(
             f"{entry.path} in {store} is not what was archived",
             hint=NO_GOOD_COPY if is_last else "run `holdfast repair`",
@@ -151,6 +168,8 @@ class Sources:
         else:
             if error.kind is not Kind.UNAVAILABLE:
                 return False
+            if isinstance(error, Recalling):
+                self.comes = max(self.comes, error.not_before or later(RECALL_SECONDS))
         self.away[store.name] = error.message
         return True
 

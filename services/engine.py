@@ -252,7 +252,12 @@ class _Walk:
             result.apply(unit)
         if result.outcome in GOES_ON:
             return
-        not_before = None
+        not_before = result.not_before
+        if not_before is not None:  # it waits for no person: whoever comes then goes on
+            unit.set_job(
+                self.lease, state=JobState.QUEUED, reason=result.message, not_before=not_before, attempts=0
+            )
+            return
         if result.outcome is StepOutcome.FAILED:
             wait = RETRY_BY_KIND[result.kind].wait(context.job.attempts)
             not_before = None if wait is None else later(wait)

@@ -87,6 +87,7 @@ def parse_report(line: bytes) -> CopyReport:
             object_id=package_urn(said["package"]) if said["package"] else THE_STORE,
             store=said["store"],
             problems=tuple(_problem(each) for each in said["problems"]),
+            not_before=None,
             **{name: int(said[name]) for name in COUNTED},
         )
         return CopyReport(said["id"], said["package"], said["at"], found, bool(said["quarantined"]))

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from typing import Any, Self
 
-from packages.errors import HoldfastError, NotFound, Refused, Unavailable
+from packages.errors import HoldfastError, NotFound, Recalling, Refused, Unavailable
 from packages.ledger import KEPT_STATES, CopyRecord, Package
 from packages.model import Actor, later
 from packages.ocfl.inventory import NAME as INVENTORY
@@ -81,7 +81,9 @@ def audit(  # noqa: PLR0913  # what a person can say of an audit
         readers = 1 if budget is not None else len(os.sched_getaffinity(0))
         with _Reading(archive, budget, progress, readers) as reading:
             for package_id, one, found in reading.read(run.unless_away(islice(copies, limit))):
-                if found is not None and run.keeps(one, found):
+                if found is not None and found.not_before is not None:
+                    yield found  # its content was asked for: it stays due, and the next run takes it up
+                elif found is not None and run.keeps(one, found):
                     recording.add(package_id, found)
                     yield found
 
@@ -278,7 +280,8 @@ def _read_back(
         return ObjectReport(object_id, store.name, 0, 0, 1, 0, 0, 0, (problem,))
     except (Unavailable, Refused) as error:
         problem = Problem("", Verdict.UNCHECKED, None, error.message)
-        return ObjectReport(object_id, store.name, 0, 0, 0, 0, 1, 0, (problem,))
+        ready = error.not_before if isinstance(error, Recalling) else None
+        return ObjectReport(object_id, store.name, 0, 0, 0, 0, 1, 0, (problem,), ready)
 
 
 def _told_better(

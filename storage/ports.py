@@ -20,6 +20,29 @@ class Capabilities:
     conditional_write: bool = True  # it creates, or changes, only what is as the writer believes it to be
     server_checksums: bool = False  # it compares what it was sent with a checksum, and refuses what differs
     range_read: bool = True  # a part of a file costs no more than that part
+    recall: bool = False  # content must be asked for before it can be read; inventories and logs never
+
+
+class RecallState(StrEnum):
+    """How the content of an object stands in a store that has to be asked for it, as tape; closed."""
+
+    READY = "ready"
+    REQUESTED = "requested"
+    EXPIRED = "expired"
+    """It was never asked for, or what was made readable has been put away again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """The answer to a request for content: *ready* until `until`, or *requested* and likely ready at `at`."""
+
+    state: RecallState
+    at: str | None = None
+    until: str | None = None
+
+
+AT_HAND = Recall(RecallState.READY)
+"""The answer of a store that need not be asked."""
 
 
 class Verdict(StrEnum):
@@ -55,6 +78,7 @@ class ObjectReport:
     unchecked: int
     bytes: int
     problems: tuple[Problem, ...]
+    not_before: str | None = None  # nothing was read: the content was asked for, and may be read from then on
 
     @property
     def verdict(self) -> Verdict:
@@ -131,6 +155,8 @@ class ArchivalStore(Protocol):
     - What was published is durable (synced) when the call returns.
     - Keys are exact: ``aip-1`` never touches ``aip-10``.
     - Permanent trouble raises Refused or Corrupt, passing trouble Unavailable; no vendor errors escape.
+    - With the capability *recall*, whatever needs content that is not at hand (`open`, `verify`, being the
+      source of a copy) asks for it and raises Recalling at once; it never waits. All else works as ever.
     """
 
     @property
@@ -225,6 +251,14 @@ class ArchivalStore(Protocol):
         Both are held against what is `sealed`. Extra files are set aside under the root's ``extensions/``,
         never deleted. Returns a fresh report.
         Raises Corrupt when the source's own copy is bad; nothing has been overwritten then.
+        """
+        ...
+
+    def recall(self, object_id: str) -> Recall:
+        """Ask that the object's content be made readable, and tell how that stands; never waits for it.
+
+        May be called any number of times: what was asked for is not asked for twice, what has *expired* is.
+        Without the capability everything is *ready*. Raises NotFound.
         """
         ...
 

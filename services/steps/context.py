@@ -25,7 +25,8 @@ class StepResult:
     `result` is the step's own word (scan: ``not_configured``), `message` a sentence for whoever reads it,
     `apply` what must be written to the catalogue in the very transaction that records the outcome. `kind`
     says what sort of trouble a *failed* step had; the retry policy follows from it. `ended` is given where
-    the end has been written to storage already.
+    the end has been written to storage already. A step that is *waiting* with `not_before` waits for no
+    person: its job holds no worker, and is taken up again then.
     """
 
     outcome: StepOutcome
@@ -36,6 +37,7 @@ class StepResult:
     apply: Callable[[WriteSession], None] | None = None
     kind: Kind = Kind.UNAVAILABLE
     ended: str | None = None
+    not_before: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

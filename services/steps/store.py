@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
-from packages.errors import Corrupt, HoldfastError, Kind, NotFound, Unavailable
+from packages.errors import Corrupt, HoldfastError, Kind, NotFound, Recalling, Unavailable
 from packages.ledger import CopyRecord, CopyState, JobKind, PackageState, StepOutcome, VersionRecord
-from packages.model import Event, FileEntry, Role, evolved, now
+from packages.model import Event, FileEntry, Role, evolved, later, now
 from packages.ocfl.inventory import NAME, Inventory, parse
 from packages.ocfl.segments import moved_in, own_folder
+from packages.policies import RECALL_SECONDS
 from packages.premis import package_urn
 from packages.record import access_of, title_of
 from services.steps.build_aip import LARGEST
@@ -37,6 +38,15 @@ def store(context: StepContext) -> StepResult:
     told = ", ".join(f"{each.store} {each.state}" for each in records)
     if lacking:
         why = "; ".join(f"{each.store}: {each.message}" for each in lacking)
+        asked = [copies[each.store].exception() for each in lacking]
+        if ready := _ready_at(asked):
+            return StepResult(
+                StepOutcome.WAITING,
+                "recall_requested",
+                why,
+                apply=lambda unit: _set_copies(unit, records),
+                not_before=ready,
+            )
         passing = all(_kind(copies[each.store]) is Kind.UNAVAILABLE for each in lacking)
         if not passing:
             why += f" (run `holdfast repair {context.package.id}`, then `holdfast retry`)"
@@ -179,6 +189,17 @@ def _record_of(context: StepContext, name: str, copy: "Future[None]") -> CopyRec
     # Only what was read back and is wrong is corrupt; a copy that could not be brought up still lacks it.
     state = CopyState.CORRUPT if error.kind is Kind.CORRUPT else CopyState.PENDING
     return CopyRecord(context.package.id, name, context.version, state, None, error.message)
+
+
+def _ready_at(errors: Sequence[BaseException | None]) -> str | None:
+    """Return when all copies can be read back that only wait for a recall; None where anything else is wrong.
+
+    A store that cannot say is asked again in an hour.
+    """
+    if not errors or not all(isinstance(each, Recalling) for each in errors):
+        return None
+    told = [each.not_before for each in errors if isinstance(each, Recalling)]
+    return max(each or later(RECALL_SECONDS) for each in told)
 
 
 def _kind(copy: "Future[None]") -> Kind:

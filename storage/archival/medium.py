@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, runtime_checkable
 
-from storage.ports import Capabilities, Progress
+from storage.ports import Capabilities, Progress, Recall
 
 STAGING = "extensions/holdfast-staging"
 SET_ASIDE = "extensions/holdfast-set-aside"
@@ -174,6 +174,18 @@ class Medium(Protocol):
 
     def adopt(self, folder: Path, key: str) -> bool:
         """Rename a local folder to `key`; Conflict when occupied, False when that needs a copy instead."""
+        ...
+
+
+@runtime_checkable
+class Recalls(Protocol):
+    """What a medium can do besides, whose content has to be asked for: tape, cold object storage.
+
+    It has the capability *recall*. Inventories, sidecars, declarations and logs can always be read there.
+    """
+
+    def recall(self, folder: str) -> Recall:
+        """Ask for all content below an object's folder, unless it is at hand or on its way; tell which."""
         ...
 
 

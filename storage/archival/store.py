@@ -1,21 +1,23 @@
 """The archival store: OCFL 1.1 on any medium, as `storage.ports.ArchivalStore` demands."""
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import BinaryIO
 
-from packages.errors import Conflict, Internal, NotFound, Unavailable
+from packages.errors import Conflict, Internal, NotFound, Recalling, Unavailable
 from packages.ocfl import layout
 from packages.ocfl.inventory import Inventory, is_safe
 from storage.archival import commit, removal, root
 from storage.archival.inventories import is_visible, read_head
-from storage.archival.medium import Medium, Pace
+from storage.archival.medium import Medium, Pace, Recalls
 from storage.archival.recover import recover
 from storage.archival.repair import repair
 from storage.archival.verify import LOG_PREFIX, LOGS, log_digest, verify
 from storage.ports import (
+    AT_HAND,
     NOTHING_KNOWN,
     NOTHING_SEALED,
     ArchivalStore,
@@ -24,10 +26,13 @@ from storage.ports import (
     Problem,
     Progress,
     ReadBack,
+    Recall,
+    RecallState,
     Sealed,
     StagedVersion,
 )
 
+_CONTENT = re.compile(r"v\d+/(?!inventory\.json)")
 _REPAIR_ROUNDS = 3  # inventories first; then what they tell of; then nothing should be left
 
 
@@ -91,7 +96,7 @@ class OcflStore:
         self._require_root()
         removal.require_not_entombed(self._medium, object_id)
         folder = None
-        if isinstance(source, OcflStore) and source.medium.folder is not None:
+        if isinstance(source, OcflStore) and source.medium.folder is not None and not source.has_to_ask:
             folder = source.medium.folder / layout.object_path(object_id)
         inventory = source.inventory(object_id)
         if inventory.object_id != object_id:
@@ -113,6 +118,7 @@ class OcflStore:
         sealed: Sealed = NOTHING_SEALED,
     ) -> ObjectReport:
         """Read the object back, but for what is known, and compare."""
+        self._require_content(object_id)
         pace = Pace(budget, progress)
         return verify(self._medium, self._name, object_id, version, known, pace, sealed)
 
@@ -159,7 +165,22 @@ class OcflStore:
         """Open one file of the object."""
         if not is_safe(content_path):
             raise NotFound(f"{content_path!r} is no path inside {object_id}.")
+        if _CONTENT.match(content_path):
+            self._require_content(object_id)
         return self._medium.open(f"{layout.object_path(object_id)}/{content_path}")
+
+    @property
+    def has_to_ask(self) -> bool:
+        """Tell whether content has to be asked for before it can be read."""
+        return self.capabilities.recall
+
+    def recall(self, object_id: str) -> Recall:
+        """Ask for the object's content, where that is needed, and tell how it stands."""
+        place = layout.object_path(object_id)
+        if not is_visible(self._medium, place):
+            self._require_root()
+            raise NotFound(f"{object_id} is not in the store {self._name}.")
+        return self._medium.recall(place) if isinstance(self._medium, Recalls) else AT_HAND
 
     def append_log(self, object_id: str, data: bytes) -> str:
         """Add a log file, named by its digest."""
@@ -191,6 +212,17 @@ class OcflStore:
         """Complete or clear away what dead writers left."""
         self._require_root()
         return recover(self._medium, older_than)
+
+    def _require_content(self, object_id: str) -> None:
+        """Raise Recalling unless the object's content is at hand; it has been asked for then."""
+        if not self.has_to_ask:
+            return
+        answer = self.recall(object_id)
+        if answer.state is not RecallState.READY:
+            told = f", likely ready at {answer.at}" if answer.at else ""
+            raise Recalling(
+                f"The content of {object_id} in {self._name} was asked for{told}.", not_before=answer.at
+            )
 
     def _require_root(self) -> None:
         """Raise Unavailable when the root is gone (an unmounted disk): never make a new one by mistake."""
