@@ -28,6 +28,7 @@ class Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to stop."""
         end_streams(self._pages)
+        self._pages.state.errands.close()
         super().handle_exit(sig, frame)
 
 

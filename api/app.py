@@ -22,6 +22,7 @@ from api.guards import install as install_guards
 from api.pages import ROUTERS as PAGES
 from api.presenting import STATIC, make_templates
 from services.archive import Archive
+from services.errands import Errands
 from services.presence import Presence
 
 ROUTERS = (
@@ -51,7 +52,7 @@ def create_app(archive: Archive) -> FastAPI:
         generate_unique_id_function=description.operation_id,
     )
     app.state.archive = archive
-    app.state.presence = Presence(archive)
+    app.state.presence, app.state.errands = Presence(archive), Errands(archive)
     app.state.templates = make_templates()
     problems.install(app)
     description.install(app)

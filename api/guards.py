@@ -4,6 +4,7 @@ One pass for each request, without buffering what streams. What is refused here 
 every answer, a defect's as well, leaves with the same headers.
 """
 
+import asyncio
 import logging
 import re
 import time
@@ -29,6 +30,8 @@ REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="-")
 """The id of the request that is being answered, for log lines."""
 
 BODY_LIMIT = 1 << 20
+BODY_SECONDS = 30.0
+"""Seconds in which a body of that size has to come: whoever sends it byte by byte holds a connection."""
 UPLOADS = re.compile(r"/api/deposits|/api/checks|/deposit|/api/packages/.+/versions")
 """Paths that take bodies of any size: they stream them, and see to their size themselves."""
 
@@ -247,14 +250,28 @@ class WithRequestId(logging.Filter):
 
 
 def _limited(visit: _Visit, receive: Receive) -> Receive:
-    """Return `receive` with an end to it: a body may announce no length, or a wrong one."""
+    """Return `receive` with an end to it: a body may announce a wrong length or none, and take for ever."""
     if not visit.is_limited:
         return receive
     read = 0
+    until: float | None = None
+    is_whole = False
 
     async def counted() -> Message:
-        nonlocal read
-        message = await receive()
+        nonlocal read, until, is_whole
+        if is_whole:
+            return await receive()  # that the client has gone, some day
+        until = until or asyncio.get_running_loop().time() + BODY_SECONDS
+        try:
+            async with asyncio.timeout_at(until):
+                message = await receive()
+        except TimeoutError:
+            raise HttpProblem(
+                HTTPStatus.REQUEST_TIMEOUT,
+                f"the body did not come within {BODY_SECONDS:.0f} seconds",
+                headers={"Connection": "close"},
+            ) from None
+        is_whole = not message.get("more_body", False)
         if message["type"] == "http.request":
             read += len(message.get("body", b""))
             if read > BODY_LIMIT:

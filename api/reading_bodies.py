@@ -21,6 +21,9 @@ from services.examination import RECORD_BYTES
 PIECE = 1 << 20
 PATIENCE = 120.0
 """Seconds without a byte after which a client is given up."""
+SLOWEST = 1024
+"""Bytes a second that a client sends on average, once it has sent for `SLOW_SECONDS`; a modem sends more."""
+SLOW_SECONDS = 600.0
 FIELD_BYTES = 64 << 10
 FIELDS = frozenset({"title", "corrects", "new", "name", "record", "form_token"})
 _HEADER_BYTES = 64 << 10
@@ -149,12 +152,15 @@ async def pour(request: Request, feed: Feed) -> None:
     loop = asyncio.get_running_loop()
     at_work: asyncio.Future[None] | None = None
     pieces: list[bytes] = []
-    gathered = 0
+    gathered = total = 0
+    began = loop.time()
     try:
         async with asyncio.timeout(PATIENCE) as patience:
             async for chunk in request.stream():
                 pieces.append(chunk)
                 gathered += len(chunk)
+                total += len(chunk)
+                _require_pace(total, loop.time() - began)
                 if gathered >= PIECE:
                     patience.reschedule(None)
                     if at_work is not None:
@@ -177,6 +183,17 @@ async def pour(request: Request, feed: Feed) -> None:
     finally:
         if at_work is not None:
             await asyncio.wait([at_work])
+
+
+def _require_pace(total: int, seconds: float) -> None:
+    """Raise HttpProblem (408) for a body that comes in drops, each in time, and would come for ever."""
+    if seconds > SLOW_SECONDS and total < SLOWEST * seconds:
+        raise HttpProblem(
+            HTTPStatus.REQUEST_TIMEOUT,
+            f"only {total} bytes came in {seconds:.0f} seconds",
+            hint="nothing was kept; send it again over a better connection",
+            headers={"Connection": "close"},
+        )
 
 
 def _no_form(reason: object) -> HttpProblem:

@@ -48,6 +48,7 @@ MARKS = {
     "missing": "bad",
     "extra": "bad",
     "broken_off": "warn",
+    "active": "ok",
 }
 """How a state looks: fine, busy, needs a look, bad; the others are plain."""
 
@@ -61,6 +62,11 @@ NOTICES: Mapping[str, str] = {
     "withdraw": "Taken out of sight; the identifier leads to a tombstone.",
     "hold": "Under legal hold: it cannot be deleted until it is released.",
     "release": "Released from legal hold.",
+    "audit": "Every copy is read back now; what is found is told here.",
+    "repair": "Every copy is read back now, and what is bad is mended from a copy that is good.",
+    "record": "A new version is being made with the record as you changed it.",
+    "record-same": "The record says the same as before: nothing was done.",
+    "revoke": "Revoked: that token lets nobody in any more.",
 }
 """Every message that an address may ask a page to show: no text comes from the address itself."""
 

@@ -10,6 +10,10 @@ from services.landing import FilePage, Landing
 SCHEMA_ORG = "https://schema.org/"
 MOST_ITEMS = 20
 """Files that are linked one by one; of more, the package as a whole is the only item."""
+LONGEST_ITEMS = 4096
+"""Characters that those links may have together: servers and proxies refuse heads that are too long."""
+LONGEST_ADDRESS = 1024
+"""Characters of an address that somebody wrote into a record."""
 
 
 def links_of(archive: Archive, seen: Landing, page: FilePage | None) -> str:
@@ -31,14 +35,18 @@ def _links(archive: Archive, seen: Landing, page: FilePage | None) -> Iterator[s
         if address := orcid_link(person):
             yield _link(address, "author")
     for right in seen.record.get("rights", ())[:MOST_ITEMS]:
-        if address := web_link(right.get("rightsUri", "")):
+        address = web_link(right.get("rightsUri", ""))
+        if address and len(address) <= LONGEST_ADDRESS:
             yield _link(address, "license")
     if seen.are_files_open and page is not None:
+        items: list[str] = []
         if page.next is None and len(page.files) <= MOST_ITEMS:
-            for each in page.files:
-                yield _link(file_address(seen, each.path), "item", each.entry.mime or "")
-        else:
-            yield _link(bundle_address(seen), "item", "application/zip")
+            items = [
+                _link(file_address(seen, each.path), "item", each.entry.mime or "") for each in page.files
+            ]
+        if not items or sum(map(len, items)) > LONGEST_ITEMS:
+            items = [_link(bundle_address(seen), "item", "application/zip")]
+        yield from items
 
 
 def _link(address: str, relation: str, media_type: str = "") -> str:

@@ -2,15 +2,28 @@
 
 from fastapi import APIRouter
 
-from api.pages import deposit, fixity, landing, live, overview, package, search, sign_in
+from api.pages import (
+    deposit,
+    fixity,
+    landing,
+    live,
+    overview,
+    package,
+    record,
+    search,
+    sign_in,
+    tokens,
+)
 
 ROUTERS: tuple[APIRouter, ...] = (
     sign_in.router,
     overview.router,
     deposit.router,
     package.router,
+    record.router,
     fixity.router,
     live.router,
     search.router,
     landing.router,
+    tokens.router,
 )

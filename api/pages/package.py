@@ -21,6 +21,7 @@ from packages.wording import counted
 from services import overview, views
 from services.archive import Archive
 from services.decisions import DECISIONS, decide
+from services.errands import ERRANDS
 from services.holding import hold, release, withdraw
 
 router = APIRouter(include_in_schema=False)
@@ -79,16 +80,21 @@ def package_page(
         "files": _files(archive, actor, package, version, after),
         "is_further": after is not None,
         "verbs": verbs(package, actor),
+        "errand": request.app.state.errands.of(package["id"]),
         "prefect": prefect_pages(archive) if actor.is_archivist else "",
     }
     return page(request, "package.html", shown)
 
 
 @router.post(f"{PACKAGE}/decision")
-def decide_on_package(archive: Served, form: Posted, actor: SignedIn, reference: Reference) -> Response:
+def decide_on_package(
+    request: Request, archive: Served, form: Posted, actor: SignedIn, reference: Reference
+) -> Response:
     """Carry out a decision on one package, and show it again."""
     verb, reason = text_of(form, "verb"), text_of(form, "reason")[:2000]
-    if verb in KEEPING:
+    if verb in ERRANDS:
+        request.app.state.errands.send(actor, verb, reference)
+    elif verb in KEEPING:
         KEEPING[verb](archive, actor, reference, reason)
     elif verb in DECISIONS:
         [decided] = decide(archive, actor, verb, [reference], reason)

@@ -2,18 +2,24 @@
 
 import logging
 import re
+import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
 from starlette.datastructures import Headers
 
+from api import guards
 from api.app import create_app
 from api.guards import BODY_LIMIT, SIGN_IN_FAILURES, address_of
+from api.problems import HttpProblem
 from api.rates import Buckets, client_of
+from api.reading_bodies import SLOW_SECONDS, SLOWEST, _require_pace
 from services.archive import Archive
 from tests.support.depositor import depositor_of
+from tests.support.server import server_of
 from tests.support.serving import caller_of, client_as
 from tests.support.serving import client_of as client_for
 
@@ -160,6 +166,29 @@ def test_bodies_have_a_limit_whether_they_say_so_or_not(archive: Archive, app: F
     streamed = client.post("/api/tokens", content=pieces(), headers={"Content-Type": "application/json"})
     assert streamed.status_code == 413
     assert streamed.headers["content-type"] == "application/problem+json"
+
+
+def test_a_body_that_comes_byte_by_byte_is_given_up(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guards, "BODY_SECONDS", 0.3)
+    with server_of(app) as server, socket.create_connection(("127.0.0.1", server.port), timeout=10) as line:
+        line.sendall(b"POST /sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n"
+                     b"Content-Type: application/x-www-form-urlencoded\r\n\r\n")  # fmt: skip
+        said = b""
+        while not said:
+            with suppress(OSError):  # it may have been closed already
+                line.sendall(b"x")
+            line.settimeout(0.05)
+            with suppress(TimeoutError):
+                said = line.recv(1000)
+    assert said.startswith(b"HTTP/1.1 408 "), said
+
+
+def test_an_upload_in_drops_is_given_up_and_a_slow_one_is_not() -> None:
+    _require_pace(1, SLOW_SECONDS)
+    _require_pace(int(SLOWEST * 7200), 7200)
+    with pytest.raises(HttpProblem) as slow:
+        _require_pace(7200, 7200)
+    assert slow.value.status_code == 408
 
 
 def test_too_many_requests_are_told_when_to_come_back(archive: Archive) -> None:

@@ -1,5 +1,6 @@
 """Records over HTTP: search, negotiation, and who may see what."""
 
+import re
 from collections.abc import Iterator
 from xml.etree import ElementTree as ET
 
@@ -144,6 +145,14 @@ def test_O6_a_hostile_record_adds_no_header_and_no_link(house: House) -> None:
         assert answer.status_code == 200
         assert "set-cookie" not in answer.headers
         assert "<https://evil.example/" not in answer.headers["link"]
+
+
+def test_links_to_many_long_names_give_way_to_one(house: House) -> None:
+    files = {f"{number}{'ü' * 100}.txt": b"%d" % number for number in range(10)}
+    package = house.deposit("owner", "long names", files=files)
+    link = house.client().get(f"/records/{package}", headers={"Accept": "text/html"}).headers["link"]
+    assert len(link) < 4096
+    assert re.findall(r'<([^>]*)>; rel="item"', link) == [f"/api/packages/{package}/dip"]
 
 
 # --- who may see what ----------------------------------------------------------
