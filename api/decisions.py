@@ -222,16 +222,17 @@ def decide_on_many(request: Request, archive: Served, actor: SignedIn, wanted: D
         "outcomes": [],
     }
     if wanted.dry_run:
-        made["packages"] = [_summary(archive, actor, each) for each in ids[:SHOWN]]
+        made["packages"] = [summary_of(archive, actor, each) for each in ids[:SHOWN]]
         return json_answer(request, made)
     require_number(len(ids), wanted.expected)
     made["outcomes"] = [_outcome(each) for each in decide(archive, actor, wanted.verb, ids, wanted.reason)]
     return json_answer(request, made)
 
 
-def _summary(archive: Archive, actor: Actor, reference: str) -> dict[str, Any]:
+def summary_of(archive: Archive, actor: Actor, reference: str) -> dict[str, Any]:
+    """Return a package as a preview shows it."""
     shown = views.status(archive, actor, reference)
-    del shown["steps"], shown["findings"]
+    del shown["steps"], shown["findings"], shown["deletion"]
     return shown
 
 

@@ -15,6 +15,7 @@ from api.pages.forms import Posted, Visitor, page, sent_on, text_of
 from api.pages.overview import prefect_pages
 from api.references import Reference
 from api.showing import step_words
+from packages.deletions import SENTENCES, Category
 from packages.errors import Invalid, NotFound
 from packages.model import Actor
 from packages.wording import counted
@@ -80,6 +81,7 @@ def package_page(
         "files": _files(archive, actor, package, version, after),
         "is_further": after is not None,
         "verbs": verbs(package, actor),
+        "categories": SENTENCES,
         "errand": request.app.state.errands.of(package["id"]),
         "prefect": prefect_pages(archive) if actor.is_archivist else "",
     }
@@ -114,13 +116,10 @@ def verdict(package: Mapping[str, Any]) -> Verdict:
         return _rejected(package)
     if state == "cancelled":
         return _cancelled(package)
-    if state in {"withdrawn", "deleted", "partly_deleted"}:
-        words = {
-            "withdrawn": "Withdrawn from sight.",
-            "deleted": "Deleted",
-            "partly_deleted": "Partly deleted",
-        }
-        return Verdict("warn", words[state], _copies(package))
+    if state == "withdrawn":
+        return Verdict("warn", "Withdrawn from sight.", _copies(package))
+    if state in {"deleted", "partly_deleted"}:
+        return _deleted(package)
     is_whole = all(each["state"] in {"intact", "pending"} for each in package["copies"])
     headline = "Archived." if state == "archived" else "Archived and published."
     return Verdict("ok" if is_whole else "warn", headline, _copies(package))
@@ -142,8 +141,21 @@ def verbs(package: Mapping[str, Any], actor: Actor) -> list[str]:
         ("withdraw", package["state"] == "published" and actor.is_archivist),
         ("hold", kept and package["hold"] is None and actor.is_archivist),
         ("release", kept and package["hold"] is not None and actor.is_archivist),
+        ("delete", kept and _is_deletable(package) and actor.is_archivist),
     )
     return [verb for verb, is_offered in offered if is_offered]
+
+
+def _is_deletable(package: Mapping[str, Any]) -> bool:
+    return package["hold"] is None and package["work"] is None and package["deletion"] is None
+
+
+def _deleted(package: Mapping[str, Any]) -> Verdict:
+    why = SENTENCES[Category(package["deletion"]["category"])]
+    if package["state"] == "deleted":
+        return Verdict("warn", "Deleted:", f"{why}. A tombstone stays.")
+    told = package["deletion"]["message"] or "Its copies are being removed."
+    return Verdict("bad", "Partly deleted.", told)
 
 
 def _underway(work: Mapping[str, Any]) -> Verdict:
@@ -196,6 +208,8 @@ def _files(
 ) -> dict[str, Any] | None:
     """Return a page of the package's files, and the token of the next; None before there is a version."""
     key = key_of(after, 1)
+    if package["state"] in views.GONE:
+        return None
     if package["version"] is None:
         if version is not None:
             raise NotFound(f"{package['id']} has no version yet", hint="it is not archived")

@@ -32,6 +32,8 @@ ARCHIVISTS_ONLY = {
     ("GET", "/api/audits/{audit_id}/reports"),
     ("GET", "/api/audits/{audit_id}/report"),
     ("GET", "/api/alarms"),
+    ("GET", "/api/deletions"),
+    ("GET", "/deletions"),
     ("GET", "/api/stores"),
     ("GET", "/fixity"),
     ("GET", "/metrics"),
