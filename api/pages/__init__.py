@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from api.pages import (
+    deletions,
     deposit,
     fixity,
     landing,
@@ -20,6 +21,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     overview.router,
     deposit.router,
     package.router,
+    deletions.router,
     record.router,
     fixity.router,
     live.router,
