@@ -1,6 +1,7 @@
 """The workflow launcher: who walks a job once it is in the ledger."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -79,17 +80,26 @@ class PrefectLauncher:
             return view.job(job_id)
 
 
-def require_worker(settings: Settings) -> None:
+def require_worker(
+    settings: Settings, *, seconds: float = 0.0, tell: Callable[[str], None] = lambda _told: None
+) -> None:
     """Raise Unavailable, with what to do about it, unless Prefect's server and a worker are there.
 
-    A worker that is just being started is waited for.
+    A server that has been started and does not answer yet is waited for so many `seconds`, which is told; so
+    is a worker, for a while of its own.
     """
-    url = prefect_url(settings)
-    if url is None or not PrefectServer(url).is_there():
-        raise Unavailable(
-            f"Prefect's server {f'at {url} ' if url else ''}is not running",
-            hint="start it with `holdfast up`, or leave --via out",
-        )
+    until = time.monotonic() + seconds
+    is_told = False
+    while (url := prefect_url(settings)) is None or not PrefectServer(url).is_there():
+        if url is None or time.monotonic() > until:
+            raise Unavailable(
+                f"Prefect's server {f'at {url} ' if url else ''}is not running",
+                hint="start it with `holdfast up`, or leave --via out",
+            )
+        if not is_told:
+            tell(f"waiting for Prefect's server at {url}, {seconds:.0f} s at most")
+            is_told = True
+        time.sleep(LOOK_EVERY)
     patience = time.monotonic() + WORKER_SECONDS
     while not any(map(is_online, PrefectServer(url).workers())):
         if time.monotonic() > patience:

@@ -123,7 +123,8 @@ def _ingest_all(call: Call, every: "list[Wanted]", via: Via, *, no_wait: bool) -
     from services.launching import require_worker  # noqa: PLC0415  # start-up time
 
     if via is Via.PREFECT:
-        require_worker(call.archive.settings)
+        settings = call.archive.settings
+        require_worker(settings, seconds=settings.prefect_patience, tell=call.voice.note)
         if not no_wait:
             return _ingest_by_workers(call, every)
     elif len(every) >= SIDE_BY_SIDE and not no_wait:

@@ -1,0 +1,80 @@
+"""Prefect's server, asked for: one that is just being started is waited for, one that never was is not."""
+
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from packages.errors import Unavailable
+from services.launching import address_file, require_worker
+from services.settings import Settings
+from tests.support.orchestra import free_port
+
+
+class Answers(BaseHTTPRequestHandler):
+    """A server that is healthy, and has no worker."""
+
+    def do_GET(self) -> None:
+        self._say(b"true")
+
+    def do_POST(self) -> None:
+        self._say(b"[]")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def _say(self, body: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@pytest.fixture
+def settings(home: Path) -> Settings:
+    return Settings(home=home)
+
+
+@pytest.fixture
+def late(settings: Settings) -> Iterator[None]:
+    """A server whose address is known at once, and which answers half a second later."""
+    place, port = address_file(settings.home), free_port()
+    place.parent.mkdir(parents=True)
+    place.write_text(f"http://127.0.0.1:{port}/api")
+    servers: list[HTTPServer] = []
+
+    def serve() -> None:
+        time.sleep(0.5)
+        servers.append(HTTPServer(("127.0.0.1", port), Answers))
+        servers[0].serve_forever()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    yield
+    while not servers:
+        time.sleep(0.01)
+    servers[0].shutdown()
+    thread.join()
+    servers[0].server_close()
+
+
+@pytest.mark.usefixtures("late")
+def test_a_server_that_is_being_started_is_waited_for_and_that_is_told(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.launching.WORKER_SECONDS", 0.1)
+    told: list[str] = []
+    with pytest.raises(Unavailable, match="no worker is running"):  # it got that far
+        require_worker(settings, seconds=20, tell=told.append)
+    assert len(told) == 1
+    assert "waiting for Prefect's server" in told[0]
+
+
+def test_a_server_that_was_never_started_is_not_waited_for(settings: Settings) -> None:
+    began = time.monotonic()
+    with pytest.raises(Unavailable, match="not running"):
+        require_worker(settings, seconds=20)
+    assert time.monotonic() - began < 5
