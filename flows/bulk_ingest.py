@@ -1,21 +1,26 @@
 """The flow `bulk_ingest`: many packages side by side, a task for each."""
 
+import logging
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from prefect import flow, task
-from prefect.cache_policies import NO_CACHE
+from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Crashed
-from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.runs import present, tell
+from flows.shown_tasks import ShownTasks
 from flows.words import bulk_summary, run_name, state_of
-from flows.workshop import Workshop, current, default_size
+from flows.workshop import Workshop, current
+from packages.errors import HoldfastError
 from packages.ledger import Job, JobState
 from packages.wording import counted
 from services.outbox import drain
+
+log = logging.getLogger("holdfast.flows")
 
 MOST = 1_000
 """Packages of one run, so that its page stays readable; the next run follows at once."""
@@ -26,19 +31,34 @@ LOOK_EVERY = 0.5
 """Seconds between two looks into the ledger while every package that is due is under way."""
 
 
-_RUNNER: Any = ThreadPoolTaskRunner(max_workers=default_size())
-
-
+@dataclass(eq=False, slots=True)
 class Parcel:
-    """One package of a run; opaque, so that Prefect does not search it for results of other tasks."""
+    """One package of a run."""
 
-    __slots__ = ("job", "name", "shop")
+    shop: Workshop
+    job: Job
 
-    def __init__(self, shop: Workshop, job: Job) -> None:
-        self.shop = shop
-        self.job = job
-        with shop.archive.catalogue.read() as view:
-            self.name = run_name(view.package(job.package_id))
+    def walk(self, shown: ShownTasks, ended: "SimpleQueue[Parcel]") -> None:
+        """Walk the package from the step where it stands; it comes out of `ended` whatever happens."""
+        shop, task = self.shop, None
+        try:
+            with shop.archive.catalogue.read() as view:
+                package = view.package(self.job.package_id)
+            task = shown.began(run_name(package), self.job.id, f"package:{package.id}")
+            with shop.walk(self.job.id) as walking:
+                self.job = walking.finish()
+            state = state_of(self.job)
+        except HoldfastError as error:
+            log.warning("package %s waits: %s", self.job.package_id, error.message)
+            state = Crashed(name="Interrupted", message=error.message)
+        except Exception as error:
+            log.exception("a defect at package %s", self.job.package_id)
+            state = Crashed(message=f"a defect of Holdfast: {type(error).__name__}")
+        finally:
+            shop.put_back(self.job.id)
+            ended.put(self)
+        if task is not None:
+            shown.ended(task, state)
 
 
 @flow(
@@ -46,7 +66,6 @@ class Parcel:
     retries=0,
     persist_result=False,
     validate_parameters=False,
-    task_runner=_RUNNER,
 )
 def bulk_ingest() -> State[Any]:
     """Claim what is due from the ledger and walk it, several packages at a time, until nothing is due.
@@ -54,6 +73,18 @@ def bulk_ingest() -> State[Any]:
     Cancelled in Prefect's pages it takes up no more; packages that are under way are finished.
     """
     shop = current()
+    with (
+        ShownTasks(shop.server, present()) as shown,
+        ThreadPoolExecutor(shop.size, "package") as pool,
+    ):
+        done = _walk_what_is_due(shop, pool, shown)
+    drain(shop.archive)
+    tell(shop.server, "bulk-ingest", bulk_summary(shop.archive, done), "what became of the packages")
+    return _state(shop, done)
+
+
+def _walk_what_is_due(shop: Workshop, pool: ThreadPoolExecutor, shown: ShownTasks) -> list[Job]:
+    """Walk packages, as many at a time as there is room for, and return their jobs as they ended."""
     stopped = shop.stop_of(present())
     waiting: deque[Job] = deque()
     ended: SimpleQueue[Parcel] = SimpleQueue()
@@ -65,10 +96,12 @@ def bulk_ingest() -> State[Any]:
             if not waiting and room > 0 and not stopped.is_set():
                 waiting.extend(shop.take(TAKEN_AT_ONCE))
             while waiting and room > 0 and not stopped.is_set():
-                _submit(Parcel(shop, waiting.popleft()), ended)
+                job = waiting.popleft()
+                shop.hold(job.id)
+                pool.submit(Parcel(shop, job).walk, shown, ended)
                 under_way, room = under_way + 1, room - 1
             if not under_way:
-                break
+                return done
             try:
                 done.append(ended.get(timeout=LOOK_EVERY).job)
             except Empty:
@@ -79,36 +112,6 @@ def bulk_ingest() -> State[Any]:
     finally:
         for job in waiting:
             shop.put_back(job.id)
-    drain(shop.archive)
-    tell(shop.server, "bulk-ingest", bulk_summary(shop.archive, done), "what became of the packages")
-    return _state(shop, done)
-
-
-def _submit(parcel: Parcel, ended: "SimpleQueue[Parcel]") -> None:
-    """Have a package walked; it comes out of `ended` whatever happens to its task."""
-    parcel.shop.hold(parcel.job.id)
-
-    def over(_: object) -> None:
-        parcel.shop.put_back(parcel.job.id)
-        ended.put(parcel)
-
-    future: Any = walk_one.submit(parcel)
-    future.wrapped_future.add_done_callback(over)
-
-
-def _task_name(parameters: dict[str, Any]) -> str:
-    return str(parameters["parcel"].name)
-
-
-_NAME: Any = _task_name
-
-
-@task(name="package", task_run_name=_NAME, retries=0, persist_result=False, cache_policy=NO_CACHE)
-def walk_one(parcel: Parcel) -> State[Any]:
-    """Walk one package from the step where it stands."""
-    with parcel.shop.walk(parcel.job.id) as walking:
-        parcel.job = walking.finish()
-    return state_of(parcel.job)
 
 
 def _state(shop: Workshop, done: list[Job]) -> State[Any]:

@@ -71,6 +71,14 @@ def test_many_deposits_are_one_run_with_a_task_for_each_and_H16_staging_is_empty
     assert len(tasks) > 5
     names = {each["name"][-8:] for each in tasks}
     assert names <= {each.package_id[:8] for each in jobs}
+    tasks = until(
+        lambda: (
+            (found := orchestra.tasks_of(bulk["id"])) and all(each["end_time"] for each in found) and found
+        ),
+        15,
+    )
+    assert {each["state_name"] for each in tasks} <= {"Archived", "Rejected"}
+    assert all(each["tags"][0].startswith(f"package:{each['name'][-8:]}") for each in tasks)
     assert "rejected" in orchestra.artifact_of(bulk["id"])
     # H11: threads and processes do not grow with the packages
     assert hand.threads() < 40
