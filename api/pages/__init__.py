@@ -13,6 +13,7 @@ from api.pages import (
     record,
     search,
     sign_in,
+    stores,
     tokens,
 )
 
@@ -24,6 +25,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     deletions.router,
     record.router,
     fixity.router,
+    stores.router,
     live.router,
     search.router,
     landing.router,
