@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -24,11 +25,14 @@ class Cost:
     together: int = 0
 
 
-def run(command: Sequence[str], *, folder: Path | None = None) -> Cost:
-    """Run a command to its end and return what it cost; raises CalledProcessError when it fails."""
+def run(command: Sequence[str], *, folder: Path | None = None, errors: IO[str] | None = None) -> Cost:
+    """Run a command to its end and return what it cost; raises CalledProcessError when it fails.
+
+    What it says on stderr goes to `errors`, if that is given.
+    """
     os.sync()  # nobody pays for what was written before
     began = time.perf_counter()
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=errors)
     peak = _Peak(process.pid)
     watch = threading.Thread(target=peak.watch, daemon=True)
     watch.start()
