@@ -14,13 +14,13 @@ import orjson
 from packages.errors import Conflict, HoldfastError, Invalid, NotFound, Refused, Unavailable
 from packages.ledger import IdempotencyKey, JobState
 from packages.model import Actor
-from packages.tar_header import BLOCK, END, member_header, padding, with_size
 from services.archive import Archive
 from services.checking import Checked, check
 from services.people import require_depositor
 from services.submission import Terms, enter
 from services.views import readable
 from storage.sources import is_archive
+from storage.tar_members import TarMembers
 from storage.uploads import Upload as Staged
 
 HASHES = {"sha-256": hashlib.sha256, "sha-512": hashlib.sha512}
@@ -72,9 +72,8 @@ class Upload:
         self._counted = 0
         self._ask_at = _ASK_FOR_SPACE_EVERY
         self._names: list[str] = []
-        self._header: tuple[int, bytes] | None = None  # where the open member's header ends, and its block
         self._head: bytearray | None = None  # the beginning of a first file, until it is known what it is
-        self._is_tar = False
+        self._members: TarMembers | None = None  # files that came singly
         self._top: str | None = None
         self._is_taken = False
 
@@ -88,7 +87,7 @@ class Upload:
     @property
     def is_made(self) -> bool:
         """Whether the archive is one that was made here, from files that came singly."""
-        return self._is_tar
+        return self._members is not None
 
     @property
     def is_empty(self) -> bool:
@@ -134,9 +133,9 @@ class Upload:
             return
         if self._top is not None and name.partition("/")[0] != self._top:
             self._top = None
-        if not self._is_tar:
-            self._become_tar()
-        self._begin_member(name)
+        if self._members is None:
+            self._members = self._become_tar()
+        self._members.begin(name)
 
     def end_file(self) -> None:
         """End the file that was begun."""
@@ -144,12 +143,8 @@ class Upload:
             self._settle_first()
         if self._content is not None:
             self._content.update(b"\0end\0")
-        if self._header is not None:
-            end, block = self._header
-            size = self._staged.size - end
-            self._staged.write(padding(size))
-            self._staged.patch(end - BLOCK, with_size(block, size))
-            self._header = None
+        if self._members is not None:
+            self._members.end()
 
     def finish(self, expected: Mapping[str, bytes]) -> None:
         """Make all of it durable. Raises Invalid where the body is not what `expected` says, or is cut."""
@@ -165,8 +160,8 @@ class Upload:
                     f"the body is not what its {name} says: {digest.hex()} was announced, {found.hex()} came",
                     hint="nothing was kept; send it again",
                 )
-        if self._is_tar:
-            self._staged.write(END)
+        if self._members is not None:
+            self._members.finish()
         self._staged.finish()
 
     def discard(self) -> None:
@@ -188,34 +183,26 @@ class Upload:
         head, self._head = bytes(self._head or b""), None
         name = self._names[0]
         if "/" in name or not is_archive(head, name):
-            self._is_tar = True
-            self._begin_member(name)
+            self._members = TarMembers(self._staged)
+            self._members.begin(name)
         self._staged.write(head)
 
-    def _become_tar(self) -> None:
+    def _become_tar(self) -> TarMembers:
         """Put the archive that was the only file so far into a TAR, as more files come with it."""
-        first, self._staged, self._is_tar = self._staged, Staged(self._archive.staging), True
+        first, self._staged = self._staged, Staged(self._archive.staging)
+        members = TarMembers(self._staged)
         try:
-            self._begin_member(self._names[0])
+            members.begin(self._names[0])
             first.finish()
             with first.path.open("rb") as stream:
                 while data := stream.read(1 << 20):
                     self._staged.write(data)
-            self._close_member()
+            members.end()
         except OSError as error:
             raise Unavailable(f"the upload cannot be read: {error.strerror}") from error
         finally:
             first.discard()
-
-    def _close_member(self) -> None:
-        content, self._content = self._content, None
-        self.end_file()
-        self._content = content
-
-    def _begin_member(self, name: str) -> None:
-        header = member_header(name)
-        self._staged.write(header)
-        self._header = self._staged.size, header[-BLOCK:]
+        return members
 
     def _require_room(self, size: int) -> None:
         if size > self._archive.settings.max_bytes:

@@ -51,7 +51,11 @@ class Upload:
                 self._flush()
 
     def patch(self, offset: int, data: bytes) -> None:
-        """Put `data` in place of what was written at `offset`."""
+        """Put `data` in place of what was written at `offset`; free of cost while that is in memory."""
+        at = offset - (self.size - self._filled)
+        if at >= 0:
+            self._memory[at : at + len(data)] = data
+            return
         self._flush()
         try:
             fd = os.open(self._path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
