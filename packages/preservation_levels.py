@@ -11,6 +11,8 @@ from enum import StrEnum
 from itertools import combinations
 from typing import Any
 
+from packages.wording import counted
+
 HIGHEST = 4
 COPIES = 3
 """Copies that the highest level asks for."""
@@ -105,7 +107,7 @@ def _line(level: int, says: str, fact: str, missing: str) -> Line:
 def _storage(stores: Sequence[Holding], care: Care) -> Iterable[Line]:
     whole = _apart([each for each in stores if each.is_complete]) if care.packages else []
     places = _distinct(whole, lambda each: each.place)
-    copies = f"{len(whole)} complete copies on devices of their own, in {_named(places, 'no named place')}"
+    copies = f"{_copies(whole)}, in {_named(places, 'no named place')}"
     yield _line(1, "two complete copies in separate locations", copies, _lacking(stores, whole, places, 2))
     yield _declared(1, "all storage media are documented", stores, "medium")
     yield _line(
@@ -168,7 +170,7 @@ def _integrity(stores: Sequence[Holding], care: Care) -> Iterable[Line]:
         2,
         "digests are verified when content is moved or copied",
         f"{care.copies - care.never_read:,} of {care.copies:,} copies were read back since they were made",
-        f"{care.never_read:,} were never read back" if care.never_read else _kept(care),
+        f"to read back: {counted(care.never_read, 'copy', 'copies')}" if care.never_read else _kept(care),
     )
     yield Line(
         2,
@@ -179,7 +181,7 @@ def _integrity(stores: Sequence[Holding], care: Care) -> Iterable[Line]:
     yield _line(
         2,
         "digests are backed up apart from the content",
-        f"manifests and inventories are in each of {len(whole)} complete copies on devices of their own",
+        f"manifests and inventories are in each copy: {_copies(whole)}",
         "" if len(whole) > 1 else "a second complete copy on another device",
     )
     yield _line(3, "digests are verified at fixed intervals", _interval(care), _late(care))
@@ -189,7 +191,7 @@ def _integrity(stores: Sequence[Holding], care: Care) -> Iterable[Line]:
         "each reading back is a PREMIS event, kept in the stores",
         _kept(care),
     )
-    yield _line(3, "verification on demand", "`holdfast audit`", "")
+    yield _line(3, "verification on demand", "holdfast audit", "")
     yield _line(
         4,
         "digests are verified in response to events",
@@ -199,8 +201,8 @@ def _integrity(stores: Sequence[Holding], care: Care) -> Iterable[Line]:
     yield _line(
         4,
         "damaged content is repaired",
-        f"{care.damaged:,} copies are damaged now",
-        f"`holdfast repair` of {care.damaged:,}" if care.damaged else _kept(care),
+        f"damaged now: {counted(care.damaged, 'copy', 'copies')}",
+        f"holdfast repair: {counted(care.damaged, 'copy', 'copies')}" if care.damaged else _kept(care),
     )
 
 
@@ -221,6 +223,10 @@ def _far_apart(stores: Sequence[Holding]) -> int:
             if all(len(values) == number for values in named):
                 return number
     return min(len(placed), 1)
+
+
+def _copies(whole: Sequence[Holding]) -> str:
+    return f"{counted(len(whole), 'complete copy', 'complete copies')} on separate devices"
 
 
 def _distinct(stores: Iterable[Holding], fact: Callable[[Holding], str]) -> list[str]:

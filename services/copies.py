@@ -83,11 +83,11 @@ def follow(
             continue
         done.append(brought := Brought(store.name))
         if dry_run:
-            brought.left = sum(1 for _ in _to_make(archive, store.name))
+            brought.left = sum(1 for _ in to_make(archive, store.name))
             continue
         try:
             with _working_in(archive, store, progress) as going_on:
-                _make(archive, store, _to_make(archive, store.name), brought, going_on)
+                _make(archive, store, to_make(archive, store.name), brought, going_on)
         except (Conflict, Unavailable, Refused) as error:
             brought.reason = error.message
     return done
@@ -132,7 +132,7 @@ def fill(
     _compare(archive, store, brought, dry_run=dry_run)
     if not dry_run and brought.left:
         with _working_in(archive, store, progress) as going_on:
-            _make(archive, store, _to_make(archive, name), brought, going_on, told)
+            _make(archive, store, to_make(archive, name), brought, going_on, told)
     return brought
 
 
@@ -149,7 +149,8 @@ def _others(archive: Archive) -> Sequence[ArchivalStore]:
     return list(archive.written_stores.values())[1:]
 
 
-def _to_make(archive: Archive, store: str) -> Iterator[CopyRecord]:
+def to_make(archive: Archive, store: str) -> Iterator[CopyRecord]:
+    """Yield the copies that are *pending* in a store, page by page."""
     after = ""
     while True:
         with archive.catalogue.read() as view:

@@ -175,7 +175,7 @@ def spread_missing(archive: Archive, object_ids: Iterable[str], holder: Archival
     """Bring links that `holder` has to the stores that lack them, and say what was done, a line each."""
     done = []
     wanted = set(object_ids)
-    for store in archive.stores.values():
+    for store in archive.written_stores.values():
         lacking = sorted(wanted - set(store.objects()))
         if lacking:
             store.check(archive.archive_id)
@@ -224,7 +224,7 @@ def _write(archive: Archive, actor: Actor, part: Part) -> Link:
 def _spread(archive: Archive, staged: StagedVersion) -> None:
     holder: ArchivalStore | None = None
     trouble: HoldfastError = Unavailable("there is no store")
-    for store in archive.stores.values():
+    for store in archive.written_stores.values():
         try:
             store.check(archive.archive_id)
             if holder is None:

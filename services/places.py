@@ -27,7 +27,7 @@ def device_of(settings: Settings, url: str) -> str | None:
     if parts.scheme in {"", "file"}:
         return disk_of(path_of(url))
     if parts.scheme == "s3":
-        endpoint = getattr(settings, "s3_endpoint_url", "")
+        endpoint = settings.s3_endpoint_url
         return f"endpoint {endpoint}" if endpoint else f"bucket {parts.netloc}"
     return f"{parts.scheme} {parts.netloc}"
 

@@ -70,7 +70,7 @@ def reconcile(
     for name, store in archive.stores.items():
         try:
             store.check(archive.archive_id)
-            if not dry_run:
+            if not dry_run and name in archive.written_stores:
                 patience = 0.0 if store.capabilities.sees_writers else ABANDONED_AFTER
                 done.actions += [f"{name}: {line}" for line in store.recover(older_than=patience)]
         except HoldfastError as error:
@@ -221,10 +221,13 @@ def _disagreements(archive: Archive) -> Iterator[str]:
             yield f"{name}: {error.message}"
             continue
         held = {each.removeprefix(URN) for each in ids if each.startswith(URN)}
+        expected = kept - {each.package_id for each in copies.to_make(archive, name)}
+        if archive.settings.facts(name).read_only:
+            expected = set()  # what came since is not there, and need not be
         deleted = {each.removeprefix(PREFIX) for each in ids if each.startswith(PREFIX)}
         for package_id in sorted(kept & deleted - at_work):
             yield f"{package_id} was deleted, says {name}, but is catalogued: `holdfast rebuild --catalogue`"
-        for package_id in sorted(kept - held - deleted - at_work):
+        for package_id in sorted(expected - held - deleted - at_work):
             yield f"{package_id} is catalogued, but not in the store {name}: `holdfast repair {package_id}`"
         for package_id in sorted(held - kept - deleted - at_work):
             yield f"{package_id} is in the store {name}, but not catalogued: `holdfast rebuild --catalogue`"

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 from packages.errors import Refused, Unavailable
-from storage.archival.medium import Files, Item, Medium, Pace, Reading
-from storage.ports import Capabilities
+from storage.archival.medium import Files, Item, Medium, Pace, Reading, Recalls
+from storage.ports import AT_HAND, Capabilities, Recall
 
 Result = TypeVar("Result")
 
@@ -47,6 +47,10 @@ class Wrapped:
     def free_bytes(self) -> int | None:
         """Return the free space."""
         return self._medium.free_bytes()
+
+    def recall(self, folder: str) -> Recall:
+        """Ask for content, where the medium has to be asked."""
+        return self._medium.recall(folder) if isinstance(self._medium, Recalls) else AT_HAND
 
     def read(self, key: str) -> bytes:
         """Return a small file."""

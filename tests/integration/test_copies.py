@@ -167,7 +167,7 @@ def test_a_read_only_store_is_read_and_never_written(tmp_path: Path):
         second = deposit(depositor, tmp_path, 2)
         assert "vault" not in states(depositor.archive, second)
         assert states(depositor.archive, first)["vault"] == "intact"
-        reconcile(depositor.archive, depositor.actor)
+        assert not reconcile(depositor.archive, depositor.actor).disagreements
         assert "vault" not in states(depositor.archive, second)
         with pytest.raises(Refused, match="read-only"):
             copies.fill(depositor.archive, depositor.actor, "vault")
@@ -218,3 +218,6 @@ def test_a_copy_that_cannot_be_made_stays_pending_with_its_reason(
     with archive.catalogue.read() as view:
         [copy] = [each for each in view.copies(package_id) if each.store == "vault"]
     assert (copy.state, copy.message) == (CopyState.PENDING, reason)
+    assert reconcile(archive, depositor.actor).disagreements == [
+        f"{package_id}: the copy in vault: {reason}"
+    ]  # and not that it is lost

@@ -120,8 +120,9 @@ def test_an_audit_asks_and_the_next_one_reads(tape: Tape, tmp_path: Path):
     copies.follow(tape.archive)
     tape.clock.pass_by(2 * HOUR)
     copies.follow(tape.archive)
-    tape.clock.pass_by(25 * HOUR)  # it was put away again
     archive, actor = tape.archive, tape.depositor.actor
+    assert len(list(fixity.audit(archive, actor, store="primary"))) == 1  # its evidence goes to the tape, too
+    tape.clock.pass_by(25 * HOUR)  # it was put away again
     [report] = fixity.audit(archive, actor, store="vault")
     assert (report.verdict, report.bytes) == (Verdict.UNCHECKED, 0)
     assert report.not_before > tape.clock()
