@@ -23,11 +23,9 @@ from services.outbox import drain
 from services.people import require_archivist
 from services.recording import end_dead_runs
 from storage import uploads
+from storage.archival.medium import ABANDONED_AFTER
 from storage.catalogue.paging import PAGE, by_age, paged
 from storage.catalogue.port import ReadSession
-
-ABANDONED_AFTER = 3600.0
-"""Seconds after which an attempt in a store whose writer cannot be asked counts as dead."""
 
 
 @dataclass(slots=True)

@@ -137,8 +137,12 @@ def _create(medium: Medium, root: str, whole: Whole, source: Opener, pace: Pace,
     medium.hold(attempt)
     try:
         medium.create(f"{folder}/{NAME}", whole.data)
-    except Conflict:
-        if medium.read(f"{folder}/{NAME}") != whole.data:
+    except Conflict as error:
+        try:
+            there = medium.read(f"{folder}/{NAME}")
+        except NotFound:
+            raise error from None  # two gave way to each other: nobody has won
+        if there != whole.data:
             raise
     medium.replace(f"{folder}/{SIDECAR}", sidecar(whole.digest))
     if not _has_all(medium, root, whole.inventory):

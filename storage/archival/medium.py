@@ -17,6 +17,8 @@ from storage.ports import Capabilities, Progress, Recall
 STAGING = "extensions/holdfast-staging"
 SET_ASIDE = "extensions/holdfast-set-aside"
 INTENT = "intent.json"
+ABANDONED_AFTER = 3600.0
+"""Seconds after which a writer that cannot be seen, and has not renewed its note, counts as dead."""
 
 
 @dataclass(frozen=True, slots=True)

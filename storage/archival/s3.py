@@ -5,7 +5,11 @@ at a time, large ones in parts. Each upload bears a checksum that the server com
 be the answer to our own lost request: what is there is read back and compared. No listing is cached.
 """
 
+import hashlib
+import logging
 import threading
+import time
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -15,11 +19,14 @@ from typing import Any, BinaryIO, TypeVar
 
 from packages.errors import Conflict, NotFound, Refused, Unavailable
 from storage.archival import attempts
-from storage.archival.medium import Files, Item, Pace, Reading
+from storage.archival.medium import ABANDONED_AFTER, Files, Item, Pace, Reading
 from storage.archival.s3_connection import IN_FLIGHT, Connection, is_there
 from storage.archival.s3_transfer import MIB, SMALL, open_key, read_back, upload
 from storage.ports import Capabilities
 
+log = logging.getLogger(__name__)
+
+CLAIMS = "extensions/holdfast-claims"
 Given = TypeVar("Given")
 Result = TypeVar("Result")
 
@@ -97,13 +104,16 @@ class S3Medium:
 
     def create(self, key: str, data: bytes) -> None:
         """Create a key unless it exists."""
+        if self._keeps_conditions is False:
+            self._create_alone(key, data)
+            return
         try:
             self._connection.put(key, data, IfNoneMatch="*")
         except Conflict:
-            if (
-                self._get_if_there(key) != data
-            ):  # else it was us: an answer was lost, and the request repeated
+            if self._get_if_there(key) != data:  # else it was us: an answer was lost, the request repeated
                 raise
+        if self._keeps_conditions is None:
+            self._keeps_conditions = self._refuses(key, data)
 
     def replace(self, key: str, data: bytes) -> None:
         """Write a key."""
@@ -205,11 +215,51 @@ class S3Medium:
         del folder, key
         return False
 
+    def _refuses(self, key: str, data: bytes) -> bool:
+        """Tell whether the server refuses to create what is there; harmless where it does it again."""
+        try:
+            self._connection.put(key, data, IfNoneMatch="*")
+        except Conflict:
+            return True
+        log.warning("The server of %s ignores If-None-Match: writers claim each key instead.", self.url)
+        return False
+
+    def _create_alone(self, key: str, data: bytes) -> None:
+        """Create a key on a server without conditions, while no other claim to it is to be seen.
+
+        Listings are consistent: of two who both claim before they look, each sees the other and gives up.
+        """
+        folder = f"{CLAIMS}/{hashlib.sha256(key.encode()).hexdigest()}"
+        own = str(uuid.uuid4())
+        self._connection.put(f"{folder}/{own}", str(time.time()).encode())
+        try:
+            for item in self.list(folder):
+                if item.name != own and self._is_claimed(f"{folder}/{item.name}"):
+                    raise Conflict(
+                        f"{key} in {self.url} is being written by somebody else.", hint="Try again."
+                    )
+            if self._get_if_there(key) is None:
+                self._connection.put(key, data)
+            if self._get_if_there(key) != data:
+                raise Conflict(f"{key} in {self.url} is occupied already.")
+        finally:
+            self._connection.remove(f"{folder}/{own}")
+
+    def _is_claimed(self, claim: str) -> bool:
+        """Tell whether a claim is a living writer's; removes one that was left behind."""
+        data = self._get_if_there(claim)
+        if data is None:
+            return False
+        if time.time() - float(data) < ABANDONED_AFTER:
+            return True
+        self._connection.remove(claim)
+        return False
+
     def _send(self, key: str, source: Callable[[], BinaryIO], pace: Pace) -> None:
         with source() as stream:
             first = stream.read(SMALL)
             if len(first) < SMALL:
-                self.create(key, first)
+                self._create_one_of_many(key, first)
                 pace.spend(len(first))
                 return
             with self._large:
@@ -221,6 +271,15 @@ class S3Medium:
                     else:
                         return
                 self._compare(key, stream)
+
+    def _create_one_of_many(self, key: str, data: bytes) -> None:
+        """Create a content file: nobody else writes other bytes there, so that a look before is enough."""
+        if self._keeps_conditions is not False:
+            self.create(key, data)
+        elif (there := self._get_if_there(key)) is None:
+            self._connection.put(key, data)
+        elif there != data:
+            raise Conflict(f"{key} in {self.url} is occupied already.")
 
     def _compare(self, key: str, stream: BinaryIO) -> None:
         """Raise Conflict unless `key` holds what `stream` gives from its beginning."""

@@ -18,7 +18,7 @@ from packages.ocfl.inventory import (
     sidecar,
 )
 from storage.archival.inventories import version_numbers
-from storage.archival.medium import Medium, Pace, Reading
+from storage.archival.medium import ABANDONED_AFTER, Medium, Pace, Reading
 from storage.ports import NOTHING_SEALED, ObjectReport, Problem, ReadBack, Sealed, Verdict
 
 LOGS = "logs"
@@ -38,6 +38,12 @@ class _Findings:
         """Note a file that is not intact."""
         self.counts[verdict] += 1
         self.problems.append(Problem(path, verdict, f"sha512:{expected}" if expected else None, found))
+
+    def leave_out_extra(self) -> None:
+        """Say nothing of extra files inside versions: the next reading does, if they are still there."""
+        kept = [each for each in self.problems if each.verdict is not Verdict.EXTRA or each.path[:1] != "v"]
+        self.counts[Verdict.EXTRA] -= len(self.problems) - len(kept)
+        self.problems = kept
 
     def compare(self, path: str, expected: str | None, reading: Reading) -> None:
         """Note what reading a file gave; without an expected digest nothing can be said of its bytes."""
@@ -86,7 +92,16 @@ def verify(
             findings.compare(path, log_digest(path), reading)
     for path, digest in expected.items():
         findings.add(path, Verdict.MISSING, digest or BEYOND_TELLING, None)
+    if findings.counts[Verdict.EXTRA] and _is_being_written(medium, object_id):
+        findings.leave_out_extra()
     return _report(object_id, store, findings)
+
+
+def _is_being_written(medium: Medium, object_id: str) -> bool:
+    """Tell whether somebody writes a version of the object key by key just now: its files are no strays."""
+    if medium.capabilities.atomic_rename:
+        return False
+    return any(note.get("object") == object_id for _, note in medium.live_attempts(ABANDONED_AFTER))
 
 
 def _readings(

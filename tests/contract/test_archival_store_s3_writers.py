@@ -17,6 +17,7 @@ from packages.errors import Conflict, NotFound
 from packages.ocfl.segments import own_folder
 from storage.archival.medium import STAGING, Pace
 from storage.archival.s3 import S3Medium
+from storage.archival.s3_connection import Connection
 from storage.archival.s3_transfer import MIB
 from storage.ports import StagedVersion
 from tests.support.ocfl_objects import OBJECT
@@ -70,6 +71,54 @@ def test_two_writers_race_one_wins_and_the_other_leaves_nothing(
         two.primary.publish(rivals[won[0]])  # again: no error, nothing changes
         two.copy.replicate(two.primary, OBJECT)
         assert two.copy.verify(OBJECT).problems == ()
+
+
+def test_two_writers_race_on_a_server_that_ignores_conditions(
+    s3: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = Connection.put
+    monkeypatch.setattr(Connection, "put", lambda self, key, data, **_named: put(self, key, data))
+    two = Two(s3.url(), tmp_path)
+    stores = [two.open(f"rival {each}", two.primary.url) for each in range(2)]
+    rivals = [contested(two.first({"data/x": b"%d" % each, **FILES})) for each in range(2)]
+    together, won = threading.Barrier(2), []
+
+    def write(each: int) -> None:
+        together.wait()
+        for _ in range(5):  # both may give up when they meet
+            try:
+                won.append(stores[each].publish(rivals[each]))
+            except Conflict:
+                time.sleep(0.1 * each)
+            else:
+                return
+
+    threads = [threading.Thread(target=write, args=(each,)) for each in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [two.primary.inventory(OBJECT)] == won
+    assert not all(store.capabilities.conditional_write for store in stores)
+    two.primary.recover()
+    assert two.primary.verify(OBJECT).problems == ()
+    assert list(two.primary.medium.walk("extensions/holdfast-claims")) == []
+
+
+def test_what_is_just_being_written_is_not_called_extra(s3: Server, tmp_path: Path) -> None:
+    two = Two(s3.url(), tmp_path)
+    two.primary.publish(contested(two.first()))
+    seen = []
+
+    class Looking(S3Medium):
+        def hold(self, attempt: str) -> None:
+            seen.append(two.primary.verify(OBJECT))
+            super().hold(attempt)
+
+    prefix = two.primary.url.removeprefix(f"s3://{s3.bucket}/")
+    store = type(two.primary)("looking", Looking(s3.bucket, prefix, endpoint_url=s3.endpoint))
+    store.publish(contested(two.following({"data/new": b"new"})))
+    assert [(each.verdict, each.problems) for each in seen] == [("intact", ())]
 
 
 def test_a_writer_that_was_taken_for_dead_does_not_commit(s3: Server, tmp_path: Path) -> None:
