@@ -156,13 +156,23 @@ def _format(
 
 def _properties(properties: Mapping[str, Any]) -> str:
     listed = "".join(
-        f'<property name="{escape(name)}">{json_text(value)}</property>'
-        for name, value in sorted(properties.items())
+        [
+            _repeated(name, value) if isinstance(value, str | int | float) else _property(name, value)
+            for name, value in sorted(properties.items())
+        ]
     )
     return (
         f'<objectCharacteristicsExtension><properties xmlns="{EXTENSION}">{listed}</properties>'
         "</objectCharacteristicsExtension>"
     )
+
+
+def _property(name: str, value: Any) -> str:
+    return f'<property name="{escape(name)}">{json_text(value)}</property>'
+
+
+# Most files of a package have most of them alike; 1 and True are not.
+_repeated = lru_cache(4096, typed=True)(_property)
 
 
 def _event(event: Event, urn: str) -> str:

@@ -34,16 +34,14 @@ _DISCARDED = ".discarded-"
 UPLOADS = "uploads"
 """The folder of uploads that have no job yet (`storage.uploads`); it is no workspace."""
 _ROLES = {role.value: role for role in Role}
+_ROLE = FileEntry._fields.index("role")
+_MAPPINGS = tuple(at for at, name in enumerate(FileEntry._fields) if name in {"digests", "properties"})
 _CHUNK = 1 << 20
 
 
 def encode_entry(entry: FileEntry) -> bytes:
-    """Return `entry` as one line of JSON with its line end; fields that say nothing are left out."""
-    row = {
-        name: value
-        for name, value in zip(FileEntry._fields, entry, strict=True)
-        if value is not None and value is not NOTHING and (value or value != {})
-    }
+    """Return `entry` as one line of JSON with its line end: a list of its fields in their order."""
+    row = [None if value is NOTHING else value for value in entry]
     return orjson.dumps(row, default=_plain, option=orjson.OPT_APPEND_NEWLINE)
 
 
@@ -51,9 +49,12 @@ def decode_entry(line: bytes | memoryview) -> FileEntry:
     """Return the entry that `encode_entry` wrote; raises ValueError for anything else."""
     row = orjson.loads(line)
     try:
-        row["role"] = _ROLES[row["role"]]
-        return FileEntry(**row)
-    except (KeyError, TypeError) as error:
+        row[_ROLE] = _ROLES[row[_ROLE]]
+        for at in _MAPPINGS:
+            if row[at] is None:
+                row[at] = NOTHING
+        return FileEntry._make(row)
+    except (IndexError, KeyError, TypeError) as error:
         raise ValueError("not a row of a sheet") from error
 
 
@@ -268,7 +269,7 @@ class StagedSubmission:
         self._at: dict[str, int] = {}
         offset = 0
         for line in iter(self._rows.readline, b""):
-            self._at[orjson.loads(line)["path"]] = offset
+            self._at[orjson.loads(line)[0]] = offset
             offset += len(line)
         self._last: FileEntry | None = None
         self._computed: dict[tuple[str, str], str] = {}

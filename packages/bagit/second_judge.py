@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from types import FunctionType
+from typing import IO, Any
 
 JUDGE_LIMIT = 20_000
 """Payload files above which bagit-python is not asked: it resolves each path and keeps many lists."""
@@ -125,7 +126,7 @@ def _ask(folder: Path, *, full: bool) -> Opinion:
     logger.disabled = True
     name = _name()
     try:
-        _swift(bagit.Bag)(str(folder)).validate(completeness_only=not full)
+        _swift(bagit)(str(folder)).validate(completeness_only=not full)
     except bagit.BagError as error:
         details = tuple(str(each) for each in getattr(error, "details", ()))[:_MAX_DETAILS]
         return Opinion("disagrees", getattr(error, "message", "") or str(error), details, name)
@@ -135,14 +136,16 @@ def _ask(folder: Path, *, full: bool) -> Opinion:
     return Opinion("agrees", f"The bag is {checked}.", (), name)
 
 
-def _swift(judge_class: type[Any]) -> type[Any]:
-    """Return bagit-python's class, made to walk the bag once and to ask once for each folder where it leads.
+@cache
+def _swift(bagit: Any) -> type[Any]:
+    """Return bagit-python's class, made to do the same in a third of the time.
 
-    Half of its time goes into following every path from the root of the disk, though our files are no links,
-    and a quarter into walking the same folders for the second time.
+    It walks the bag once instead of twice, names what it finds without asking where it is, asks once for each
+    folder where it leads, and reads lines by the common reader: the names on which that one differs from
+    `codecs` are among the `DEFECTS`. What it judges, and how, is its own.
     """
 
-    class Swift(judge_class):  # type: ignore[misc]  # bagit ships no types
+    class Swift(bagit.Bag):  # type: ignore[misc]  # bagit ships no types
         """bagit-python's bag with a memory."""
 
         def __init__(self, path: str) -> None:
@@ -152,7 +155,13 @@ def _swift(judge_class: type[Any]) -> type[Any]:
 
         def payload_files(self) -> Iterator[str]:
             if self._payload is None:
-                self._payload = list(super().payload_files())
+                self._payload = []
+                for folder, _, names in os.walk(f"{self.path}/data"):
+                    inside = folder[len(self.path) + 1 :]
+                    self._payload += [f"{inside}/{name}" for name in names]
+                self.normalized_filesystem_names.update(
+                    (bagit.normalize_unicode(path), path) for path in self._payload
+                )
             return iter(self._payload)
 
         def _path_is_dangerous(self, path: str) -> bool:
@@ -161,7 +170,17 @@ def _swift(judge_class: type[Any]) -> type[Any]:
                 self._seen[folder] = super()._path_is_dangerous(folder)
             return self._seen[folder]
 
+        # Its own code, with another function for the one name by which it opens a manifest.
+        _load_manifests = FunctionType(
+            bagit.Bag._load_manifests.__code__,  # noqa: SLF001  # see the docstring
+            {**vars(bagit), "open_text_file": _open_text},
+        )
+
     return Swift
+
+
+def _open_text(path: str, mode: str = "r", encoding: str = "utf-8") -> IO[Any]:
+    return open(path, mode, encoding=encoding)  # noqa: PTH123  # called as bagit-python calls its own
 
 
 @cache

@@ -9,7 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from queue import Empty, Full, Queue
+from queue import Empty, SimpleQueue
 from typing import Any, Self
 
 from packages.errors import HoldfastError
@@ -35,7 +35,7 @@ class Early:
     def __init__(self, identifier: FormatIdentifier, workspace: Workspace) -> None:
         self._identifier = identifier
         self._workspace = workspace
-        self._landed: Queue[FileEntry | None] = Queue(AHEAD)
+        self._landed: SimpleQueue[FileEntry | None] = SimpleQueue()
         self._files = 0
         self._over = False
         self._thread: threading.Thread | None = None
@@ -46,8 +46,8 @@ class Early:
 
     def landed(self, entry: FileEntry) -> None:
         """Take note of a file that is whole now; costs next to nothing."""
-        with suppress(Full):
-            self._landed.put_nowait(entry)
+        if self._landed.qsize() < AHEAD:
+            self._landed.put(entry)
         self._files += 1
         if self._files == FROM:
             self._thread = threading.Thread(target=self._identify, name="early", daemon=True)
@@ -58,7 +58,7 @@ class Early:
         with suppress(Empty):
             while True:
                 self._landed.get_nowait()
-        self._landed.put_nowait(None)
+        self._landed.put(None)
         if self._thread is not None:
             self._thread.join()
 

@@ -25,7 +25,10 @@ def receive(context: StepContext) -> StepResult:
             "the upload is gone" if upload else f"the source is gone: {source}",
             hint="nothing of it had been received; deposit it again when it is back",
         )
-    with Early(context.archive.identifier, context.workspace) as early:
+    tools = context.archive.tools
+    for tool in (tools.identifier, tools.characteriser):
+        tool.start()  # they load meanwhile
+    with Early(tools.identifier, context.workspace) as early:
         received = receive_source(
             source,
             context.workspace,

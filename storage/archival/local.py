@@ -110,10 +110,10 @@ class LocalMedium:
         made = ""
         for key, source in files:
             path = self._path(key)
-            parent = os.path.dirname(path)  # noqa: PTH120  # a Path per file costs as much as the copy
+            parent = path.rpartition("/")[0]
             with _translated(f"Cannot write {key} in {self._root}"):
                 if parent != made:
-                    os.makedirs(parent, exist_ok=True)  # noqa: PTH103  # as above
+                    os.makedirs(parent, exist_ok=True)  # noqa: PTH103  # a Path per file costs as much as the copy
                     made = parent
                 with source() as stream:
                     copy_stream(stream, path, pace)
@@ -127,12 +127,15 @@ class LocalMedium:
         known: dict[str, ReadBack] = {}
         for name, key in files:
             path = self._path(key)
-            parent = os.path.dirname(path)  # noqa: PTH120  # as in write
-            with _translated(f"Cannot copy {name} to {key} in {self._root}"):
+            parent = path.rpartition("/")[0]
+            try:
                 if parent != made:
                     os.makedirs(parent, exist_ok=True)  # noqa: PTH103  # as in write
                     made = parent
                 found = copy_file(f"{source}/{name}", path, pace)
+            except OSError:
+                with _translated(f"Cannot copy {name} to {key} in {self._root}"):
+                    raise
             if found is not None:
                 known[name] = found
         return known

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol, Self
 
 from packages.content_paths import content_path
@@ -261,8 +262,17 @@ class Taking:
 
 def timestamp(nanoseconds: int) -> str | None:
     """Return a time since 1970 as RFC 3339 in UTC, or None where it is not in the years 1 to 9999."""
+    second, micro = divmod(nanoseconds // 1000, 1_000_000)
+    beginning = _second(second)
+    if beginning is None:
+        return None
+    return f"{beginning}.{micro:06d}Z" if micro else f"{beginning}Z"
+
+
+@lru_cache
+def _second(second: int) -> str | None:
+    """Return the second of a time; files that were written together share it."""
     try:
-        when = _EPOCH + timedelta(microseconds=nanoseconds // 1000)
+        return (_EPOCH + timedelta(seconds=second)).replace(tzinfo=None).isoformat()
     except OverflowError:
         return None
-    return when.isoformat().replace("+00:00", "Z")

@@ -1,6 +1,7 @@
 """Text: encoding and line ends of its beginning, without guessing at what cannot be told."""
 
 import codecs
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,12 @@ BOMS = (
 
 def read(path: Path) -> dict[str, Any]:
     """Return encoding (with byte order mark or not), line ends, and whether only the head was read."""
-    with path.open("rb", buffering=0) as source:
-        head = source.read(HEAD)
-        partial = bool(source.read(1))
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        head = os.read(fd, HEAD)
+        partial = len(head) == HEAD and bool(os.read(fd, 1))
+    finally:
+        os.close(fd)
     return describe(head, partial=partial)
 
 
