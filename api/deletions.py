@@ -114,7 +114,7 @@ class AskedFor(BaseModel):
     model_config: ClassVar[ConfigDict] = {"extra": "forbid"}
 
     ids: list[Annotated[str, StringConstraints(min_length=1, max_length=500)]] | None = Field(
-        default=None, min_length=1, max_length=10 * MOST, examples=[[ID]]
+        default=None, min_length=1, max_length=5 * MOST, examples=[[ID]]
     )
     filter: Selection | None = Field(default=None, examples=[{"state": "withdrawn"}])
     reason: Because = Field(description="Why; kept for ever.", examples=["kept for ten years, as agreed"])

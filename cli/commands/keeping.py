@@ -111,10 +111,13 @@ def rebuild(
     call: Call,
     catalogue: Annotated[bool, typer.Option("--catalogue", help="Only the catalogue.")] = False,
     index: Annotated[bool, typer.Option("--index", help="Only the search index.")] = False,
+    store: Annotated[
+        str | None, typer.Option("--store", metavar="NAME", help="Read this store alone: any one is enough.")
+    ] = None,
 ) -> int:
     """Make catalogue and index from storage alone.
 
-    Both, if none is named.
+    Both, if none is named. A store that is away is named, and the others are read.
     """
     from services.rebuild import rebuild_catalogue, rebuild_index  # noqa: PLC0415  # start-up time
 
@@ -126,11 +129,16 @@ def rebuild(
     failed: list[tuple[str, str]] = []
     code = exit_codes.DONE
     if catalogue or not index:
-        done = rebuild_catalogue(call.archive, call.actor)
-        shown |= {"packages": done.packages, "files": done.files}
+        done = rebuild_catalogue(call.archive, call.actor, store=store)
+        shown |= {"packages": done.packages, "deleted": done.deleted, "files": done.files}
+        shown["away"] = [{"store": name, "reason": reason} for name, reason in done.away]
         failed += done.failed
         code = exit_codes.DAMAGED if done.failed else code
         call.voice.say(f"catalogue: {count(done.packages, 'package')}, {count(done.files, 'file')} restored")
+        if done.deleted:
+            call.voice.say(f"           {count(done.deleted, 'tombstone')}")
+        for name, reason in done.away:
+            call.voice.note(f"the store {name} was not read: {reason}")
     if index or not catalogue:
         done = rebuild_index(call.archive, call.actor)
         shown["indexed"] = done.indexed
@@ -141,3 +149,39 @@ def rebuild(
     for name, reason in failed:
         call.voice.note(f"not restored: {name}: {reason}")
     return code
+
+
+@command(app, "holdfast backup ~/backups/2026-11-21.zip")
+def backup(call: Call, file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file.")]) -> int:
+    """Save what only the database knows.
+
+    People, tokens (as hashes), the queue, rejections, clients' keys: one consistent snapshot, while work
+    goes on. Archived content is not in it: the stores keep that, and `holdfast rebuild` reads it.
+    """
+    from services.backup import backup as backup_all  # noqa: PLC0415  # start-up time
+
+    done = backup_all(call.archive, call.actor, file.expanduser())
+    call.voice.document(done.as_json())
+    call.voice.say(f"wrote {count(sum(done.rows.values()), 'row')} to {printable(str(done.path))}")
+    return exit_codes.DONE
+
+
+@command(app, "holdfast restore ~/backups/2026-11-21.zip")
+def restore(
+    call: Call,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `holdfast backup` has written.")],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Remove tokens, keys and submissions that are there first.")
+    ] = False,
+) -> int:
+    """Take a backup back, after a rebuild.
+
+    All of it or nothing. What the catalogue knows already from storage is newer, and stays.
+    """
+    from services.backup import restore as restore_all  # noqa: PLC0415  # start-up time
+
+    done = restore_all(call.archive, call.actor, file.expanduser(), replace=replace)
+    call.voice.document(done.as_json())
+    told = ", ".join(f"{number} {name}" for name, number in done.rows.items() if number)
+    call.voice.say(f"restored from {done.created}: {told or 'nothing was lacking'}")
+    return exit_codes.DONE

@@ -35,12 +35,13 @@ from packages.ledger import (
 )
 from packages.model import Event, FileEntry
 from storage.catalogue.audit_ports import AuditReading, AuditWriting
+from storage.catalogue.backup_ports import BackupReading, BackupWriting
 from storage.catalogue.deletion_ports import DeletionReading, DeletionWriting
 from storage.catalogue.door_ports import DoorReading, DoorWriting
 from storage.catalogue.store_ports import StoreReading, StoreWriting
 
 
-class ReadSession(DoorReading, AuditReading, DeletionReading, StoreReading, Protocol):
+class ReadSession(DoorReading, AuditReading, DeletionReading, StoreReading, BackupReading, Protocol):
     """One consistent view of the ledger; changes nothing."""
 
     def archive_id(self) -> str | None:
@@ -196,7 +197,9 @@ class ReadSession(DoorReading, AuditReading, DeletionReading, StoreReading, Prot
         ...
 
 
-class WriteSession(ReadSession, DoorWriting, AuditWriting, DeletionWriting, StoreWriting, Protocol):
+class WriteSession(
+    ReadSession, DoorWriting, AuditWriting, DeletionWriting, StoreWriting, BackupWriting, Protocol
+):
     """One transaction: committed when its context ends cleanly, undone when an exception leaves it.
 
     It sees its own changes. Methods that take a `Lease` raise Conflict when the job has been claimed by

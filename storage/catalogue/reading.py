@@ -39,16 +39,9 @@ from packages.ledger import (
 )
 from packages.model import Event
 from storage.catalogue import rows, tables
-from storage.catalogue.auditing import AuditReading
-from storage.catalogue.deleting import Deleting
-from storage.catalogue.filing import FileReading
-from storage.catalogue.following import Following
-from storage.catalogue.harvesting import Harvesting
-from storage.catalogue.overseeing import Overseeing
 from storage.catalogue.paging import PAGE, by_age, paged
+from storage.catalogue.parts import Parts
 from storage.catalogue.prepared import Prepared
-from storage.catalogue.signing import Signing
-from storage.catalogue.storing import StoreReading
 
 SHORTEST_PREFIX = 4
 _CANDIDATES = 5
@@ -148,7 +141,7 @@ def _matching(wanted: PackageFilter) -> Select[*tuple[Any, ...]]:
     return query
 
 
-class Reading(FileReading, Signing, Overseeing, Following, Harvesting, AuditReading, Deleting, StoreReading):
+class Reading(Parts):
     """The read half of a session; see `port.ReadSession` for what each method owes."""
 
     def __init__(self, connection: Connection) -> None:

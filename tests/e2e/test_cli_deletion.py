@@ -99,3 +99,29 @@ def test_a_token_that_is_not_valid_is_wrong_usage(
     file.write_text(text)
     for path in (file, tmp_path / "absent"):
         holdfast("deletion", "approve", asked["deletion"]["id"], "--token-file", path, code=exit_codes.USAGE)
+
+
+def test_a_backup_comes_back_after_a_total_loss_of_the_database(
+    holdfast: Holdfast, packages: list[dict[str, Any]], token: Path, tmp_path: Path
+) -> None:
+    name = packages[0]["id"]
+    asked = holdfast.json("delete", name, "--reason", "r", code=exit_codes.WAITING).document
+    holdfast("deletion", "approve", asked["deletion"]["id"], "--token-file", token)
+    saved = holdfast.json("backup", tmp_path / "saved.zip").document
+    assert saved["rows"]["tokens"] == 1
+    holdfast("backup", tmp_path / "saved.zip", code=exit_codes.CONTENT)
+    before = [holdfast.json("status", each["id"]).document for each in packages]
+    for each in (*holdfast.home.glob("catalogue.db*"), *holdfast.home.glob("search.db*")):
+        each.unlink()
+    holdfast("restore", tmp_path / "saved.zip", code=exit_codes.SYSTEM)  # first things first
+    holdfast("rebuild", "--store", "copy")
+    holdfast("restore", tmp_path / "saved.zip")
+    after = [holdfast.json("status", each["id"]).document for each in packages]
+    for each in (*before, *after):
+        each["copies"] = sorted(copy["store"] for copy in each["copies"])
+    assert after == before
+    shown = holdfast.json("deletion", "show", asked["deletion"]["id"]).document
+    assert (shown["state"], shown["decided"]["name"]) == ("deleted", "Bo")
+    holdfast("restore", tmp_path / "saved.zip", code=exit_codes.CONTENT)
+    holdfast("restore", tmp_path / "saved.zip", "--replace")
+    assert holdfast.json("token", "list").document["name"] == "Bo"
