@@ -23,6 +23,7 @@ from packages.ledger import (
 from packages.model import Event, now
 from storage.catalogue import rows, tables
 from storage.catalogue.auditing import AuditWriting
+from storage.catalogue.backing_up import BackupWriting
 from storage.catalogue.deleting import DeletionWriting
 from storage.catalogue.filing import insert_or
 from storage.catalogue.following import share_feed_lock
@@ -73,7 +74,7 @@ def _changing_pid(names: tuple[str, ...]) -> Prepared:
     return Prepared(_CHANGE_PID, columns=names)
 
 
-class RecordWriting(Reading, Dating, AuditWriting, DeletionWriting, StoreWriting):
+class RecordWriting(Reading, Dating, AuditWriting, DeletionWriting, StoreWriting, BackupWriting):
     """Writes packages, people, copies, identifiers, events, outbox; see `port.WriteSession`."""
 
     def set_archive_id(self, archive_id: str) -> None:
