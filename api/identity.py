@@ -57,6 +57,11 @@ async def signed_in(  # as above
     request: Request, actor: Annotated[Actor, Depends(actor_of)]
 ) -> Actor:
     """Return who asks, if they have signed in."""
+    return require_signed_in(request, actor)
+
+
+def require_signed_in(request: Request, actor: Actor) -> Actor:
+    """Return the actor of a request, unless it is nobody, or a session's that came from another site."""
     if actor is ANONYMOUS:
         raise _unauthorized("this needs somebody who has signed in")
     if getattr(request.state, "needs_form_token", False) and not _is_from_our_page(request):

@@ -10,6 +10,7 @@ from api.answers import LIMIT, After, Limit, RawBody, is_named, json_answer, key
 from api.filters import Filter
 from api.identity import Served, SignedIn
 from api.models import EventPage, FilePage, PackageModel, PackagePage, RecordModel, VersionList
+from api.one_hop import OneHopRoute
 from api.problems import HttpProblem, described
 from api.references import Reference
 from packages.errors import Invalid
@@ -56,10 +57,19 @@ def list_packages(
     return page_answer(request, {"packages": found, "next": None if more is None else token_of(*more)})
 
 
-@router.get(PACKAGE, response_model=PackageModel, responses=KNOWN | UNCHANGED)
 def get_package(request: Request, archive: Served, actor: SignedIn, reference: Reference) -> Response:
     """Show one package with its steps, findings and copies."""
     return json_answer(request, views.status(archive, actor, reference))
+
+
+router.add_api_route(
+    PACKAGE,
+    get_package,
+    methods=["GET"],
+    response_model=PackageModel,
+    responses=KNOWN | UNCHANGED,
+    route_class_override=OneHopRoute,
+)
 
 
 @router.get(f"{PACKAGE}/events", response_model=EventPage, responses=KNOWN | UNCHANGED)
