@@ -30,6 +30,22 @@ def walk(call: Call, job: Job, *, until: str | None = None) -> Job:
     return job
 
 
+def make_optional_copies(call: Call) -> None:
+    """Make the copies that no package waited for, so that nobody has to be asked for them later."""
+    from services.copies import follow  # noqa: PLC0415  # start-up time
+
+    if len(call.archive.written_stores) == sum(
+        call.archive.settings.facts(each).required for each in call.archive.written_stores
+    ):
+        return
+    call.interrupted_hint = "the packages are archived; `holdfast reconcile` makes the optional copies"
+    with call.activity("making optional copies") as progress:
+        for each in follow(call.archive, untried=True, progress=progress):
+            told = each.reason or "; ".join(f"{package}: {reason}" for package, reason in each.failed)
+            call.voice.note(f"{each.store}: {each.made} made" + (f"; still pending: {told}" if told else ""))
+    call.interrupted_hint = ""
+
+
 def go_on_with_abandoned(call: Call) -> None:
     """Finish what a worker that died on this machine has left, and say so."""
     from services.reconcile import free_dead_leases  # noqa: PLC0415  # start-up time

@@ -19,6 +19,7 @@ from flows.words import run_name
 from flows.workshop import Workshop
 from packages.errors import HoldfastError
 from packages.ledger import Job
+from services.copies import follow
 from services.outbox import drain
 from services.reconcile import free_dead_leases
 
@@ -50,6 +51,7 @@ class Dispatcher:
         self._first = first
         self._threads: list[threading.Thread] = []
         self._bulk: threading.Thread | None = None
+        self._copying: threading.Thread | None = None
         self._heard = time.monotonic()
         self._is_alone = False
 
@@ -63,14 +65,21 @@ class Dispatcher:
                     for job in free_dead_leases(self._shop.archive):
                         log.warning("package %s: its worker died in the step %s", job.package_id, job.step)
                     drain(self._shop.archive)
+                    self._follow()
                 self.look()
             except HoldfastError as error:
                 log.warning("the ledger cannot be asked: %s", error.message)
                 pause = RELIEF_SECONDS
             self._shop.halting.wait(pause)
             looks += 1
-        for each in self._threads:
+        for each in [*self._threads, *([self._copying] if self._copying else [])]:
             each.join()
+
+    def _follow(self) -> None:
+        """Make copies that no package waits for, in a thread that takes nobody's place."""
+        if self._copying is None or not self._copying.is_alive():
+            self._copying = threading.Thread(target=follow_copies, args=(self._shop,), name="copies")
+            self._copying.start()
 
     def look(self) -> None:
         """Look into the ledger once, and begin what is due."""
@@ -162,3 +171,20 @@ class Dispatcher:
             each.start()
         for each in threads:
             each.join()
+
+
+def follow_copies(shop: Workshop) -> None:
+    """Make copies that packages did not wait for, until all are made or the worker ends."""
+
+    def progress(_done: int) -> None:
+        if shop.halting.is_set():
+            raise KeyboardInterrupt
+
+    try:
+        for each in follow(shop.archive, untried=True, progress=progress):
+            for package_id, reason in each.failed:
+                log.warning("package %s: its copy in %s is to be made: %s", package_id, each.store, reason)
+    except KeyboardInterrupt:
+        return
+    except HoldfastError as error:
+        log.warning("copies are to be made: %s", error.message)

@@ -69,25 +69,30 @@ class Brought:
 
 
 def follow(
-    archive: Archive, *, dry_run: bool = False, progress: Progress = lambda _done: None
+    archive: Archive,
+    *,
+    untried: bool = False,
+    dry_run: bool = False,
+    progress: Progress = lambda _done: None,
 ) -> list[Brought]:
     """Make the copies that are *pending*, store by store, and tell what came of it, but not of idle stores.
 
-    Somebody else who is at it in a store is left alone. With `dry_run` copies are only counted.
+    Somebody else who is at it in a store is left alone. With `untried`, copies that could not be made before
+    are left to the next one who comes without it. With `dry_run` copies are only counted.
     """
     done = []
     for store in _others(archive):
         with archive.catalogue.read() as view:
-            first = view.copies_to_make(store.name, limit=1)
+            first = view.copies_to_make(store.name, untried=untried, limit=1)
         if not first:
             continue
         done.append(brought := Brought(store.name))
         if dry_run:
-            brought.left = sum(1 for _ in to_make(archive, store.name))
+            brought.left = sum(1 for _ in to_make(archive, store.name, untried=untried))
             continue
         try:
             with _working_in(archive, store, progress) as going_on:
-                _make(archive, store, to_make(archive, store.name), brought, going_on)
+                _make(archive, store, to_make(archive, store.name, untried=untried), brought, going_on)
         except (Conflict, Unavailable, Refused) as error:
             brought.reason = error.message
     return done
@@ -149,12 +154,12 @@ def _others(archive: Archive) -> Sequence[ArchivalStore]:
     return list(archive.written_stores.values())[1:]
 
 
-def to_make(archive: Archive, store: str) -> Iterator[CopyRecord]:
+def to_make(archive: Archive, store: str, *, untried: bool = False) -> Iterator[CopyRecord]:
     """Yield the copies that are *pending* in a store, page by page."""
     after = ""
     while True:
         with archive.catalogue.read() as view:
-            page = view.copies_to_make(store, after=after, limit=PAGE)
+            page = view.copies_to_make(store, untried=untried, after=after, limit=PAGE)
         yield from page
         if len(page) < PAGE:
             return

@@ -13,7 +13,7 @@ from cli.main_app import app
 from cli.options import command
 from cli.presenting import tally
 from cli.text import painted, printable
-from cli.walking import code_of, go_on_with_abandoned, show_job, walk
+from cli.walking import code_of, go_on_with_abandoned, make_optional_copies, show_job, walk
 from packages.errors import HoldfastError, NotFound
 from packages.ledger import JobState
 
@@ -116,7 +116,10 @@ def ingest(
 
     go_on_with_abandoned(call)
     every = [Wanted(path, record=described, title=title, new=new, corrects=corrects) for path in paths]
-    return exit_codes.worst(_ingest_all(call, every, via, no_wait=no_wait))
+    codes = _ingest_all(call, every, via, no_wait=no_wait)
+    if via is Via.LOCAL and not no_wait:
+        make_optional_copies(call)
+    return exit_codes.worst(codes)
 
 
 def _ingest_all(call: Call, every: "list[Wanted]", via: Via, *, no_wait: bool) -> list[int]:

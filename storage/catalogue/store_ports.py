@@ -14,10 +14,13 @@ class StoreReading(Protocol):
         """Return every store that was ever recorded, by name."""
         ...
 
-    def copies_to_make(self, store: str, *, after: str = "", limit: int = 100) -> list[CopyRecord]:
+    def copies_to_make(
+        self, store: str, *, untried: bool = False, after: str = "", limit: int = 100
+    ) -> list[CopyRecord]:
         """Return *pending* copies of kept packages by package id, behind the id `after`.
 
-        Those of packages that somebody works on just now are left out: their job makes the copies.
+        With `untried` only those of which nothing is said yet. Those of packages that somebody works on just
+        now are left out: their job makes the copies.
         """
         ...
 

@@ -31,7 +31,9 @@ class StoreReading:
         found = self._connection.execute(select(stores).order_by(stores.c.name))
         return [StoreRecord(**dict(row._mapping) | {"state": StoreState(row.state)}) for row in found]  # noqa: SLF001  # SQLAlchemy's public name for it
 
-    def copies_to_make(self, store: str, *, after: str = "", limit: int = 100) -> list[CopyRecord]:
+    def copies_to_make(
+        self, store: str, *, untried: bool = False, after: str = "", limit: int = 100
+    ) -> list[CopyRecord]:
         joined = copies.join(packages, packages.c.id == copies.c.package_id)
         joined = joined.outerjoin(jobs, jobs.c.id == packages.c.job_id)
         query = (
@@ -47,6 +49,8 @@ class StoreReading:
             .order_by(copies.c.package_id)
             .limit(limit)
         )
+        if untried:
+            query = query.where(copies.c.message == "")
         return [rows.copy_of(row) for row in self._connection.execute(query)]
 
     def short_of(

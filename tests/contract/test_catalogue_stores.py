@@ -89,6 +89,15 @@ def test_copies_of_a_package_that_is_being_worked_on_are_its_jobs_to_make(catalo
         assert [each.package_id for each in unit.copies_to_make("copy")] == [busy]
 
 
+def test_copies_that_could_not_be_made_are_told_from_those_that_nobody_tried(catalogue: Catalogue) -> None:
+    tried = kept(catalogue, 1, copy=(1, CopyState.PENDING))
+    new = kept(catalogue, 2, copy=(1, CopyState.PENDING))
+    with catalogue.write() as unit:
+        unit.set_copy(CopyRecord(tried, "copy", 1, CopyState.PENDING, None, "no space"))
+        assert [each.package_id for each in unit.copies_to_make("copy", untried=True)] == [new]
+        assert [each.package_id for each in unit.copies_to_make("copy")] == [tried, new]
+
+
 def test_who_lacks_a_required_copy_is_named(catalogue: Catalogue) -> None:
     intact = (1, CopyState.INTACT)
     kept(catalogue, 1, a=intact, b=intact)

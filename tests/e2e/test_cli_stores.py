@@ -29,10 +29,14 @@ def test_a_store_lives_and_is_retired(holdfast: Holdfast, deposit: Path, tmp_pat
     names = [each["name"] for each in holdfast.json("store", "list").lines]
     assert names == ["primary", "copy", "vault"]
 
+    (deposit / "more.txt").write_text("more")
+    assert "vault: 1 made" in holdfast("ingest", deposit).err  # nobody waited for it, and nobody has to ask
+    assert holdfast.json("store", "show", "vault").document["copies"] == {"intact": 2}
+
     shutil.copytree(tmp_path / "vault", tmp_path / "moved")
     moved = holdfast.json("store", "move", "vault", f"file://{tmp_path}/moved", "--full").document
-    assert (moved["change"], moved["checked"]) == ("moved", 1)
-    assert holdfast.json("store", "show", "vault").document["copies"] == {"unchecked": 1}
+    assert (moved["change"], moved["checked"]) == ("moved", 2)
+    assert holdfast.json("store", "show", "vault").document["copies"] == {"unchecked": 2}
 
     retired = holdfast("store", "retire", "vault", "--reason", "thrift")
     assert "its bytes stay" in retired.err

@@ -11,6 +11,7 @@ from packages.premis import package_urn
 from services import copies
 from services.engine import run_job, worker_name
 from services.logbook import read_logs
+from services.rebuild import rebuild_catalogue
 from services.reconcile import reconcile
 from services.revision import retitled, update_record
 from storage.archival import open_store
@@ -86,6 +87,15 @@ def test_a_copy_is_mended_from_another_store_where_the_primary_is_bad(depositor:
     [brought] = copies.follow(archive)
     assert (brought.made, brought.failed) == (1, [])
     assert archive.stores["vault"].verify(package_urn(package_id)).verdict is Verdict.INTACT
+
+
+def test_a_rebuild_takes_an_optional_copy_for_one_that_is_still_to_come(depositor: Depositor, tmp_path: Path):
+    archive = depositor.archive
+    package_id = deposit(depositor, tmp_path)
+    rebuild_catalogue(archive, depositor.actor)
+    assert states(archive, package_id) == {"copy": "unchecked", "primary": "unchecked", "vault": "pending"}
+    reconcile(archive, depositor.actor)
+    assert states(archive, package_id)["vault"] == "intact"
 
 
 def test_two_do_not_make_copies_in_one_store_at_once(depositor: Depositor, tmp_path: Path):
@@ -218,6 +228,7 @@ def test_a_copy_that_cannot_be_made_stays_pending_with_its_reason(
     with archive.catalogue.read() as view:
         [copy] = [each for each in view.copies(package_id) if each.store == "vault"]
     assert (copy.state, copy.message) == (CopyState.PENDING, reason)
+    assert copies.follow(archive, untried=True) == []
     assert reconcile(archive, depositor.actor).disagreements == [
         f"{package_id}: the copy in vault: {reason}"
     ]  # and not that it is lost
