@@ -22,12 +22,12 @@ from sqlalchemy import (
 from packages.errors import Conflict, NotFound
 from packages.ledger import KEPT_STATES, CopyRecord, CopyState
 from storage.audits import THE_STORE, Alarm, AuditRun, CopyReport, Link, Root, RunState
-from storage.catalogue import rows, tables
+from storage.catalogue import audit_tables, rows, tables
 from storage.catalogue.filing import FileWriting
 from storage.ports import ObjectReport, Problem, Verdict
 
-runs, reports, alarms = tables.audit_runs, tables.audit_reports, tables.alarms
-roots, links = tables.audit_roots, tables.audit_links
+runs, reports, alarms = audit_tables.audit_runs, audit_tables.audit_reports, audit_tables.alarms
+roots, links = audit_tables.audit_roots, audit_tables.audit_links
 copies, packages, versions = tables.copies, tables.packages, tables.versions
 
 MOST_PROBLEMS = 1000
@@ -101,7 +101,7 @@ class AuditReading:
 
     def has_alarm(self, package_id: str, store: str) -> bool:
         query = select(alarms.c.id).where(
-            tables.OPEN_ALARMS, alarms.c.package_id == package_id, alarms.c.store == store
+            audit_tables.OPEN_ALARMS, alarms.c.package_id == package_id, alarms.c.store == store
         )
         return self._connection.execute(query).first() is not None
 
@@ -219,7 +219,7 @@ class AuditWriting(FileWriting, AuditReading):
         ids = sorted(package_ids)
         for start in range(0, len(ids), _CHUNK):
             query = select(alarms).where(
-                tables.OPEN_ALARMS, alarms.c.package_id.in_(ids[start : start + _CHUNK])
+                audit_tables.OPEN_ALARMS, alarms.c.package_id.in_(ids[start : start + _CHUNK])
             )
             for row in self._connection.execute(query):
                 found[row.package_id, row.store] = _alarm_of(row)
@@ -267,7 +267,7 @@ def _standing(query: "Select[Any]", stores: Sequence[str] | None, *, is_open: bo
     query = query.where(or_(alarms.c.package_id == THE_STORE, kept.exists()))
     if stores is not None:
         query = query.where(alarms.c.store.in_(list(stores)))
-    return query.where(tables.OPEN_ALARMS) if is_open else query
+    return query.where(audit_tables.OPEN_ALARMS) if is_open else query
 
 
 def _kept_copies(store: str) -> "Select[Any]":

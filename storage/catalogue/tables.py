@@ -6,48 +6,33 @@ choose names and titles; what is indexed is short or a digest, because PostgreSQ
 2,704 bytes.
 """
 
-from typing import Any
-
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     Column,
     ForeignKey,
     Identity,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     SmallInteger,
     Table,
-    Text,
     text,
 )
 
-from storage.catalogue.migrations import NAMES
+from storage.catalogue import audit_tables, columns  # noqa: F401  # `metadata` has its tables, too
+from storage.catalogue.columns import EXACT
+from storage.catalogue.columns import key as _key
+from storage.catalogue.columns import number as _number
+from storage.catalogue.columns import words as _text
 
-EXACT = Text().with_variant(Text(collation="C"), "postgresql")
-# SQLite counts up only in a column that is exactly INTEGER PRIMARY KEY.
-NUMBER = BigInteger().with_variant(Integer(), "sqlite")
+metadata = columns.metadata
+
 OPEN_JOBS = text("state IN ('queued', 'running', 'waiting', 'failed')")
 ENDED_FILES = text("until IS NOT NULL")
 OPEN_DELETIONS = text("state IN ('requested', 'approved', 'partly_deleted')")
-OPEN_ALARMS = text("mended IS NULL")
 COPIES_TO_MAKE = text("copies.state = 'pending'")
 PENDING = text("state = 'pending'")
 REJECTED = text("state = 'rejected'")
-
-# Where an index has only some rows, SQLite alone is told so here: PostgreSQL's tables are made by migrations,
-# and to name its dialect would load that with all of its drivers.
-metadata = MetaData(naming_convention=NAMES)
-
-
-def _text(name: str, *, required: bool = True) -> Column[Any]:
-    return Column(name, EXACT, nullable=not required)
-
-
-def _key(name: str) -> Column[str]:
-    return Column(name, EXACT, primary_key=True)
 
 
 def _package(*, primary_key: bool = False) -> Column[str]:
@@ -57,10 +42,6 @@ def _package(*, primary_key: bool = False) -> Column[str]:
 
 def _job() -> Column[str]:
     return Column("job_id", EXACT, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
-
-
-def _number(name: str = "number") -> Column[int]:
-    return Column(name, NUMBER, Identity(), primary_key=True)
 
 
 archive = Table("archive", metadata, _key("name"), _text("value"))
@@ -326,90 +307,6 @@ idempotency_keys = Table(
     _text("created"),
 )
 
-# One audit each; what it found is in audit_reports. Evidence in storage says the same, and restores both.
-audit_runs = Table(
-    "audit_runs",
-    metadata,
-    _key("id"),
-    _text("person_id"),
-    _text("person"),
-    _text("started"),
-    _text("state"),
-    _text("ended", required=False),
-    _text("scope"),
-    Column("budget", BigInteger),
-    Column("copies", BigInteger, nullable=False),
-    Column("bytes", BigInteger, nullable=False),
-    _text("counts"),
-    _text("message"),
-    _text("owner"),
-    Index("audit_runs_by_time", "started", "id"),
-)
-
-# No foreign key to packages: what was found of a package outlives it.
-audit_reports = Table(
-    "audit_reports",
-    metadata,
-    _number(),
-    Column("id", EXACT, nullable=False, unique=True),
-    Column("run_id", EXACT, ForeignKey("audit_runs.id", ondelete="CASCADE"), nullable=False),
-    _text("package_id"),
-    _text("store"),
-    _text("at"),
-    Column("intact", BigInteger, nullable=False),
-    Column("corrupt", BigInteger, nullable=False),
-    Column("missing", BigInteger, nullable=False),
-    Column("extra", BigInteger, nullable=False),
-    Column("unchecked", BigInteger, nullable=False),
-    Column("bytes", BigInteger, nullable=False),
-    _text("problems"),
-    Column("quarantined", Boolean, nullable=False),
-    Index("audit_reports_by_run", "run_id", "number"),
-)
-
-alarms = Table(
-    "alarms",
-    metadata,
-    _key("id"),
-    _text("package_id"),
-    _text("store"),
-    _text("verdict"),
-    _text("raised"),
-    _text("seen"),
-    _text("run_id"),
-    Column("problems", BigInteger, nullable=False),
-    _text("message"),
-    Column("quarantined", Boolean, nullable=False),
-    _text("mended", required=False),
-    _text("mended_by", required=False),
-    _text("how", required=False),
-    Index("alarms_by_time", "raised", "id"),
-    Index(
-        "alarms_open_once",
-        "package_id",
-        "store",
-        unique=True,
-        sqlite_where=OPEN_ALARMS,
-    ),
-)
-
-# What was sealed: the digest of each version's inventory, and the chain of evidence that says so in storage.
-# Both outlive a rebuild, which compares them with what storage says now.
-audit_roots = Table(
-    "audit_roots",
-    metadata,
-    _key("package_id"),
-    Column("version", Integer, primary_key=True, autoincrement=False),
-    _text("digest"),
-)
-
-audit_links = Table(
-    "audit_links",
-    metadata,
-    Column("number", BigInteger, primary_key=True, autoincrement=False),
-    _text("digest"),
-    _text("at"),
-)
 
 # What one person asks to be deleted and another decides on. Logs and tombstones in storage say the same.
 deletions = Table(

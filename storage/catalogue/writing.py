@@ -21,7 +21,7 @@ from packages.ledger import (
     VersionRecord,
 )
 from packages.model import Event, now
-from storage.catalogue import rows, tables
+from storage.catalogue import audit_tables, rows, tables
 from storage.catalogue.auditing import AuditWriting
 from storage.catalogue.backing_up import BackupWriting
 from storage.catalogue.deleting import DeletionWriting
@@ -245,8 +245,8 @@ class RecordWriting(Reading, Dating, AuditWriting, DeletionWriting, StoreWriting
         run(delete(tables.outbox).where(tables.outbox.c.package_id.in_(mine)))
         run(delete(tables.files))
         run(delete(tables.deletions))  # their items go with them
-        run(delete(tables.alarms))
-        run(delete(tables.audit_runs))  # and their reports
+        run(delete(audit_tables.alarms))
+        run(delete(audit_tables.audit_runs))  # and their reports
         run(delete(packages).where(archived))  # versions, copies, PIDs and events go with them
 
 
