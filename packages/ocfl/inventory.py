@@ -3,13 +3,17 @@
 import hashlib
 import io
 import re
+from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, BinaryIO
 
 import orjson
 
 from packages.errors import Invalid
+from packages.ocfl.compact import Builder, DigestPaths, compacted
+from packages.ocfl.reading import BLOCK, Part, read_parts
 
 TYPE = "https://ocfl.io/1.1/spec/#inventory"
 ALGORITHM = "sha512"
@@ -22,9 +26,10 @@ DECLARATION_TEXT = b"ocfl_object_1.1\n"
 _DIGEST = re.compile(r"[0-9a-f]{128}\Z")
 _VERSION = re.compile(r"v[1-9][0-9]*\Z")
 _CHUNK = 2_000
+_DIGITS = 128
 
 Paths = Mapping[str, tuple[str, ...]]
-"""Digest → the paths that bear it."""
+"""Digest → the paths that bear it; compact where it comes from here (`packages.ocfl.compact`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,25 +64,23 @@ class Inventory:
 
     def files(self, version: int | None = None) -> Iterator[tuple[str, str, str]]:
         """Yield (logical path, SHA-512, content path) of each file in `version` (the head), in no order."""
-        for digest, paths in self.versions[version or self.head].state.items():
-            content = self.manifest[digest][0]
+        stored = iter(compacted(self.manifest).items())
+        held, places = next(stored)
+        for digest, paths in compacted(self.versions[version or self.head].state).items():
+            while held != digest:
+                held, places = next(stored)
             for path in paths:
-                yield path, digest, content
+                yield path, digest, places[0]
 
     def locate(self, logical: str, version: int | None = None) -> tuple[str, str] | None:
         """Return (content path, SHA-512) of a logical path, or None. Linear: use `files` for many."""
-        for digest, paths in self.versions[version or self.head].state.items():
-            if logical in paths:
-                return self.manifest[digest][0], digest
-        return None
+        digest = compacted(self.versions[version or self.head].state).digest_of(logical)
+        return None if digest is None else (self.manifest[digest][0], digest)
 
     def content(self, version: int | None = None) -> Iterator[tuple[str, str]]:
         """Yield (content path, SHA-512) of every stored file, or only of those that `version` added."""
-        prefix = "" if version is None else f"v{version}/"
-        for digest, paths in self.manifest.items():
-            for path in paths:
-                if path.startswith(prefix):
-                    yield path, digest
+        stored = compacted(self.manifest)
+        return stored.rows() if version is None else stored.starting(f"v{version}/")
 
     def write(self, *streams: BinaryIO) -> str:
         """Write the inventory to each of `streams` and return its SHA-512; equal ones give equal bytes."""
@@ -114,16 +117,17 @@ def parse_sidecar(data: bytes) -> str:
 
 
 def parse(data: bytes) -> Inventory:
-    """Read an inventory; raises Invalid, naming the first thing that breaks OCFL 1.1 §3.5.
+    """Read an inventory; see `read`."""
+    return read(io.BytesIO(data))
+
+
+def read(stream: BinaryIO) -> Inventory:
+    """Read an inventory as a stream; raises Invalid, naming the first thing that breaks OCFL 1.1 §3.5.
 
     Checked: types, digests, safe and unique paths, that every state is in the manifest, no gap in versions.
     """
     try:
-        raw = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise Invalid(f"An inventory is not JSON: {error}.") from None
-    try:
-        return _read(raw)
+        return _Reader().take(read_parts(stream))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise Invalid(f"An inventory lacks something or has it in the wrong form: {error!r}.") from None
 
@@ -138,15 +142,12 @@ def first_version(
     user_address: str | None = None,
 ) -> Inventory:
     """Make the inventory of version 1 from (logical path, SHA-512, content path) of each file."""
-    contents: dict[str, list[str]] = {}
-    logicals: dict[str, list[str]] = {}
+    contents, logicals = Builder(_DIGITS), Builder(_DIGITS)
     for logical, digest, content in files:
-        contents.setdefault(digest, []).append(content)
-        logicals.setdefault(digest, []).append(logical)
-    manifest = {digest: tuple(paths) for digest, paths in contents.items()}
-    state = {digest: tuple(paths) for digest, paths in logicals.items()}
-    version = Version(created, message, user_name, user_address, state)
-    return Inventory(object_id, 1, ALGORITHM, manifest, {1: version})
+        contents.add(digest, (content,))
+        logicals.add(digest, (logical,))
+    version = Version(created, message, user_name, user_address, logicals.build())
+    return Inventory(object_id, 1, ALGORITHM, contents.build(), {1: version})
 
 
 def next_version(
@@ -167,15 +168,13 @@ def next_version(
     contents: dict[str, list[str]] = {}
     for digest, content in added:
         contents.setdefault(digest, []).append(content)
-    manifest = dict(base.manifest)
-    for digest, paths in contents.items():
-        manifest[digest] = (*manifest.get(digest, ()), *paths)
-    absent = next((digest for digest in state if digest not in manifest), None)
+    manifest, new = compacted(base.manifest).joined(contents), compacted(state)
+    absent = first_lacking(new, manifest)
     if absent is not None:
         raise Invalid(
             f"Version {base.head + 1} of {base.object_id} names content that is not there: {absent}."
         )
-    version = Version(created, message, user_name, user_address, dict(state))
+    version = Version(created, message, user_name, user_address, new)
     versions = {**base.versions, base.head + 1: version}
     return Inventory(base.object_id, base.head + 1, base.digest_algorithm, manifest, versions, base.fixity)
 
@@ -216,8 +215,8 @@ def _serialise_paths(paths: Paths, indent: int) -> Iterator[bytes]:
     inner = b"\n" + b" " * (indent + 2)
     lines: list[bytes] = []
     start = b"{" + inner
-    for digest in sorted(paths):
-        lines.append(b'"%b": %b' % (digest.encode(), text(sorted(paths[digest]))))
+    for digest, each in compacted(paths).items():
+        lines.append(b'"%b": %b' % (digest.encode(), text(each)))
         if len(lines) == _CHUNK:
             yield start + (b"," + inner).join(lines)
             start = b"," + inner
@@ -228,70 +227,148 @@ def _serialise_paths(paths: Paths, indent: int) -> Iterator[bytes]:
     yield b"{}" if start.startswith(b"{") else b"\n" + b" " * indent + b"}"
 
 
-def _read(raw: Any) -> Inventory:
-    if raw["type"] != TYPE:
-        raise Invalid(f"An inventory is of type {raw['type']!r}; this software reads OCFL 1.1 only.")
-    if raw["digestAlgorithm"] != ALGORITHM or raw.get("contentDirectory", CONTENT) != CONTENT:
-        raise Invalid(
-            "An inventory uses another digest than SHA-512 or another content folder than “content”."
-        )
-    if not isinstance(raw["id"], str) or not raw["id"]:
-        raise Invalid("An inventory has no id.")
-    head = _number(raw["head"])
-    manifest = _paths(raw.pop("manifest"), "manifest")  # popped: large, and no longer needed
-    for digest, paths in manifest.items():
+class _Reader:
+    """Takes an inventory in, part by part, strictly."""
+
+    def __init__(self) -> None:
+        self._top: dict[str, Any] = {}
+        self._manifest = Builder(_DIGITS)
+        self._said: dict[str, dict[str, Any]] = {}
+        self._states: dict[str, Builder] = {}
+        self._built: dict[str, DigestPaths] = {}
+        self._fixity: dict[str, dict[str, tuple[str, ...]]] = {}
+        self._marks = array("q")
+        self._repeated: list[str] = []
+        self._last: tuple[str, ...] = ()
+
+    def take(self, parts: Iterator[Part]) -> Inventory:
+        """Take every part, and return the inventory that they make; raises Invalid, KeyError, TypeError."""
+        for where, key, value in parts:
+            if where != self._last:
+                self._end_block()
+                self._last = where
+            if not where:
+                self._top[key] = value
+            elif where == ("manifest",):
+                self._manifest.add(self._key(key, "manifest"), self._paths(value, key, "manifest"))
+            elif where[0] == "fixity":
+                self._fixity_part(where, key, value)
+            elif len(where) == 1:
+                self._said[key] = {}
+            elif where[2:]:
+                self._states[where[1]].add(self._key(key, "state"), self._paths(value, key, "state"))
+            else:
+                self._said[where[1]][key] = value
+                if key == "state" and value is BLOCK:
+                    like = next(reversed(self._built.values()), None)
+                    self._states[where[1]] = Builder(_DIGITS, like)
+        self._end_block()
+        return self._made()
+
+    def _end_block(self) -> None:
+        """Judge the paths of a block once it is whole, and build a state while its neighbour is at hand."""
+        rows: Iterable[tuple[str, str]] = ()
+        if self._last == ("manifest",):
+            rows = self._manifest.build().rows()
+        elif self._last[2:] and self._last[1] in self._states:
+            builder = self._states.pop(self._last[1])
+            state = self._built[self._last[1]] = builder.build()
+            self._repeated += builder.repeated
+            rows = state.rows()
+        same = {first for first, second in pairwise(sorted(self._marks)) if first == second}
+        if same:  # the same path, or one in ten million times two of the same mark
+            alike = [path for path, _ in rows if hash(path) in same]
+            if len(set(alike)) < len(alike):
+                raise Invalid(f"The {self._last[-1]} of an inventory has a path twice.")
+        del self._marks[:]
+
+    def _key(self, digest: str, where: str) -> str:
+        key = digest.lower()
+        if not _DIGEST.match(key):
+            raise Invalid(f"The {where} has a bad digest: {digest!r}.")
+        return key
+
+    def _paths(self, paths: Any, digest: str, where: str) -> list[str]:
+        if not isinstance(paths, list) or not paths:
+            raise Invalid(f"The {where} has no paths for {digest[:12]}….")
         for path in paths:
-            folder, _, rest = path.partition("/")
-            if not rest.startswith(CONTENT + "/") or _number(folder) > head:
-                raise Invalid(
-                    f"The manifest has content outside a version's content folder: {path!r} ({digest[:12]}…)."
-                )
-    own = {digest: digest for digest in manifest}
-    versions = {_number(name): _version(version, own) for name, version in raw["versions"].items()}
-    if sorted(versions) != list(range(1, head + 1)):
-        raise Invalid(f"The versions are not v1 to v{head} without a gap.")
-    fixity = {
-        algorithm: _paths(paths, "fixity", any_digest=True)
-        for algorithm, paths in raw.get("fixity", {}).items()
-    }
-    return Inventory(raw["id"], head, ALGORITHM, manifest, versions, fixity)
+            if not is_safe(path):
+                raise Invalid(f"The {where} has an unsafe path: {path!r}.")
+            self._marks.append(hash(path))
+        return paths
+
+    def _fixity_part(self, where: tuple[str, ...], key: str, value: Any) -> None:
+        if len(where) == 1:
+            self._fixity[key] = {}
+        else:
+            self._fixity[where[1]][key.lower()] = tuple(self._paths(value, key, "fixity"))
+
+    def _made(self) -> Inventory:
+        top = self._top
+        if top["type"] != TYPE:
+            raise Invalid(f"An inventory is of type {top['type']!r}; this software reads OCFL 1.1 only.")
+        if top["digestAlgorithm"] != ALGORITHM or top.get("contentDirectory", CONTENT) != CONTENT:
+            raise Invalid(
+                "An inventory uses another digest than SHA-512 or another content folder than “content”."
+            )
+        if not isinstance(top["id"], str) or not top["id"]:
+            raise Invalid("An inventory has no id.")
+        if top["manifest"] is not BLOCK or top["versions"] is not BLOCK:
+            raise Invalid("An inventory's manifest or versions are no JSON object.")
+        head = _number(top["head"])
+        manifest = self._manifest.build()
+        if self._manifest.repeated or self._repeated:
+            raise Invalid("An inventory has a digest twice.")
+        _require_inside(manifest, head)
+        versions = {_number(name): self._version(name, manifest) for name in self._said}
+        if sorted(versions) != list(range(1, head + 1)):
+            raise Invalid(f"The versions are not v1 to v{head} without a gap.")
+        fixity: Mapping[str, Paths] = self._fixity
+        return Inventory(top["id"], head, ALGORITHM, manifest, versions, fixity)
+
+    def _version(self, name: str, manifest: DigestPaths) -> Version:
+        said = self._said[name]
+        if said["state"] is not BLOCK:
+            raise Invalid("A version's state is no JSON object.")
+        state = self._built.get(name)
+        if state is None:
+            state = Builder(_DIGITS).build()
+        lacking = first_lacking(state, manifest)
+        if lacking is not None:
+            raise Invalid(f"A version's state names a digest that the manifest lacks: {lacking}.")
+        user = said.get("user") or {"name": ""}
+        return Version(
+            str(said["created"]), str(said.get("message", "")), str(user["name"]), user.get("address"), state
+        )
 
 
-def _version(raw: Any, own: Mapping[str, str]) -> Version:
-    state = _paths(raw.pop("state"), "state")
+def first_lacking(state: DigestPaths, manifest: DigestPaths) -> str | None:
+    """Return a digest of `state` that `manifest` has not, or None; both are gone through once."""
+    known = iter(manifest)
+    at = next(known, None)
     for digest in state:
-        if digest not in own:
-            raise Invalid(f"A version's state names a digest that the manifest lacks: {digest}.")
-    user = raw.get("user") or {"name": ""}
-    # Keys taken from the manifest: one string in memory per digest however many versions name it.
-    shared = {own[digest]: paths for digest, paths in state.items()}
-    return Version(
-        str(raw["created"]), str(raw.get("message", "")), str(user["name"]), user.get("address"), shared
-    )
+        while at is not None and at < digest:
+            at = next(known, None)
+        if at != digest:
+            return digest
+    return None
+
+
+def _require_inside(manifest: DigestPaths, head: int) -> None:
+    """Raise Invalid for a content path that is not in a content folder of one of the versions."""
+    known = {f"v{number}/{CONTENT}" for number in range(1, head + 1)}
+    for path, digest in manifest.rows():
+        folder, _, rest = path.partition("/")
+        if f"{folder}/{rest.partition('/')[0]}" not in known or "/" not in rest:
+            raise Invalid(
+                f"The manifest has content outside a version's content folder: {path!r} ({digest[:12]}…)."
+            )
 
 
 def _number(name: str) -> int:
     if not _VERSION.match(name):
         raise Invalid(f"Not the name of a version: {name!r}.")
     return int(name[1:])
-
-
-def _paths(raw: Any, where: str, *, any_digest: bool = False) -> dict[str, tuple[str, ...]]:
-    """Check a digest → paths map: digests in hex, no path twice, none climbing, none inside another."""
-    found: dict[str, tuple[str, ...]] = {}
-    seen: set[str] = set()
-    for digest, paths in raw.items():
-        key = digest.lower()
-        if (not any_digest and not _DIGEST.match(key)) or key in found:
-            raise Invalid(f"The {where} has a bad or repeated digest: {digest!r}.")
-        if not isinstance(paths, list) or not paths:
-            raise Invalid(f"The {where} has no paths for {digest[:12]}….")
-        for path in paths:
-            if path in seen or not is_safe(path):
-                raise Invalid(f"The {where} has a repeated or unsafe path: {path!r}.")
-            seen.add(path)
-        found[key] = tuple(paths)
-    return found
 
 
 def is_safe(path: str) -> bool:

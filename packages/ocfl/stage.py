@@ -3,10 +3,11 @@
 Each function may be called again after a crash: it writes the same bytes.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from packages.content_paths import content_path
+from packages.ocfl.compact import compacted
 from packages.ocfl.inventory import (
     CONTENT,
     DECLARATION,
@@ -67,12 +68,10 @@ def stage_next_version(
     """
     number = base.head + 1
     content = root / f"v{number}" / CONTENT
-    state = {logical: digest for digest, paths in base.state.items() for logical in paths}
-    for logical in removed:
-        state.pop(logical, None)
+    put: dict[str, str] = {}
     added = []
     for logical, _, digest in changed:
-        state[logical] = digest
+        put[logical] = digest
         path = content_path(logical)
         if digest in base.manifest:
             (content / path).unlink(missing_ok=True)
@@ -81,7 +80,7 @@ def stage_next_version(
             added.append((digest, f"v{number}/{CONTENT}/{path}"))
     inventory = next_version(
         base,
-        _by_digest(state),
+        compacted(base.state).changed(without=removed, put=put.items()),
         added,
         created=created,
         message=message,
@@ -101,13 +100,6 @@ def write_inventory(root: Path, inventory: Inventory) -> str:
     for each in (root, folder):
         (each / SIDECAR).write_bytes(sidecar(digest))
     return digest
-
-
-def _by_digest(state: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    paths: dict[str, list[str]] = {}
-    for logical, digest in state.items():
-        paths.setdefault(digest, []).append(logical)
-    return {digest: tuple(each) for digest, each in paths.items()}
 
 
 def _prune(top: Path, folder: Path) -> None:

@@ -1,0 +1,166 @@
+"""``python -m benchmarks.inventories``: objects of very many files, and of very many versions.
+
+With ``--files N…`` an object of so many small files is staged, published, verified, and given a second
+version, in one process each; every line gives seconds and the most memory that the process had until then.
+With ``--inventory-only`` no file is written: the inventory alone is made, written, read and revised. With
+``--versions N`` an object of 100 files gets so many versions, and the cost of one is compared with its inventory.
+"""
+
+import argparse
+import hashlib
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from packages.content_paths import content_path
+from packages.ocfl.compact import compacted
+from packages.ocfl.inventory import Inventory, next_version, read
+from packages.ocfl.stage import stage_first_version, stage_next_version
+from storage.archival import OcflStore, open_store
+from storage.ports import StagedVersion
+
+OBJECT = "urn:uuid:0b9ce0a4-6f5d-4a0c-9a0e-2f1f3f1d7a11"
+MADE = {"created": "2026-01-02T03:04:05Z", "message": "Benchmark", "user": "Benchmark"}
+IN_A_FOLDER = 1_000
+T = TypeVar("T")
+
+
+def names(count: int) -> Iterator[str]:
+    """Yield so many paths as a package has them."""
+    return (f"data/original/folder {n // IN_A_FOLDER:04d}/a file called {n:07d}.txt" for n in range(count))
+
+
+def write(folder: Path, paths: Iterator[str]) -> Iterator[tuple[str, int, str]]:
+    """Write small files below `folder`, and yield what staging wants to know of each."""
+    made = ""
+    for path in paths:
+        place = f"{folder}/{content_path(path)}"
+        parent = place.rpartition("/")[0]
+        if parent != made:
+            Path(parent).mkdir(parents=True, exist_ok=True)
+            made = parent
+        data = path.encode()
+        with open(place, "wb") as stream:  # noqa: PTH123  # a Path for each of a million files
+            stream.write(data)
+        yield path, len(data), hashlib.sha512(data).hexdigest()
+
+
+def timed(what: str, count: int, work: Callable[[], T]) -> T:
+    """Do `work`, and print how long it took and the most memory that the process has had."""
+    begun = time.perf_counter()
+    found = work()
+    took = time.perf_counter() - begun
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{count:>9,} files  {what:<16} {took:8.2f} s  {took / count * 1e6:7.1f} µs/file  {memory:6.0f} MB")
+    return found
+
+
+def files(count: int, folder: Path) -> None:
+    """Do everything that an object of `count` files goes through in a store."""
+    store = open_store("primary", (folder / "store").as_uri())
+    store.prepare("benchmark")
+    first, second = folder / "first", folder / "second"
+    timed("write content", count, lambda: sum(1 for _ in write(first / "v1/content", names(count))))
+    staged = [timed("stage", count, lambda: _staged(first, count))]
+    timed("publish", count, lambda: store.publish(StagedVersion(OBJECT, first, staged.pop(), None)))
+    timed("verify", count, lambda: _require(store))
+    timed("read inventory", count, lambda: store.inventory(OBJECT).head)
+    timed("second version", count, lambda: _second(store, second))
+    timed("verify version 2", count, lambda: _require(store, 2))
+
+
+def inventory_only(count: int, folder: Path) -> None:
+    """Make, write, read and revise the inventory of an object of `count` files."""
+    made = [timed("make and write", count, lambda: _staged(folder, count))]
+    made.clear()
+    with (folder / "inventory.json").open("rb") as stream:
+        base = timed("read", count, lambda: read(stream))
+    put, gone = [("data/original/new.txt", _digest("new"))], list(names(10))
+    state = timed("new state", count, lambda: compacted(base.state).changed(without=gone, put=put))
+    added = [(_digest("new"), "v2/content/data/original/new.txt")]
+    more = {"created": MADE["created"], "message": "Second", "user_name": "Benchmark"}
+    second = timed("second version", count, lambda: next_version(base, state, added, **more))
+    with (folder / "second.json").open("wb") as file:
+        timed("write", count, lambda: second.write(file))
+    with (folder / "second.json").open("rb") as stream:
+        timed("read both", count, lambda: read(stream))
+
+
+def _staged(folder: Path, count: int) -> Inventory:
+    rows = ((path, 0, _digest(path)) for path in names(count))
+    return stage_first_version(folder, OBJECT, rows, **MADE)
+
+
+def _digest(path: str) -> str:
+    return hashlib.sha512(path.encode()).hexdigest()
+
+
+def _second(store: OcflStore, folder: Path) -> None:
+    base = store.inventory(OBJECT)
+    changed = write(folder / "v2/content", iter(["data/original/new.txt", "bag-info.txt"]))
+    gone = list(names(10))
+    inventory = stage_next_version(folder, base, changed, gone, **MADE)
+    store.publish(StagedVersion(OBJECT, folder, inventory, base.digest()))
+
+
+def _require(store: OcflStore, version: int | None = None) -> None:
+    report = store.verify(OBJECT, version=version)
+    if str(report.verdict) != "intact":
+        raise SystemExit(f"not intact: {report.problems[:3]}")
+
+
+def versions(count: int, folder: Path) -> None:
+    """Give an object of 100 files so many versions, one file changed in each."""
+    store = open_store("primary", (folder / "store").as_uri())
+    store.prepare("benchmark")
+    rows = list(write(folder / "1/v1/content", names(100)))
+    inventory = stage_first_version(folder / "1", OBJECT, rows, **MADE)
+    store.publish(StagedVersion(OBJECT, folder / "1", inventory, None))
+    begun, since = time.perf_counter(), 2
+    for number in range(2, count + 1):
+        staged = folder / str(number)
+        base = store.inventory(OBJECT)
+        changed = list(write(staged / f"v{number}/content", iter([f"data/original/{number}"])))
+        inventory = stage_next_version(staged, base, changed, [f"data/original/{number - 1}"], **MADE)
+        store.publish(StagedVersion(OBJECT, staged, inventory, base.digest()))
+        shutil.rmtree(staged)
+        if number in {10, 100, 250, 500, 750} or number == count:
+            each = (time.perf_counter() - begun) / (number - since + 1)
+            size = (staged.parent / "store").rglob("inventory.json")
+            top = max(path.stat().st_size for path in size)
+            print(
+                f"version {number:>5}  {each * 1000:8.1f} ms each  inventory {top / 1e6:7.2f} MB"
+                f"  {each / (top / 1e6) * 1000:7.1f} ms/MB"
+            )
+            begun, since = time.perf_counter(), number + 1
+
+
+def main() -> None:
+    """Measure what is asked for, each number of files in a process of its own."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--files", type=int, nargs="*", default=[])
+    parser.add_argument("--inventory-only", action="store_true")
+    parser.add_argument("--versions", type=int)
+    parser.add_argument("--folder", type=Path, help="on the disk to be measured")
+    asked = parser.parse_args()
+    if len(asked.files) > 1:
+        for count in asked.files:
+            more = ["--folder", str(asked.folder)] if asked.folder else []
+            more += ["--inventory-only"] if asked.inventory_only else []
+            command = [sys.executable, "-m", "benchmarks.inventories", "--files", str(count), *more]
+            subprocess.run(command, check=True)
+    with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
+        if len(asked.files) == 1:
+            (inventory_only if asked.inventory_only else files)(asked.files[0], Path(folder))
+        if asked.versions:
+            versions(asked.versions, Path(folder))
+
+
+if __name__ == "__main__":
+    main()
