@@ -18,6 +18,7 @@ from storage.sources.intake import Algorithms, Intake, Reader
 from storage.sources.members import Members
 from storage.sources.names import shown
 from storage.sources.sink import CHUNK
+from storage.sources.zip_directory import entries
 
 _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA})
 _ENCRYPTED = 0x1
@@ -47,6 +48,9 @@ def receive_zip(stream: BinaryIO, name: str, intake: Intake, algorithms: Algorit
 
 
 def _open(stream: BinaryIO, name: str, intake: Intake) -> zipfile.ZipFile:
+    most = intake.limits.members
+    if entries(stream, most) > most:  # zipfile would read all of them into memory first
+        intake.findings.stop(finding("source.too-many-members", limit=most))
     try:
         return zipfile.ZipFile(stream)
     except UnicodeDecodeError as error:
