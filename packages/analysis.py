@@ -70,6 +70,8 @@ def tokens(text: str) -> Iterator[Token]:
 
 def terms(text: str) -> list[str]:
     """Return the terms of `text` in order."""
+    if text.isascii():  # as `tokens`, without the places
+        return [stem(word[:MAX_TERM]) for word in _ASCII_WORD.findall(text.lower())]
     return [token.term for token in tokens(text)]
 
 

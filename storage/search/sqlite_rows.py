@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import orjson
@@ -82,7 +81,7 @@ def _terms(values: Iterable[str]) -> str:
     room = MAX_TERMS
     lines = []
     for value in values:
-        found = [token.term for token in islice(analysis.tokens(value), room)]
+        found = analysis.terms(value)[:room]
         room -= len(found)
         lines.append(" ".join(found))
     return _BOUNDARY.join(lines)
