@@ -10,9 +10,9 @@ import pikepdf
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import ExifTags, Image, PngImagePlugin
 
-from tools.characterise import Characteriser, family_of
+from tools.characterise import Characteriser, family_of, image
 from tools.characterise.text import describe
 from tools.characterise.worker import clean
 from tools.ports import Characterisation, Identification
@@ -27,6 +27,17 @@ def reader() -> Iterator[Characteriser]:
 
 def read(reader: Characteriser, path: Path, mime: str) -> Characterisation:
     return reader.characterise(path, Identification(None, None, None, mime, None, None))
+
+
+def test_the_pixels_of_a_png_stay_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, tagged = tmp_path / "plain.png", tmp_path / "tagged.png"
+    exif = Image.Exif()
+    exif[ExifTags.Base.Make] = "Holdfast"
+    Image.new("L", (30, 20)).save(plain)
+    Image.new("L", (30, 20)).save(tagged, exif=exif)
+    monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", lambda _: pytest.fail("they were read"))
+    assert "camera_make" not in image.read(plain)
+    assert image.read(tagged)["camera_make"] == "Holdfast"
 
 
 def test_image(reader: Characteriser, tmp_path: Path) -> None:

@@ -54,7 +54,8 @@ def _profile_name(profile: bytes) -> str:
 
 def _exif(image: Image.Image) -> dict[str, Any]:
     try:
-        tags = image.getexif()
+        # Not PNG's own: it reads all pixels where no EXIF stands before them, to look behind them.
+        tags = Image.Image.getexif(image)
     except Exception:  # noqa: BLE001  # damaged EXIF does not spoil what else is known
         return {"exif": "unreadable"}
     found: dict[str, Any] = {}
