@@ -167,8 +167,17 @@ def _swift(bagit: Any) -> type[Any]:
         def _path_is_dangerous(self, path: str) -> bool:
             folder = path.rpartition("/")[0] or path
             if folder not in self._seen:
-                self._seen[folder] = super()._path_is_dangerous(folder)
+                self._seen[folder] = not self._is_inside(folder) and super()._path_is_dangerous(folder)
             return self._seen[folder]
+
+        def _is_inside(self, folder: str) -> bool:
+            """Tell whether `folder` lies in the bag for certain: plain names all the way, and no links."""
+            above, _, name = folder.rpartition("/")
+            if name in {"", ".", ".."} or folder.startswith(("/", "~")):
+                return False
+            if above and self._seen.get(above) is not False and not self._is_inside(above):
+                return False
+            return not os.path.islink(f"{self.path}/{folder}")  # noqa: PTH114  # strings: this is the inner loop
 
         # Its own code, with another function for the one name by which it opens a manifest.
         _load_manifests = FunctionType(

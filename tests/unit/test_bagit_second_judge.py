@@ -104,7 +104,14 @@ def test_its_own_guard_against_paths_that_lead_out_still_works(tmp_path: Path) -
     bag = tmp_path / "bag"
     names = write_bag(bag, PLAIN)
     (bag / "data/link").symlink_to(outside)
-    for path in ("data/link/x", "../outside/x", str(outside / "x")):
+    write_bytes(outside / "deep/x", b"x")
+    for path in (
+        "data/link/x",
+        "data/link/deep/x",
+        "data/../../outside/x",
+        "../outside/x",
+        str(outside / "x"),
+    ):
         write_manifest(bag / "manifest-sha512.txt", [(path, hashlib.sha512(b"x").hexdigest())])
         opinion = judge(bag, names)
         assert opinion.outcome == "disagrees"
