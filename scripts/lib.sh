@@ -96,12 +96,20 @@ build_versitygw() {
   local cache target; cache=$(tool_cache); target=$cache/versitygw-$versitygw_version
   if command -v versitygw >/dev/null || [ -x "$target/versitygw" ]; then return; fi
   command -v go >/dev/null || { say "Go is missing: sudo apt-get install golang"; return 1; }
-  # With an empty HOME, or none, Go would not know where to keep what it downloads. An older Go fetches the one it needs.
-  local account; account=$(getent passwd "$(id -u)" | cut -d: -f6)
+  # With an empty HOME, or none, Go would not know where to keep what it downloads.
+  local account go=go; account=$(getent passwd "$(id -u)" | cut -d: -f6)
   say "Building versitygw $versitygw_version (log: $cache/versitygw.log) …"
   mkdir -p -- "$cache"
-  HOME=${HOME:-$account} GOPATH=${GOPATH:-$cache/go} GOCACHE=${GOCACHE:-$cache/go/build} GOTOOLCHAIN=${GOTOOLCHAIN:-auto} \
-    GOBIN=$target.building GOFLAGS="-buildvcs=false -ldflags=-s -modcacherw" \
-    go install "github.com/versity/versitygw/cmd/versitygw@v$versitygw_version" >"$cache/versitygw.log" 2>&1 </dev/null &&
-    mv -T -- "$target.building" "$target"
+  (
+    export HOME=${HOME:-$account} GOPATH=${GOPATH:-$cache/go} GOCACHE=${GOCACHE:-$cache/go/build}
+    export GOBIN=$target.building GOFLAGS="-buildvcs=false -modcacherw"
+    # It needs Go 1.25. Go from 1.21 on fetches a newer one by itself; to an older one (Debian 12's) it is a module.
+    if ! go version | grep -qE 'go1\.(2[1-9]|[3-9][0-9])'; then
+      local toolchain=golang.org/toolchain@v0.0.1-go1.25.0.linux-$(go env GOARCH)
+      go mod download "$toolchain"
+      chmod -R u+x -- "$GOPATH/pkg/mod/$toolchain/bin" "$GOPATH/pkg/mod/$toolchain/pkg/tool"
+      go=$GOPATH/pkg/mod/$toolchain/bin/go; unset GOROOT
+    fi
+    GOTOOLCHAIN=${GOTOOLCHAIN:-auto} "$go" install -ldflags=-s "github.com/versity/versitygw/cmd/versitygw@v$versitygw_version"
+  ) >"$cache/versitygw.log" 2>&1 </dev/null && mv -T -- "$target.building" "$target" && rm -rf -- "$cache/go"
 }

@@ -1,0 +1,117 @@
+"""Objects to S3 and back beside `cp` of the same files: ``python -m benchmarks.s3``.
+
+One large file, then many of 8 KiB, each as one OCFL object: published, replicated to a second prefix, and
+read back in full. The server is the one of ``scripts/services`` (HOLDFAST_TEST_S3), on the same disk as the
+source, so that the figures tell what the way there costs, not a network.
+"""
+
+import argparse
+import hashlib
+import os
+import resource
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from benchmarks.data import make_large, make_random
+from packages.ocfl.stage import stage_first_version
+from storage.archival import OcflStore, open_store
+from storage.durability import sync_filesystem
+from storage.ports import StagedVersion, Verdict
+
+MIB = 1 << 20
+
+
+def main() -> None:
+    """Make the data, then time each step once."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--large", type=int, default=1024, help="MiB of the one large file")
+    parser.add_argument("--small", type=int, default=10_000, help="files of 8 KiB")
+    said = parser.parse_args()
+    endpoint = enter()
+    print(f"load {os.getloadavg()[0]:.1f}")
+    with tempfile.TemporaryDirectory(prefix="s3-", dir=Path.cwd().parent) as name:
+        folder = Path(name)
+        for kind in ("large", "small"):
+            content = folder / kind / "v1/content"
+            if kind == "large":
+                make_large(content / "data/large.bin", said.large * MIB)
+            else:
+                make_random(content / "data", said.small)
+            measure(kind, folder / kind, folder / "copied", endpoint)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+    print(f"memory {memory} MiB, load {os.getloadavg()[0]:.1f}")
+
+
+def enter() -> str:
+    """Set the environment for the server, make a bucket, and return the server's address."""
+    parts = urlsplit(os.environ["HOLDFAST_TEST_S3"])
+    endpoint = f"http://{parts.hostname}:{parts.port}"
+    os.environ.update(
+        AWS_ACCESS_KEY_ID=str(parts.username),
+        AWS_SECRET_ACCESS_KEY=str(parts.password),
+        AWS_REGION="us-east-1",
+    )
+    from s3fs import S3FileSystem  # noqa: PLC0415  # reads the environment
+
+    S3FileSystem(endpoint_url=endpoint).call_s3("create_bucket", Bucket=bucket())
+    return endpoint
+
+
+def bucket() -> str:
+    return f"bench-{os.getpid()}"
+
+
+def measure(kind: str, root: Path, target: Path, endpoint: str) -> None:
+    """Time `cp` and each operation of a store on the object at `root`, and print a row for each."""
+    rows = list(listed(root / "v1/content"))
+    object_id = f"urn:uuid:{uuid.uuid4()}"
+    told = {"created": "2026-01-02T03:04:05Z", "message": "Benchmark", "user": "Nobody"}
+    inventory = stage_first_version(root, object_id, rows, **told)
+    size = sum(each[1] for each in rows)
+
+    def row(what: str, call: Callable[[], object]) -> None:
+        began = time.perf_counter()
+        call()
+        took = time.perf_counter() - began
+        rates = f"{size / MIB / took:7.1f} MiB/s  {len(rows) / took:8.0f} files/s"
+        print(f"{kind:6} {what:22} {took:7.2f} s  {rates}", flush=True)
+
+    def copied() -> None:
+        subprocess.run(["cp", "-r", str(root), str(target / kind)], check=True)
+        sync_filesystem(target)
+
+    target.mkdir(exist_ok=True)
+    row("cp -r and sync", copied)
+    stores = [opened(name, endpoint) for name in ("primary", "copy")]
+    row("publish", lambda: stores[0].publish(StagedVersion(object_id, root, inventory, None)))
+    row("read back (verify)", lambda: verified(stores[0], object_id))
+    row("replicate S3 to S3", lambda: stores[1].replicate(stores[0], object_id))
+
+
+def listed(content: Path) -> Iterator[tuple[str, int, str]]:
+    for path in sorted(content.rglob("*")):
+        if path.is_file():
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha512").hexdigest()
+            yield path.relative_to(content).as_posix(), path.stat().st_size, digest
+
+
+def opened(name: str, endpoint: str) -> OcflStore:
+    store = open_store(name, f"s3://{bucket()}/{uuid.uuid4().hex[:8]}/{name}", s3_endpoint_url=endpoint)
+    store.prepare("benchmark")
+    return store
+
+
+def verified(store: OcflStore, object_id: str) -> None:
+    assert store.verify(object_id).verdict is Verdict.INTACT
+
+
+if __name__ == "__main__":
+    main()
