@@ -1,8 +1,9 @@
 """Prefect's server for one archive: ``python -m flows.server --home DIR --port N``.
 
 It lives under the archive's home (``<home>/prefect``: database, pages, settings), listens on this machine
-alone, sends nothing anywhere, and never touches the user's own ``~/.prefect``. What it knows may be lost at
-any time: the ledger is the state of record.
+alone, asks for a secret of the home's own (``<home>/prefect/secret``), sends nothing anywhere, and never
+touches the user's own ``~/.prefect``. What it knows may be lost at any
+time: the ledger is the state of record.
 """
 
 import argparse
@@ -14,6 +15,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+
+from services.prefect_home import address_file, make_secret
 
 HOST = "127.0.0.1"
 PORT = 4200
@@ -107,8 +110,8 @@ def apply(settings: dict[str, str], home: Path, keep: tuple[str, ...] = ()) -> N
 class Guard:
     """Lets in who asks for this machine by a name of its own, and no page of another site.
 
-    Prefect's API asks nobody who they are. Without this any page in the user's browser could start flows:
-    directly, or by a name of its own that is made to point to this machine.
+    Prefect's API asks for a secret, which a browser that knows it might send along for any page: directly, or
+    for one whose name is made to point to this machine.
     """
 
     def __init__(self, application: Application, port: int) -> None:
@@ -186,10 +189,12 @@ def main() -> None:
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--port", type=int, default=PORT)
     said = parser.parse_args()
-    apply(environment(said.home, said.port), said.home)
+    secret = make_secret(said.home)
+    asked = {"PREFECT_SERVER_API_AUTH_STRING": secret, "PREFECT_API_AUTH_STRING": secret}
+    apply(environment(said.home, said.port) | asked, said.home)
     if (aside := set_damaged_database_aside(said.home)) is not None:
         sys.stderr.write(f"Prefect's database was damaged; it is now {aside}, and a new one is made\n")
-    (folder(said.home) / "address").write_text(api_url(said.port), encoding="ascii")
+    address_file(said.home).write_text(api_url(said.port), encoding="ascii")
 
     import uvicorn  # noqa: PLC0415  # Prefect reads its settings when it is imported
     from prefect.server.api.server import create_app  # noqa: PLC0415  # same reason

@@ -18,6 +18,7 @@ from flows.workshop import Workshop, set_up
 from packages.errors import HoldfastError
 from services.archive import Archive, open_archive
 from services.launching import prefect_url
+from services.prefect_home import own_secret
 from tools.prefect_server import PrefectServer
 
 log = logging.getLogger("holdfast.worker")
@@ -46,6 +47,8 @@ def main() -> None:
         first.start()  # whoever deposits now does not wait until Prefect is imported, and its server there
         url = _address(archive, halting)
         apply(client_environment(home, url or ""), home, WORKER_KEEPS)
+        if secret := own_secret(home, url or ""):
+            os.environ["PREFECT_API_AUTH_STRING"] = secret
         work(shop, first, url, halting)
     except HoldfastError as error:
         log.error("%s %s", error.message, error.hint)  # noqa: TRY400  # said to people
@@ -63,7 +66,7 @@ def work(shop: Workshop, first: FirstWalks, url: str | None, halting: threading.
     overseer = Overseer(shop)
     schedule = None
     if url is not None:
-        shop.server = PrefectServer(url)
+        shop.server = PrefectServer(url)  # what it asks for is in the environment, as for Prefect itself
         schedule = Schedule(shop, overseer, shop.server)
         schedule.start()
     overseer.start()

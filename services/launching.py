@@ -2,13 +2,13 @@
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Protocol
 
 from packages.errors import Unavailable
 from packages.ledger import Job, JobState
 from services.archive import Archive
 from services.engine import Observer, run_job
+from services.prefect_home import address_file, own_secret
 from services.settings import Settings
 from tools.prefect_server import PrefectServer, is_online
 
@@ -86,22 +86,22 @@ def require_worker(
     """Raise Unavailable, with what to do about it, unless Prefect's server and a worker are there.
 
     A server that has been started and does not answer yet is waited for so many `seconds`, which is told; so
-    is a worker, for a while of its own.
+    is a worker, for as long and a while at least.
     """
     until = time.monotonic() + seconds
     is_told = False
-    while (url := prefect_url(settings)) is None or not PrefectServer(url).is_there():
-        if url is None or time.monotonic() > until:
+    while (server := prefect_server(settings)) is None or not server.is_there():
+        if server is None or time.monotonic() > until:
             raise Unavailable(
-                f"Prefect's server {f'at {url} ' if url else ''}is not running",
+                f"Prefect's server {f'at {server.url} ' if server else ''}is not running",
                 hint="start it with `holdfast up`, or leave --via out",
             )
         if not is_told:
-            tell(f"waiting for Prefect's server at {url}, {seconds:.0f} s at most")
+            tell(f"waiting for Prefect's server at {server.url}, {seconds:.0f} s at most")
             is_told = True
         time.sleep(LOOK_EVERY)
-    patience = time.monotonic() + WORKER_SECONDS
-    while not any(map(is_online, PrefectServer(url).workers())):
+    patience = time.monotonic() + max(WORKER_SECONDS, seconds)
+    while not any(map(is_online, server.workers())):
         if time.monotonic() > patience:
             raise Unavailable("no worker is running", hint="start one with `holdfast worker`")
         time.sleep(LOOK_EVERY)
@@ -120,6 +120,7 @@ def prefect_url(settings: Settings) -> str | None:
         return None
 
 
-def address_file(home: Path) -> Path:
-    """Return where the home's own server writes its address when it starts."""
-    return home.absolute() / "prefect" / "address"
+def prefect_server(settings: Settings, seconds: float = 5.0) -> PrefectServer | None:
+    """Return Prefect's server with what it asks for; None where no address is known."""
+    url = prefect_url(settings)
+    return None if url is None else PrefectServer(url, seconds, own_secret(settings.home, url))

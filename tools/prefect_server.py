@@ -7,7 +7,7 @@ import os
 import time
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -37,12 +37,14 @@ class Busy(Unavailable):
 class PrefectServer:
     """The API at `url` (which ends in ``/api``); every call ends within `seconds`.
 
+    `secret` (``name:password``) is what the server asks for; without one, what the environment has is sent.
     Raises Unavailable when nobody answers or the server is in trouble, NotFound for what it does not have,
     Conflict where the state of things forbids it, Internal for any other refusal.
     """
 
     url: str
     seconds: float = 5.0
+    secret: str = field(default="", repr=False)
 
     def get(self, path: str) -> Any:
         """Return the answer to a GET."""
@@ -64,7 +66,7 @@ class PrefectServer:
         request = urllib.request.Request(  # noqa: S310  # the scheme has been looked at
             self.url.rstrip("/") + path,
             None if body is None else json.dumps(body).encode(),
-            {"Content-Type": "application/json", "Accept": "application/json", **_credentials()},
+            {"Content-Type": "application/json", "Accept": "application/json", **_credentials(self.secret)},
             method=method,
         )
         try:
@@ -119,11 +121,11 @@ def is_online(worker: Mapping[str, Any], seconds: float = ONLINE_SECONDS) -> boo
     return bool(heard) and datetime.fromisoformat(heard) > datetime.now(UTC) - timedelta(seconds=seconds)
 
 
-def _credentials() -> dict[str, str]:
-    """Return what lets us in at somebody else's server, if the environment has it."""
-    if key := os.environ.get("PREFECT_API_KEY"):
+def _credentials(secret: str) -> dict[str, str]:
+    """Return what lets us in: the server's own secret, or what the environment has for another's server."""
+    if not secret and (key := os.environ.get("PREFECT_API_KEY")):
         return {"Authorization": f"Bearer {key}"}
-    if said := os.environ.get("PREFECT_API_AUTH_STRING"):
+    if said := secret or os.environ.get("PREFECT_API_AUTH_STRING"):
         return {"Authorization": f"Basic {base64.b64encode(said.encode()).decode()}"}
     return {}
 

@@ -107,6 +107,7 @@ def _addresses(call: Call, port: int | None) -> dict[str, str]:
 def _parts(call: Call, addresses: dict[str, str]) -> "list[Part]":
     """Return what is to run, in the order in which it is started."""
     from cli.supervisor import Part  # noqa: PLC0415  # start-up time
+    from services.prefect_home import make_secret  # noqa: PLC0415  # same reason
 
     home, logs = str(call.home), call.home / "logs"
     environment = {"HOLDFAST_BASE_URL": addresses["base"], "HOLDFAST_PREFECT_API_URL": addresses["prefect"]}
@@ -123,6 +124,7 @@ def _parts(call: Call, addresses: dict[str, str]) -> "list[Part]":
         Part("the worker", [*run, "flows.worker", "--home", home], logs / "worker.log", environment),
     ]
     if not call.archive.settings.prefect_api_url:
+        environment["PREFECT_API_AUTH_STRING"] = make_secret(call.home)
         serving = [*run, "flows.server", "--home", home, "--port", str(urlsplit(addresses["prefect"]).port)]
         # Its first start takes long, and the worker does without it till then.
         server = Part("Prefect's server", serving, logs / "prefect.log", environment, awaited=False)
@@ -132,15 +134,19 @@ def _parts(call: Call, addresses: dict[str, str]) -> "list[Part]":
 
 def _tell(call: Call, addresses: dict[str, Any]) -> None:
     """Print where everything is, and a link that signs in once."""
-    from services.sign_in import link_secret  # noqa: PLC0415  # start-up time
+    from services.prefect_home import make_secret  # noqa: PLC0415  # start-up time
+    from services.sign_in import link_secret  # noqa: PLC0415  # same reason
 
     link = f"{addresses['pages']}/sign-in?link={link_secret(call.archive, call.actor)}"
     prefect = addresses["prefect"].removesuffix("/api")
+    own = not call.archive.settings.prefect_api_url
+    asked = make_secret(call.home) if own else None
     shown = {
         "pages": f"{addresses['pages']}/",
         "sign_in": link,
         "oai": f"{addresses['pages']}/oai",
         "prefect": prefect,
+        "prefect_sign_in": asked,
         "logs": str(call.home / "logs"),
     }
     call.voice.document(shown)
@@ -151,6 +157,7 @@ def _tell(call: Call, addresses: dict[str, Any]) -> None:
             ("sign in", f"{link}  (once, within 15 minutes)"),
             ("harvesters", shown["oai"]),
             ("Prefect", f"{prefect}  (its first start takes half a minute)"),
+            *([("it asks for", asked)] if asked else []),
             ("logs", shown["logs"]),
         )
     )

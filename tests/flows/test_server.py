@@ -1,5 +1,6 @@
 """Prefect's server as we start it: at home, for this machine alone, with what prefect.yaml says."""
 
+import base64
 import sqlite3
 import urllib.request
 from contextlib import closing
@@ -11,18 +12,21 @@ import pytest
 from flows import deploying
 from flows.server import environment, folder, set_damaged_database_aside
 from packages.errors import Unavailable
-from tests.support.orchestra import Orchestra, until
+from tests.support.orchestra import SECRET, Orchestra, until
 from tools.prefect_server import PrefectServer
 
 pytestmark = pytest.mark.slow
 
 
-def answer(orchestra: Orchestra, path: str, method: str = "GET", **headers: str) -> int:
+def answer(
+    orchestra: Orchestra, path: str, method: str = "GET", *, secret: str = SECRET, **headers: str
+) -> int:
     request = urllib.request.Request(
         f"http://127.0.0.1:{orchestra.port}{path}",
         b"{}" if method == "POST" else None,
         {
             "Content-Type": "application/json",
+            "Authorization": f"Basic {base64.b64encode(secret.encode()).decode()}",
             **{name.replace("_", "-"): said for name, said in headers.items()},
         },
         method=method,
@@ -72,6 +76,13 @@ def test_only_this_machine_is_let_in_and_no_page_of_another_site(orchestra: Orch
     assert answer(orchestra, "/api/flows/filter", "POST", Origin="http://evil.example") == 403
     assert answer(orchestra, "/api/flows/filter", "POST", Sec_Fetch_Site="cross-site") == 403
     assert answer(orchestra, "/", Sec_Fetch_Site="cross-site") == 200  # a link
+
+
+def test_who_does_not_know_the_secret_sees_and_does_nothing(orchestra: Orchestra) -> None:
+    assert answer(orchestra, "/api/health", secret="holdfast:guessed") == 200
+    for path in ("/api/flows/filter", "/api/work_pools/filter", "/api/flow_runs/filter"):
+        assert answer(orchestra, path, "POST", secret="holdfast:guessed") == 401
+    assert answer(orchestra, "/api/admin/settings", secret="") == 401
 
 
 def test_it_lives_in_its_own_home(orchestra: Orchestra) -> None:

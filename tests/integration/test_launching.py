@@ -3,13 +3,15 @@
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
 from packages.errors import Unavailable
-from services.launching import address_file, require_worker
+from services.launching import require_worker
+from services.prefect_home import address_file, make_secret, own_secret, secret_file
 from services.settings import Settings
 from tests.support.orchestra import free_port
 
@@ -68,9 +70,22 @@ def test_a_server_that_is_being_started_is_waited_for_and_that_is_told(
     monkeypatch.setattr("services.launching.WORKER_SECONDS", 0.1)
     told: list[str] = []
     with pytest.raises(Unavailable, match="no worker is running"):  # it got that far
-        require_worker(settings, seconds=20, tell=told.append)
+        require_worker(settings, seconds=3, tell=told.append)
     assert len(told) == 1
     assert "waiting for Prefect's server" in told[0]
+
+
+def test_the_secret_of_the_home_is_made_once_for_its_owner_alone_and_told_to_no_other_server(
+    settings: Settings,
+) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        made = set(pool.map(lambda _: make_secret(settings.home), range(8)))
+    assert len(made) == 1
+    assert secret_file(settings.home).stat().st_mode & 0o777 == 0o600
+    assert [each.name for each in secret_file(settings.home).parent.iterdir()] == ["secret"]
+    address_file(settings.home).write_text("http://127.0.0.1:4200/api")
+    assert own_secret(settings.home, "http://127.0.0.1:4200/api") == made.pop()
+    assert own_secret(settings.home, "http://prefect.example/api") == ""
 
 
 def test_a_server_that_was_never_started_is_not_waited_for(settings: Settings) -> None:

@@ -9,7 +9,7 @@ import pytest
 from packages.ledger import CopyRecord, CopyState, JobState, PackageState
 from packages.model import now
 from services.engine import run_job
-from services.launching import address_file
+from services.prefect_home import address_file
 from services.submission import Wanted, submit
 from tests.support.browsing import HERE, PAGE, Browser, browser_of, text_of, tree_of
 from tests.support.depositor import put

@@ -18,11 +18,14 @@ from flows.server import api_url, command
 from packages.ledger import Job
 from services.archive import Archive
 from services.people import local_actor
+from services.prefect_home import secret_file
 from services.submission import Wanted, submit
 from tools.prefect_server import PrefectServer
 
 HOST = "127.0.0.1"
 START_SECONDS = 90.0
+SECRET = "holdfast:of-the-tests"
+"""What every Prefect server here asks for, so that any worker can talk to any of them."""
 
 
 def free_port() -> int:
@@ -90,9 +93,12 @@ class Orchestra(Child):
         self.home = home
         self.port = free_port()
         super().__init__(command(home, self.port), home / "logs" / "prefect.log")
-        self.server = PrefectServer(api_url(self.port), 20.0)
+        self.server = PrefectServer(api_url(self.port), 20.0, SECRET)
 
     def start(self) -> None:
+        place = secret_file(self.home)
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        place.write_text(SECRET)
         super().start()
         assert self.process is not None
         until(lambda: self.server.is_there() or self.process.poll() is not None, START_SECONDS)
@@ -135,7 +141,7 @@ class Hand(Child):
 
     def __init__(self, archive: Archive, url: str, **settings: str) -> None:
         self.archive = archive
-        environment = {"HOLDFAST_PREFECT_API_URL": url}
+        environment = {"HOLDFAST_PREFECT_API_URL": url, "PREFECT_API_AUTH_STRING": SECRET}
         environment |= {f"HOLDFAST_{name.upper()}": value for name, value in settings.items()}
         arguments = [sys.executable, "-P", "-m", "flows.worker", "--home", str(archive.home)]
         super().__init__(arguments, archive.home / "logs" / "worker.log", environment)
@@ -144,7 +150,7 @@ class Hand(Child):
     def start(self) -> None:
         super().start()
         label = f"{socket.gethostname()}:{self.pid}:"
-        server = PrefectServer(self._url, 20.0)
+        server = PrefectServer(self._url, 20.0, SECRET)
         if server.is_there():
             until(lambda: any(each["name"].startswith(label) for each in server.workers()), START_SECONDS)
 
