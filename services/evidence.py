@@ -15,6 +15,7 @@ from packages.errors import Conflict, Corrupt, HoldfastError, NotFound, Refused,
 from packages.ledger import CopyRecord, CopyState
 from packages.log_entry import dump_events, parse_event_line
 from packages.model import Actor, Event, now
+from packages.ocfl.inventory import Inventory
 from packages.ocfl.stage import stage_first_version
 from packages.premis import person_urn
 from packages.wording import counted
@@ -215,20 +216,23 @@ def _write(archive: Archive, actor: Actor, part: Part) -> Link:
             user=actor.name,
             address=person_urn(actor.id),
         )
-        _spread(archive, StagedVersion(object_of(number), workspace.object, inventory, None))
+        staged = StagedVersion(object_of(number), workspace.object, inventory, None, contested=True)
+        published = _spread(archive, staged)
     finally:
         workspace.discard()
-    return Link(number, inventory.digest(), part.heading.at)
+    return Link(number, published.digest(), part.heading.at)
 
 
-def _spread(archive: Archive, staged: StagedVersion) -> None:
+def _spread(archive: Archive, staged: StagedVersion) -> Inventory:
+    """Publish in the first store that is there, bring it to the others, and return it as published."""
     holder: ArchivalStore | None = None
+    published = staged.inventory
     trouble: HoldfastError = Unavailable("there is no store")
     for store in archive.written_stores.values():
         try:
             store.check(archive.archive_id)
             if holder is None:
-                store.publish(staged)
+                published = store.publish(staged)
                 holder = store
             else:
                 store.replicate(holder, staged.object_id)
@@ -236,6 +240,7 @@ def _spread(archive: Archive, staged: StagedVersion) -> None:
             trouble = error
     if holder is None:
         raise trouble
+    return published
 
 
 def _holder(archive: Archive, number: int) -> ArchivalStore | None:
