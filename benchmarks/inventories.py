@@ -3,7 +3,7 @@
 With ``--files N…`` an object of so many small files is staged, published, verified, and given a second
 version, in one process each; every line gives seconds and the most memory that the process had until then.
 With ``--inventory-only`` no file is written: the inventory alone is made, written, read and revised. With
-``--versions N`` an object of 100 files gets so many versions, and the cost of one is compared with its inventory.
+``--versions N`` an object of 100 files gets so many versions, one file changed in each.
 """
 
 import argparse

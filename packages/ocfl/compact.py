@@ -6,7 +6,6 @@ from itertools import pairwise
 
 _END = b"\xff"  # stands behind each path: no byte of UTF-8
 _FEW = 100
-_TELLING = 8
 _HANDLING = "surrogatepass"  # a path from JSON may hold half a pair
 
 
@@ -50,14 +49,24 @@ class Pool:
                 yield self._row_at(at)
             at = self._paths.find(wanted, at + 1)
 
-    def starting(self, prefix: str) -> Iterator[tuple[str, int]]:
-        """Yield the paths that begin with `prefix`, each with its row."""
+    def path_at(self, offset: int) -> bytes:
+        """Return the path that begins there."""
+        return bytes(self._paths[offset : self._paths.index(_END, offset)])
+
+    def starting(self, prefix: str) -> Iterator[tuple[int, int]]:
+        """Yield where each path lies that begins with `prefix`, and its row."""
         begin = prefix.encode("utf-8", _HANDLING)
         at = 0 if self._paths.startswith(begin) else self._after(begin, 0)
         while at >= 0:
-            end = self._paths.index(_END, at)
-            yield self._paths[at:end].decode("utf-8", _HANDLING), self._row_at(at)
-            at = self._after(begin, end)
+            yield at, self._row_at(at)
+            at = self._after(begin, self._paths.index(_END, at))
+
+    def offsets(self, row: int) -> Iterator[int]:
+        """Yield where each path of a row lies."""
+        at, end = self._starts[row], self._starts[row + 1]
+        while at < end:
+            yield at
+            at = self._paths.index(_END, at) + 1
 
     def _after(self, begin: bytes, offset: int) -> int:
         """Return where the next path that begins so begins, or -1."""
@@ -180,11 +189,18 @@ class DigestPaths(Mapping[str, tuple[str, ...]]):
 
     def starting(self, prefix: str) -> Iterator[tuple[str, str]]:
         """Yield (path, digest) of the paths that begin with `prefix`, which is not empty."""
-        for path, row in self._pool.starting(prefix):
-            digest = self._pool.digest(row).hex()
-            place = self.place(digest)
+        for offset, row in self.places(prefix):
+            yield self._pool.path_at(offset).decode("utf-8", _HANDLING), self._pool.digest(row).hex()
+
+    def places(self, prefix: str) -> Iterator[tuple[int, int]]:
+        """Yield where in the pool each path lies that begins with `prefix`, and its row; empty means all."""
+        if not prefix:
+            yield from ((offset, row) for row in self._rows for offset in self._pool.offsets(row))
+            return
+        for offset, row in self._pool.starting(prefix):
+            place = self.place(self._pool.digest(row).hex())
             if place is not None and self._rows[place] == row:
-                yield path, digest
+                yield offset, row
 
     def items(self) -> "ItemsView[str, tuple[str, ...]]":
         """Return digests and paths in order, gone through without a look-up each."""
@@ -327,12 +343,13 @@ class Builder:
         self._rows = rows
 
 
-def _ordered(pool: Pool, rows: "array[int]") -> list[int]:
-    """Return the rows in the order of their digests; the first bytes nearly always tell, in less memory."""
-    found = sorted(rows, key=lambda row: pool.digest(row)[:_TELLING])
-    if any(pool.digest(first) > pool.digest(second) for first, second in pairwise(found)):
-        found.sort(key=pool.digest)
-    return found
+def _ordered(pool: Pool, rows: "array[int]") -> Iterator[int]:
+    """Yield the rows in the order of their digests, sorted in parts, so that few are in memory as objects."""
+    parts = [array("I") for _ in range(256)]
+    for row in rows:
+        parts[pool.digest(row)[0]].append(row)
+    for part in parts:
+        yield from sorted(part, key=pool.digest)
 
 
 class _Items(ItemsView[str, tuple[str, ...]]):

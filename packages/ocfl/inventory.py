@@ -13,7 +13,7 @@ import orjson
 
 from packages.errors import Invalid
 from packages.ocfl.compact import Builder, DigestPaths, compacted
-from packages.ocfl.reading import BLOCK, Part, read_parts
+from packages.ocfl.reading import BLOCK, ByteStream, Part, read_parts
 
 TYPE = "https://ocfl.io/1.1/spec/#inventory"
 ALGORITHM = "sha512"
@@ -121,7 +121,7 @@ def parse(data: bytes) -> Inventory:
     return read(io.BytesIO(data))
 
 
-def read(stream: BinaryIO) -> Inventory:
+def read(stream: ByteStream) -> Inventory:
     """Read an inventory as a stream; raises Invalid, naming the first thing that breaks OCFL 1.1 §3.5.
 
     Checked: types, digests, safe and unique paths, that every state is in the manifest, no gap in versions.
@@ -130,6 +130,14 @@ def read(stream: BinaryIO) -> Inventory:
         return _Reader().take(read_parts(stream))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise Invalid(f"An inventory lacks something or has it in the wrong form: {error!r}.") from None
+
+
+def head_of(stream: ByteStream) -> int:
+    """Return the number of an inventory's head, reading no further than it must. Raises Invalid."""
+    for where, key, value in read_parts(stream):
+        if not where and key == "head" and isinstance(value, str):
+            return _number(value)
+    raise Invalid("An inventory has no head.")
 
 
 def first_version(

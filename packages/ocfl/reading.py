@@ -5,7 +5,7 @@ here is a line at a time; who wants to keep it keeps it compactly (`packages.ocf
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, Protocol
 
 import ijson
 
@@ -14,6 +14,14 @@ from packages.ocfl.algorithms import ALGORITHMS
 
 _BUFFER = 1 << 18
 _DEEPEST = 64
+
+
+class ByteStream(Protocol):
+    """Bytes to be read once from the beginning: as many as asked for, or fewer; none at the end."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return the next bytes."""
+        ...
 
 
 class Block:
@@ -48,7 +56,7 @@ class Opener:
         return self.digests
 
 
-def read_parts(stream: BinaryIO) -> Iterator[Part]:
+def read_parts(stream: ByteStream) -> Iterator[Part]:
     """Yield every key of an inventory in the order of the file, also one that occurs twice.
 
     The keys of the inventory itself stand at ``()``; digests of the manifest at ``("manifest",)``, of states

@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from packages.errors import Conflict, Corrupt, Internal, NotFound
 from packages.ocfl import layout
+from packages.ocfl.compact import compacted
 from packages.ocfl.inventory import (
     DECLARATION,
     NAME,
@@ -25,6 +26,7 @@ from packages.ocfl.inventory import (
     parse,
     parse_sidecar,
 )
+from packages.ocfl.path_index import PathIndex
 from packages.ocfl.segments import as_staged, in_own_folder
 from storage.archival.creating import (
     Opener,
@@ -36,7 +38,7 @@ from storage.archival.creating import (
     withdraw,
     write_top,
 )
-from storage.archival.inventories import read_head, read_inventory, version_numbers
+from storage.archival.inventories import read_stated, stated_head, version_numbers
 from storage.archival.local import LocalMedium, check_and_lock_down
 from storage.archival.medium import Medium, Pace
 from storage.ports import ReadBack, StagedVersion
@@ -92,7 +94,7 @@ def bring(
     known: dict[str, ReadBack] = {}
     root = layout.object_path(inventory.object_id)
     settle(medium, root)
-    have = read_head(medium, root).inventory.head if _exists(medium, root) else 0
+    have = stated_head(medium, root).number if _exists(medium, root) else 0
     if have > inventory.head:
         raise Conflict(f"{medium.url} has a newer version of {inventory.object_id} than the source.")
     if have and _bytes(source, f"v{have}/{NAME}") != medium.read(f"{root}/v{have}/{NAME}"):
@@ -130,7 +132,7 @@ def settle(medium: Medium, root: str, *, dead: bool = False, own: str = "") -> l
     and repair.
     """
     try:
-        top = read_head(medium, root).inventory.head
+        top = stated_head(medium, root).number
     except NotFound:
         if medium.capabilities.atomic_rename:
             return []
@@ -154,7 +156,7 @@ def settle(medium: Medium, root: str, *, dead: bool = False, own: str = "") -> l
 def is_there(medium: Medium, root: str, number: int, digest: str) -> bool:
     """Tell whether exactly this version is published, completing it if need be; else Conflict."""
     try:
-        found = read_inventory(medium, f"{root}/v{number}")
+        found = read_stated(medium, f"{root}/v{number}")
     except NotFound:
         return False
     except Corrupt:
@@ -169,7 +171,7 @@ def is_there(medium: Medium, root: str, number: int, digest: str) -> bool:
 
 def _check_base(medium: Medium, root: str, staged: StagedVersion) -> None:
     """Raise Conflict unless the object's head is what the version was built on."""
-    head = read_head(medium, root) if _exists(medium, root) else None
+    head = stated_head(medium, root) if _exists(medium, root) else None
     if (head.digest if head else None) != staged.base:
         raise Conflict(
             f"{staged.object_id} in {medium.url} is not at the version that the new one was built on.",
@@ -180,14 +182,14 @@ def _check_base(medium: Medium, root: str, staged: StagedVersion) -> None:
 def _check_staged(staged: StagedVersion) -> None:
     """Raise Conflict unless exactly the files that the inventory lists are staged; makes them read-only."""
     number = staged.inventory.head
-    expected = {path.partition("/")[2] for path, _ in staged.inventory.content(number)} | {NAME, SIDECAR}
+    expected = PathIndex(compacted(staged.inventory.manifest), f"v{number}/")
     version = staged.root / f"v{number}"
     if not version.is_dir():
         raise Conflict(f"Nothing is staged for version {number} of {staged.object_id} at {version}.")
-    check_and_lock_down(version, expected)
-    if expected:
+    wrong = check_and_lock_down(version, f"v{number}/", expected, {NAME, SIDECAR})
+    if wrong:
         raise Conflict(
-            f"{staged.object_id} is not staged as its inventory says: {sorted(expected)[:5]}.",
+            f"{staged.object_id} is not staged as its inventory says: {wrong[:5]}.",
             hint="A leading “+” marks files that the inventory lacks.",
         )
     if number == 1:
@@ -209,7 +211,7 @@ def _whole(inventory: Inventory, number: int, source: Opener) -> Whole:
 
 def _top_fits(medium: Medium, root: str, number: int) -> bool:
     try:
-        return read_inventory(medium, root).inventory.head == number
+        return read_stated(medium, root).number == number
     except (NotFound, Corrupt):
         return False
 

@@ -2,10 +2,22 @@
 
 import hashlib
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from packages.errors import Corrupt, Invalid, NotFound
-from packages.ocfl.inventory import DECLARATION, NAME, SIDECAR, Inventory, parse, parse_sidecar
+from packages.ocfl.inventory import DECLARATION, NAME, SIDECAR, Inventory, head_of, parse_sidecar, read
 from storage.archival.medium import Medium
+from storage.durability import unavailable
+
+_BUFFER = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """The number of an inventory's version, and the SHA-512 of its bytes, which its sidecar states."""
+
+    number: int
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,36 +33,103 @@ def read_inventory(medium: Medium, folder: str) -> Head:
 
     Raises NotFound without an inventory, Corrupt when the two do not fit each other.
     """
-    data = medium.read(f"{folder}/{NAME}")
-    digest = hashlib.sha512(data).hexdigest()
+    with medium.open(f"{folder}/{NAME}") as stream:
+        hashing = Hashing(stream)
+        try:
+            inventory = read(hashing)
+        except Invalid as error:
+            hashing.drain()
+            _require_stated(medium, folder, hashing.digest)
+            raise Corrupt(f"{folder} in {medium.url}: {error.message}") from error
+    _require_stated(medium, folder, hashing.digest)
+    return Head(inventory, hashing.digest)
+
+
+def read_stated(medium: Medium, folder: str) -> Stated:
+    """Return what `read_inventory` would, but for the inventory itself: in no memory, and much sooner."""
+    digest = digest_of(medium, f"{folder}/{NAME}")
+    _require_stated(medium, folder, digest)
+    with medium.open(f"{folder}/{NAME}") as stream:
+        try:
+            return Stated(head_of(stream), digest)
+        except Invalid as error:
+            raise Corrupt(f"{folder} in {medium.url}: {error.message}") from error
+
+
+def digest_of(medium: Medium, key: str) -> str:
+    """Return the SHA-512 of a file of any size. Raises NotFound, Unavailable."""
+    with medium.open(key) as stream:
+        hashing = Hashing(stream)
+        hashing.drain()
+    return hashing.digest
+
+
+class Hashing:
+    """A stream that is digested while it is read; a disk's error becomes Unavailable."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._hash = hashlib.sha512()
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Read at most `size` bytes."""
+        try:
+            data = self._stream.read(size)
+        except OSError as error:
+            raise unavailable(error, "Cannot read an inventory") from error
+        self._hash.update(data)
+        return data
+
+    def drain(self) -> None:
+        """Read the rest."""
+        while self.read(_BUFFER):
+            pass
+
+    @property
+    def digest(self) -> str:
+        """Return the SHA-512 of what was read."""
+        return self._hash.hexdigest()
+
+
+def _require_stated(medium: Medium, folder: str, digest: str) -> None:
     try:
         stated = parse_sidecar(medium.read(f"{folder}/{SIDECAR}"))
-        if stated != digest:
-            raise Corrupt(f"{folder}/{NAME} in {medium.url} is not what its sidecar says.")
-        return Head(parse(data), digest)
     except NotFound:
         raise Corrupt(f"{folder}/{NAME} in {medium.url} has no sidecar.") from None
     except Invalid as error:
         raise Corrupt(f"{folder} in {medium.url}: {error.message}") from error
+    if stated != digest:
+        raise Corrupt(f"{folder}/{NAME} in {medium.url} is not what its sidecar says.")
 
 
 def read_head(medium: Medium, root: str) -> Head:
-    """Return the inventory of the object at `root`.
+    """Return the inventory of the object at `root`; see `stated_head`."""
+    return read_inventory(medium, _vouched(medium, root)[0])
+
+
+def stated_head(medium: Medium, root: str) -> Stated:
+    """Return the number and the digest of the newest inventory of the object at `root`.
 
     Between the two last writes of a commit the sidecar at the top is the old one; then the version's own copy
     of the inventory, which has its own sidecar, vouches for the one at the top.
     """
+    return _vouched(medium, root)[1]
+
+
+def _vouched(medium: Medium, root: str) -> tuple[str, Stated]:
+    """Return the folder of the inventory that counts, and what is stated of it."""
     try:
-        return read_inventory(medium, root)
+        return root, read_stated(medium, root)
     except Corrupt:
-        top = hashlib.sha512(medium.read(f"{root}/{NAME}")).hexdigest()
+        top = digest_of(medium, f"{root}/{NAME}")
         for number in reversed(version_numbers(medium, root)):
+            folder = f"{root}/v{number}"
             try:
-                newest = read_inventory(medium, f"{root}/v{number}")
+                newest = read_stated(medium, folder)
             except (NotFound, Corrupt):
                 continue
             if newest.digest == top:
-                return newest
+                return folder, newest
         raise
 
 

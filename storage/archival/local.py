@@ -7,12 +7,14 @@ import shutil
 import stat
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from packages.errors import Conflict, HoldfastError, NotFound
+from packages.ocfl.path_index import PathIndex
 from storage.archival import readback, readbehind
 from storage.archival.copying import copy_file, copy_stream
 from storage.archival.medium import INTENT, STAGING, Files, Item, Pace, Reading, walk
@@ -20,6 +22,7 @@ from storage.durability import SyncPoint, fsync_folder, unavailable
 from storage.ports import Capabilities, ReadBack
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NAMED = 5  # files that a refusal names
 _OCCUPIED = frozenset({errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR})
 
 
@@ -313,13 +316,15 @@ def _translated(what: str) -> Iterator[None]:
         raise unavailable(error, what) from error
 
 
-def check_and_lock_down(root: Path, expected: set[str]) -> None:
-    """Make every file below `root` read-only and empty `expected` of their paths, relative to `root`.
+def check_and_lock_down(root: Path, prefix: str, expected: PathIndex, beside: Collection[str]) -> list[str]:
+    """Make every file below `root` read-only, and return what is there and should not be, and the reverse.
 
-    Raises Conflict for a link, and leaves paths that nobody expects in `expected` with a leading ``+``.
+    `expected` are paths that begin with `prefix`, which stands for `root`; `beside` are more names in it.
+    Paths that nobody expects, and links, bear a leading ``+``.
     """
     folders = [""]
-    extra = set()
+    wrong = []
+    lacking = set(beside)
     while folders:
         folder = folders.pop()
         with os.scandir(root / folder) as entries:
@@ -329,9 +334,11 @@ def check_and_lock_down(root: Path, expected: set[str]) -> None:
                 if kind == "folder":
                     folders.append(name + "/")
                     continue
-                if kind == "other" or name not in expected:
-                    extra.add("+" + name)
+                known = name in lacking or expected.tick(prefix + name) is not None
+                if kind == "other" or not known:
+                    wrong.append("+" + name)
                     continue
-                expected.discard(name)
+                lacking.discard(name)
                 os.chmod(entry.path, stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH)  # noqa: PTH101  # as in write
-    expected |= extra
+    missing = [path.removeprefix(prefix) for path, _ in islice(expected.left(), _NAMED)]
+    return sorted([*wrong[:_NAMED], *missing, *lacking])

@@ -3,21 +3,24 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from packages.errors import Invalid, NotFound, Unavailable
 from packages.ocfl import layout
+from packages.ocfl.compact import compacted
 from packages.ocfl.inventory import (
     DECLARATION,
     DECLARATION_TEXT,
     NAME,
     SIDECAR,
     Inventory,
-    parse,
     parse_sidecar,
+    read,
     sidecar,
 )
-from storage.archival.inventories import version_numbers
+from packages.ocfl.path_index import PathIndex
+from storage.archival.inventories import Hashing, digest_of, version_numbers
 from storage.archival.medium import ABANDONED_AFTER, Medium, Pace, Reading
 from storage.ports import NOTHING_SEALED, ObjectReport, Problem, ReadBack, Sealed, Verdict
 
@@ -79,7 +82,7 @@ def verify(
     if inventory is not None:
         if version is not None and version > inventory.head:
             raise NotFound(f"{object_id} has no version {version} in the store {store}.")
-        expected.update(inventory.content(version))
+        expected.know(inventory, version)
     findings = _Findings()
     scope = _Scope(medium, root, version, expected, known=inventory is not None)
     del inventory  # large, and `expected` has what is needed of it
@@ -87,10 +90,10 @@ def verify(
     for reading in _readings(medium, root, keys, known, pace):
         path = reading.key[len(root) + 1 :]
         if path in expected:
-            findings.compare(path, expected.pop(path) or BEYOND_TELLING, reading)
+            findings.compare(path, expected.take(path) or BEYOND_TELLING, reading)
         else:
             findings.compare(path, log_digest(path), reading)
-    for path, digest in expected.items():
+    for path, digest in expected.left():
         findings.add(path, Verdict.MISSING, digest or BEYOND_TELLING, None)
     if findings.counts[Verdict.EXTRA] and _is_being_written(medium, object_id):
         findings.leave_out_extra()
@@ -130,7 +133,7 @@ class _Scope:
     medium: Medium
     root: str
     version: int | None
-    expected: dict[str, str | None]
+    expected: "_Expected"
     known: bool
 
 
@@ -145,7 +148,7 @@ def _keys(scope: _Scope, top: dict[str, str], findings: _Findings) -> Iterator[s
         elif name not in scope.expected:
             findings.add(name, Verdict.EXTRA, None, None)
     if scope.version is not None:  # the inventories of the versions that are left out
-        for path in list(scope.expected):
+        for path in list(scope.expected.own):
             if "/" in path and not path.startswith(f"v{scope.version}/"):
                 yield f"{scope.root}/{path}"
 
@@ -182,28 +185,55 @@ def log_digest(path: str) -> str | None:
     return None
 
 
-def _inventories(medium: Medium, root: str, sealed: Sealed) -> tuple[dict[str, str | None], Inventory | None]:
+class _Expected:
+    """What should be there, and its digest: `own` has all but the content that an inventory lists."""
+
+    def __init__(self) -> None:
+        self.own: dict[str, str | None] = {}
+        self._content: PathIndex | None = None
+
+    def know(self, inventory: Inventory, version: int | None) -> None:
+        """Expect the content that the inventory lists, or only that which `version` added."""
+        self._content = PathIndex(compacted(inventory.manifest), f"v{version}/" if version else "")
+
+    def __contains__(self, path: str) -> bool:
+        """Tell whether a path is expected and has not been taken."""
+        return path in self.own or (self._content is not None and path in self._content)
+
+    def take(self, path: str) -> str | None:
+        """Expect a path no more, and return what it should digest to."""
+        if path in self.own:
+            return self.own.pop(path)
+        return None if self._content is None else self._content.tick(path)
+
+    def left(self) -> Iterator[tuple[str, str | None]]:
+        """Yield what has not been taken."""
+        yield from self.own.items()
+        if self._content is not None:
+            yield from self._content.left()
+
+
+def _inventories(medium: Medium, root: str, sealed: Sealed) -> tuple[_Expected, Inventory | None]:
     """Return what the declaration, inventories and sidecars should digest to, and the inventory to go by.
 
     What is sealed is true. Else: the inventory of the head lies there twice, each with a sidecar, and what
     most of the four say is taken for true (at a tie, the pair at the top), so that one damaged file is told
     from three sound ones.
     """
-    expected: dict[str, str | None] = {DECLARATION: hashlib.sha512(DECLARATION_TEXT).hexdigest()}
+    found = _Expected()
+    expected = found.own
+    expected[DECLARATION] = hashlib.sha512(DECLARATION_TEXT).hexdigest()
     numbers = version_numbers(medium, root)
-    top_data, top_stated = _pair(medium, root)
-    top = _parsed(top_data)
+    top_digest, top_stated = _pair(medium, root)
+    top = _parsed(medium, root)
     head = max(numbers, default=1)
-    if top is not None and (_sha512(top_data) == top_stated or not numbers):
+    if top is not None and (top_digest == top_stated or not numbers):
         head = top.head
     newest = max(sealed.digests, default=0)
     if newest and not (sealed.grows and head > newest):
         head = newest
-    top_digest = _sha512(top_data)
-    del top_data  # tens of megabytes for a package of 100,000 files
-    head_data, head_stated = _pair(medium, f"{root}/v{head}")
-    head_digest = _sha512(head_data)
-    below = top if head_digest == top_digest else _parsed(head_data)
+    head_digest, head_stated = _pair(medium, f"{root}/v{head}")
+    below = top if head_digest == top_digest else _parsed(medium, f"{root}/v{head}")
     sound = {key: each for key, each in ((top_digest, top), (head_digest, below)) if each is not None}
     says = [top_digest, top_stated, head_digest, head_stated]
     stated = (top_stated, head_stated)
@@ -219,14 +249,14 @@ def _inventories(medium: Medium, root: str, sealed: Sealed) -> tuple[dict[str, s
         expected.update(_older(medium, root, number, trusted, sealed.digests.get(number)))
     if trusted is None:
         expected.update(_still_told(medium, root, sealed))
-    return expected, trusted
+    return found, trusted
 
 
 def _still_told(medium: Medium, root: str, sealed: Sealed) -> Iterator[tuple[str, str]]:
     """Yield content that the newest version's inventory tells of that is as sealed: better than nothing."""
     for number in sorted(sealed.digests, reverse=True):
-        data, _ = _pair(medium, f"{root}/v{number}")
-        found = _parsed(data) if _sha512(data) == sealed.digests[number] else None
+        digest, _ = _pair(medium, f"{root}/v{number}")
+        found = _parsed(medium, f"{root}/v{number}") if digest == sealed.digests[number] else None
         if found is not None:
             yield from found.content()
             return
@@ -238,9 +268,8 @@ def _older(
     """Return what an older version's inventory and sidecar should digest to; each vouches for the other."""
     if sealed is not None:
         return _pair_expected(number, sealed)
-    data, stated = _pair(medium, f"{root}/v{number}")
-    digest = _sha512(data)
-    found = _parsed(data)
+    digest, stated = _pair(medium, f"{root}/v{number}")
+    found = _parsed(medium, f"{root}/v{number}")
     agrees = found is not None and (trusted is None or _same_history(found, trusted))
     true = digest if agrees and stated is None else stated or digest
     if found is not None and agrees and stated not in {digest, found.digest()}:
@@ -262,36 +291,25 @@ def _same_history(older: Inventory, newer: Inventory) -> bool:
         and older.head < newer.head
         and all(
             newer.versions[number].created == version.created
-            and newer.versions[number].state.keys() == version.state.keys()
-            and all(
-                sorted(newer.versions[number].state[digest]) == sorted(paths)
-                for digest, paths in version.state.items()
-            )
+            and newer.versions[number].state == version.state
             for number, version in older.versions.items()
         )
     )
 
 
-def _pair(medium: Medium, folder: str) -> tuple[bytes | None, str | None]:
-    """Return an inventory's bytes and the digest its sidecar states; None for what cannot be read."""
-    data = stated = None
-    try:
-        data = medium.read(f"{folder}/{NAME}")
-    except (NotFound, Unavailable):
-        data = None
-    try:
+def _pair(medium: Medium, folder: str) -> tuple[str | None, str | None]:
+    """Return an inventory's digest and the one that its sidecar states; None for what cannot be read."""
+    digest = stated = None
+    with suppress(NotFound, Unavailable):
+        digest = digest_of(medium, f"{folder}/{NAME}")
+    with suppress(NotFound, Unavailable, Invalid):
         stated = parse_sidecar(medium.read(f"{folder}/{SIDECAR}"))
-    except (NotFound, Unavailable, Invalid):
-        stated = None
-    return data, stated
+    return digest, stated
 
 
-def _parsed(data: bytes | None) -> Inventory | None:
+def _parsed(medium: Medium, folder: str) -> Inventory | None:
     try:
-        return None if data is None else parse(data)
-    except Invalid:
+        with medium.open(f"{folder}/{NAME}") as stream:
+            return read(Hashing(stream))
+    except (Invalid, NotFound, Unavailable):
         return None
-
-
-def _sha512(data: bytes | None) -> str | None:
-    return None if data is None else hashlib.sha512(data).hexdigest()
