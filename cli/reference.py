@@ -19,9 +19,10 @@ current.
 
 Every command takes `--home DIR`, `--json` and `--quiet`, before or after its name. With `--json` there is
 nothing on stdout but JSON: one document, or one a line where a command lists (`check`, `ingest`, `identify`,
-`list`, `events`, `versions`, `audit`, `repair`, the four decisions, `token list`). An error is a document
-too: `{"error": {"kind", "message", "hint", "findings"}}`. Messages and progress go to stderr. Names of files
-are shown so that a terminal never obeys them; JSON gives them exactly. `NO_COLOR` is honoured.
+`list`, `events`, `versions`, `audit`, `repair`, `audits`, `alarms`, `seal --check`, the four decisions,
+`store list`, `token list`). An error is a document too: `{"error": {"kind", "message", "hint", "findings"}}`.
+Messages and progress go to stderr.
+Names of files are shown so that a terminal never obeys them; JSON gives them exactly. `NO_COLOR` is honoured.
 
 | exit code | means |
 |---|---|
