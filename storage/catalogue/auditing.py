@@ -36,6 +36,12 @@ SHORTEST_PREFIX = 4
 _CHUNK = 500
 _COUNTED = ("intact", "corrupt", "missing", "extra", "unchecked", "bytes")
 
+# Asked for each copy that is read: built once.
+_MADE = select(versions.c.number, versions.c.inventory_digest).where(
+    versions.c.package_id == bindparam("package")
+)
+_SEALED = select(roots.c.version, roots.c.digest).where(roots.c.package_id == bindparam("package"))
+
 
 class AuditReading:
     """What can be asked about audits."""
@@ -132,15 +138,12 @@ class AuditReading:
         return found
 
     def roots_of(self, package_id: str) -> Mapping[int, str]:
-        made = select(versions.c.number, versions.c.inventory_digest)
-        query = made.where(versions.c.package_id == package_id)
-        known = {row[0]: row[1] for row in self._connection.execute(query)}
+        known = {row[0]: row[1] for row in self._connection.execute(_MADE, {"package": package_id})}
         sealed = self.sealed_roots(package_id) if known else {}
         return known | {number: digest for number, digest in sealed.items() if number in known}
 
     def sealed_roots(self, package_id: str) -> Mapping[int, str]:
-        query = select(roots.c.version, roots.c.digest).where(roots.c.package_id == package_id)
-        return {row[0]: row[1] for row in self._connection.execute(query)}
+        return {row[0]: row[1] for row in self._connection.execute(_SEALED, {"package": package_id})}
 
     def roots_unsealed(self, limit: int = 1000) -> list[Root]:
         same = and_(roots.c.package_id == versions.c.package_id, roots.c.version == versions.c.number)
