@@ -189,6 +189,40 @@ def test_a_package_page_tells_all_and_fixity_proves_it(visit: Visit, site: Site)
     archivist.picture("copies")
     page = archivist.open("/")
     expect(page.locator(".facts").first).to_contain_text("1 damaged")
+    page = archivist.open(f"/packages/{site.house.packages['harbour']}")
+    page.get_by_role("button", name="Mend").click()
+    expect(page.locator("#aside")).to_contain_text("Read back now", timeout=15_000)
+    expect(page.get_by_role("button", name="Mend")).to_have_count(0)
+
+
+def test_an_administrator_lets_somebody_in_and_out_again(visit: Visit, site: Site) -> None:
+    administrator = visit()
+    administrator.sign_in("admin")
+    page = administrator.open("/")
+    page.get_by_role("link", name="People").click()
+    page.get_by_label("Name").fill("Museum of the island")
+    page.get_by_label("Role").select_option("depositor")
+    page.get_by_label("Ends").fill("90d")
+    page.get_by_role("button", name="Make a token").click()
+    secret = page.locator("#made-token").inner_text()
+    administrator.accessible()
+    administrator.picture("people")
+    asked = {"Authorization": f"Bearer {secret}"}
+    assert page.request.get(f"{site.url}/api/packages", headers=asked).status == 200
+    page.get_by_role("button", name="Revoke the token of Museum of the island").click()
+    expect(page.get_by_role("main")).to_contain_text("that token lets nobody in any more")
+    assert page.request.get(f"{site.url}/api/packages", headers=asked).status == 401
+
+
+def test_an_owner_edits_the_record_on_a_narrow_screen(visit: Visit, site: Site) -> None:
+    owner = visit(viewport=NARROW)
+    owner.sign_in("other")
+    page = owner.open(f"/packages/{site.house.packages['lighthouse']}/record")
+    owner.fits()
+    owner.accessible()
+    page.get_by_label("What you changed, and why").fill("Nothing, to be seen")
+    page.get_by_role("button", name="Make a new version").click()
+    expect(page.get_by_role("main")).to_contain_text("The record says the same as before")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
