@@ -1,10 +1,10 @@
 """A route that is asked several times a second by everybody who waits for a package."""
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import Request, Response
-from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
 
 from api.identity import actor_of, require_signed_in
@@ -27,6 +27,6 @@ class OneHopRoute(APIRoute):
             return endpoint(request, request.app.state.archive, actor, request.path_params["id"])
 
         async def handle(request: Request) -> Response:
-            return await run_in_threadpool(answer, request)
+            return await asyncio.to_thread(answer, request)
 
         return handle
