@@ -18,7 +18,6 @@ from PIL import Image
 from packages.bagit.validate import validate_bag
 from packages.ocfl import layout
 from packages.premis import package_urn
-from packages.submission import FolderSubmission
 from services import dissemination
 from services.archive import Archive
 from services.content import open_file
@@ -27,6 +26,7 @@ from services.people import local_actor
 from services.settings import path_of
 from storage.archival import OcflStore
 from storage.ports import ArchivalStore
+from tests.support.folders import FolderSubmission
 from tests.support.server import Server, server_of
 from tests.support.serving import FAR, House, house_of
 

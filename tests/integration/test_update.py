@@ -12,13 +12,13 @@ from packages.errors import Conflict, Invalid, NotFound
 from packages.ledger import JobState
 from packages.model import Actor
 from packages.record import CURRENT
-from packages.submission import FolderSubmission
 from services.engine import run_job
 from services.revision import update_record
 from services.searching import search
 from services.settings import path_of
 from services.views import status, versions
 from tests.support.depositor import Deposit, Depositor, hollow, put, tree
+from tests.support.folders import FolderSubmission
 
 FILES = {"large.bin": os.urandom(3 << 20), "a.txt": b"a", "100 %/line\nfeed": b"odd"}
 FEW_KB = 20_000

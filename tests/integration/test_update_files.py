@@ -15,7 +15,6 @@ from packages.mets_reading import read_files_mets
 from packages.ocfl import layout
 from packages.premis_reading import read_events
 from packages.record import CURRENT
-from packages.submission import FolderSubmission
 from services.engine import run_job
 from services.ocfl_validation import validate_ocfl
 from services.rebuild import rebuild_catalogue
@@ -24,6 +23,7 @@ from services.revision import update_record
 from services.settings import path_of
 from services.views import versions
 from tests.support.depositor import Deposit, Depositor, depositor_of, put, tree
+from tests.support.folders import FolderSubmission
 
 FILES = {"a.txt": b"first\n", "folder/b.txt": b"second\n", "folder/c.txt": b"third\n"}
 ODD = "100 %/line\nfeed é"

@@ -15,13 +15,13 @@ import pytest
 from packages.bagit.validate import BagReport, validate_bag
 from packages.ledger import Job, PackageFilter
 from packages.model import Actor
-from packages.submission import FolderSubmission
 from services import views
 from services.archive import Archive, init_archive
 from services.engine import Observer, run_job
 from services.export import Exported, export
 from services.people import local_actor
 from services.submission import Wanted, submit
+from tests.support.folders import FolderSubmission
 
 Tree = dict[str, bytes]
 

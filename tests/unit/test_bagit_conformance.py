@@ -6,7 +6,8 @@ import pytest
 
 from packages.bagit.validate import validate_bag
 from packages.findings import Severity
-from packages.submission import FolderSubmission, interpret
+from packages.submission import interpret
+from tests.support.folders import FolderSubmission
 
 # What each refused bag must be refused for: a right verdict for a wrong reason would help nobody.
 REASONS = {

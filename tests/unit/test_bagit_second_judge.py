@@ -14,7 +14,7 @@ from packages.bagit.second_judge import DEFECTS, SAME_NORMALIZED, judge
 from packages.bagit.validate import validate_bag
 from packages.bagit.write import write_bag_info, write_bagit_txt, write_bytes, write_manifest
 from packages.content_paths import content_path
-from packages.submission import FolderSubmission
+from tests.support.folders import FolderSubmission
 
 
 def write_bag(root: Path, payload: Mapping[str, bytes], *, encoded: bool = False) -> list[tuple[str, str]]:

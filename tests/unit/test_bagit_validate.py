@@ -9,7 +9,8 @@ import pytest
 from packages.bagit.report import BagReport
 from packages.bagit.validate import validate_bag
 from packages.findings import has_errors
-from packages.submission import FolderSubmission, interpret
+from packages.submission import interpret
+from tests.support.folders import FolderSubmission
 
 PAYLOAD = {"data/a.txt": b"alpha", "data/sub/b.txt": b"beta"}
 DECLARATION = "BagIt-Version: {version}\nTag-File-Character-Encoding: {encoding}\n"

@@ -20,8 +20,8 @@ from packages.bagit.write import (
     write_bytes,
     write_manifest,
 )
-from packages.submission import FolderSubmission
 from schemas import load
+from tests.support.folders import FolderSubmission
 
 PROFILE = load("bagit-profile.json")
 IDENTIFIER = PROFILE["BagIt-Profile-Info"]["BagIt-Profile-Identifier"]

@@ -7,7 +7,7 @@ import pytest
 
 from packages.checksum_lists import algorithms_declared, check_lists, is_list
 from packages.findings import has_errors
-from packages.submission import FolderSubmission
+from tests.support.folders import FolderSubmission
 
 
 def folder(root: Path, files: dict[str, bytes]) -> FolderSubmission:

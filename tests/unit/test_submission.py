@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from packages.errors import NotFound, Unavailable
-from packages.submission import FolderSubmission, Shape, interpret
+from packages.submission import Shape, interpret
+from tests.support.folders import FolderSubmission
 
 
 def tree(root: Path, *names: str) -> FolderSubmission:
