@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from services.archive import Archive
+from storage.audits import AuditRun, RunState
 from tests.support.orchestra import Hand, Orchestra, deposits, ended, until
 
 pytestmark = pytest.mark.slow
@@ -46,3 +47,28 @@ def test_every_flow_can_be_started_by_hand(
     states = [end(each)["state_type"] for each in runs]
     assert states == ["COMPLETED"] * 3
     assert end(start("ingest", package="0000-no-such-package"))["state_type"] == "FAILED"
+
+
+def test_H7_an_audit_is_broken_off_in_prefects_pages_and_what_was_read_is_kept(
+    house: tuple[Archive, Hand], orchestra: Orchestra, tmp_path: Path
+) -> None:
+    archive, _ = house
+    ended(archive, deposits(archive, tmp_path, 3, prefix="slowly read"))
+    server = orchestra.server
+    deployment = server.get("/deployments/name/audit/audit")["id"]
+    asked = {"parameters": {"due": False, "budget": 2000}}  # a package a few seconds
+    run = server.post(f"/deployments/{deployment}/create_flow_run", asked)["id"]
+
+    def newest() -> AuditRun | None:
+        with archive.catalogue.read() as view:
+            found = view.audit_runs(limit=1)
+        return found[0] if found and found[0].budget == 2000 else None
+
+    until(lambda: (found := newest()) and found.state is RunState.RUNNING, 60)
+    until(lambda: server.get(f"/flow_runs/{run}")["state_type"] == "RUNNING", 60)
+    server.set_state(run, "CANCELLING")
+    until(lambda: server.get(f"/flow_runs/{run}")["state_type"] == "CANCELLED", 60)
+    broken = until(lambda: (found := newest()) and found.state is RunState.BROKEN_OFF and found, 60)
+    with archive.catalogue.read() as view:
+        kept = sum(1 for _ in view.iter_packages())
+    assert broken.copies < 2 * kept, "it was not read to its end"

@@ -174,6 +174,7 @@ STILL = r"""() => {
     .replace(/hf1[0-9bcdfghjkmnpqrstvwxz]{13}/g, 'hf17wk2p5m0q9zx4')
     .replace(/20[0-9]{2}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}(:[0-9]{2})?( UTC|Z)?/g, '2026-03-04 09:12Z')
     .replace(/\b(\d+ (second|min|h|day)s? ago|just now|now)\b/g, '2 min ago')
+    .replace(/file:\/\/\/\S+?\/home\//g, 'file:///srv/archive/')
     .replace(/^[0-9a-f]{8}$/, '7f3c9a21')
     .replace(/^[0-9a-f]{16}$/, '7f3c9a215d0e4c55')
     .replace(/hft_[A-Za-z0-9_-]{43}/g, 'hft_7f3c9a215d0e4c559c0e3a5b8f1d2e47shownthisonce00')
