@@ -26,6 +26,7 @@ from packages.model import FileEntry, Role, later
 from packages.policies import RECALL_SECONDS
 from packages.premis import URN, package_urn
 from services.archive import Archive
+from services.logbook import open_logbook
 from services.suspicion import BAD, suspect
 from storage.durability import unavailable
 from storage.ports import ArchivalStore, Verdict
@@ -212,9 +213,16 @@ class _Reading:
 
 
 def aip_members(archive: Archive, package: Package, version: int, sources: Sources) -> Iterator[Member]:
-    """Yield every file of a version's bag."""
+    """Yield every file of a version's bag, and beside them what its object's log says happened since.
+
+    ``logs/`` is no payload and in no manifest: each entry bears its digest in its name, and that of the one
+    before inside. So whoever gets an AIP has the whole history.
+    """
     for entry in _files(archive, package, version):
         yield _archived(entry, sources)
+    book = open_logbook(archive.stores.values(), package_urn(package.id))
+    for digest, data in sorted(book.data.items()):
+        yield _made(f"logs/{digest.replace(':', '-')}.json", data)
 
 
 def dip_members(archive: Archive, package: Package, version: int, sources: Sources) -> Iterator[Member]:

@@ -235,7 +235,8 @@ def _kept(copies: Sequence[CopyRecord]) -> Kept:
 def _tombstone(view: ReadSession, package: Package) -> Tombstone:
     if package.state is not PackageState.WITHDRAWN:
         deletion, item = view.latest_deletions([package.id])[package.id]
-        at = package.oai_datestamp or item.updated
+        begun = [each.at for each in view.events(package.id) if each.type == "deaccession"]
+        at = begun[-1] if begun else item.updated
         told = SENTENCES[deletion.category]
         return Tombstone(package.id, package.pid, package.title, PackageState.DELETED, at, told)
     ends = [each for each in view.events(package.id) if each.type in ENDINGS]

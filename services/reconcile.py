@@ -11,14 +11,15 @@ from typing import Any
 
 from packages.errors import HoldfastError, NotFound
 from packages.ledger import KEPT_STATES, OPEN_STATES, Job, JobState, PackageFilter
-from packages.model import Actor, now
+from packages.model import Actor, later, now
 from packages.policies import WORKER_DEATHS
-from packages.premis import URN
+from packages.premis import URN, package_urn
 from packages.tombstone import PREFIX
 from packages.wording import counted
 from services import copies, deletion, evidence, tombstones
 from services.archive import Archive
 from services.engine import Observer, is_dead, run_due
+from services.logbook import bring_up_logs
 from services.outbox import drain
 from services.people import require_archivist
 from services.recording import end_dead_runs
@@ -26,6 +27,9 @@ from storage import uploads
 from storage.archival.medium import ABANDONED_AFTER
 from storage.catalogue.paging import PAGE, by_age, paged
 from storage.catalogue.port import ReadSession
+
+LATELY = 7 * 86400.0
+"""Seconds for which packages count as changed lately: their logs are compared between the stores."""
 
 
 @dataclass(slots=True)
@@ -118,9 +122,22 @@ def _carry_on_deletions(archive: Archive, actor: Actor, done: Reconciled) -> Non
         done.actions += deletion.go_on(archive, actor, dry_run=done.dry_run)
         if not done.dry_run:
             done.actions += tombstones.spread_missing(archive)
+            done.actions += _bring_up_logs(archive)
         done.actions += deletion.reopen_returned(archive, dry_run=done.dry_run)
     except HoldfastError as error:
         done.disagreements.append(error.message)
+
+
+def _bring_up_logs(archive: Archive) -> list[str]:
+    """Bring entries of logs to the stores that lack them, for packages that something was said of lately.
+
+    A store that was away, or a writer that died between two stores, leaves such gaps; older ones are closed
+    by the next entry of the same package.
+    """
+    with archive.catalogue.read() as view:
+        wanted = PackageFilter(since=later(-LATELY), kept=True)
+        lately = [package_urn(each.id) for each in view.iter_packages(wanted)]
+    return [line for object_id in lately for line in bring_up_logs(archive, object_id)]
 
 
 def _free_leases(archive: Archive, done: Reconciled) -> None:

@@ -212,6 +212,10 @@ def test_an_aip_has_everything(house: House) -> None:
     with zipfile.ZipFile(io.BytesIO(answer.content)) as bundle:
         assert bundle.testzip() is None
         assert {"metadata/mets.xml", "bagit.txt", "data/original/page.html"} <= set(bundle.namelist())
+        logs = [each for each in bundle.namelist() if each.startswith("logs/")]
+        assert logs  # what happened since it was sealed goes with it
+        for each in logs:
+            assert each == f"logs/sha512-{hashlib.sha512(bundle.read(each)).hexdigest()}.json"
 
 
 def test_O4_the_name_of_a_zip_is_safe(house: House) -> None:

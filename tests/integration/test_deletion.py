@@ -178,11 +178,11 @@ def test_K3_a_copy_that_stays_makes_it_partly_deleted_and_is_tried_again(house: 
     stores = dict(archive.stores)
     copy = stores["copy"]
     assert isinstance(copy, OcflStore)
-    archive._opened = {**stores, "copy": Stubborn("copy", copy.medium)}
+    archive._stores = {**stores, "copy": Stubborn("copy", copy.medium)}
     try:
         job = run_job(archive, job.id)
     finally:
-        archive._opened = stores
+        archive._stores = stores
     assert (job.state, job.step) == (JobState.FAILED, "remove_copies")
     assert job.not_before is not None  # it is tried again by itself
     assert state_of(house, package_id) is PackageState.PARTLY_DELETED

@@ -1,0 +1,152 @@
+"""Class B: what happens after sealing is a chain of files in every store, and gaps are closed (I10)."""
+
+import itertools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from packages.errors import Corrupt, Unavailable
+from packages.log_entry import digest_of, parse_log_entry
+from packages.ocfl import layout
+from packages.premis import package_urn
+from packages.premis_reading import read_events
+from services.engine import run_job
+from services.holding import hold, release
+from services.logbook import open_logbook, read_logs
+from services.people import local_actor
+from services.rebuild import rebuild_catalogue
+from services.reconcile import reconcile
+from services.revision import update_record
+from storage.archival import OcflStore
+from storage.ports import Verdict
+from tests.support.serving import RECORD, House, house_with
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with house_with(tmp_path_factory.mktemp("house")) as made:
+        yield made
+
+
+def logs_in(house: House, store: str, package_id: str) -> Path:
+    root = Path(house.archive.settings.store_urls[store].removeprefix("file://"))
+    return root / layout.object_path(package_urn(package_id)) / "logs"
+
+
+def test_each_entry_names_the_one_before_on_every_store(house: House) -> None:
+    package_id = house.deposit("owner", "chained")
+    me = local_actor(house.archive)
+    for reason in ("first", "second"):
+        hold(house.archive, me, package_id, reason)
+        release(house.archive, me, package_id, f"end of the {reason}")
+    for store in house.archive.stores.values():
+        data = list(store.logs(package_urn(package_id)))
+        assert len(data) == 5
+        entries = {digest_of(each): parse_log_entry(each) for each in data}
+        chained = read_logs(store, package_urn(package_id))
+        assert [len(each.previous) for each in chained] == [0, 1, 1, 1, 1]
+        for former, entry in itertools.pairwise(chained):
+            assert entries[entry.previous[0]] == former
+        assert store.verify(package_urn(package_id)).verdict is Verdict.INTACT
+    names = {store: {each.name for each in logs_in(house, store, package_id).iterdir()} for store in STORES}
+    assert names["primary"] == names["copy"]
+
+
+STORES = ("primary", "copy")
+
+
+def test_I10_what_one_store_lacks_is_brought_up_by_the_next_entry_and_by_reconcile(house: House) -> None:
+    archive, me = house.archive, local_actor(house.archive)
+    package_id = house.deposit("owner", "gaps")
+    hold(archive, me, package_id, "one")
+    logs = {name: logs_in(house, name, package_id) for name in STORES}
+    whole = {each.name for each in logs["primary"].iterdir()}
+    for each in logs["copy"].iterdir():
+        each.unlink()
+    release(archive, me, package_id, "two")
+    assert whole < {each.name for each in logs["copy"].iterdir()}
+    for each in logs["primary"].iterdir():
+        each.unlink()
+    done = reconcile(archive, me)
+    assert any("entries of the log" in each for each in done.actions)
+    assert {each.name for each in logs["primary"].iterdir()} == {each.name for each in logs["copy"].iterdir()}
+    assert not any("entries of the log" in each for each in reconcile(archive, me).actions)
+
+
+def test_I10_an_entry_that_no_store_has_any_more_is_missed(house: House) -> None:
+    archive, me = house.archive, local_actor(house.archive)
+    package_id = house.deposit("owner", "broken")
+    hold(archive, me, package_id, "one")
+    release(archive, me, package_id, "two")
+    book = open_logbook(archive.stores.values(), package_urn(package_id))
+    middle = book.in_order()[1]
+    [name] = [digest for digest, entry in book.entries.items() if entry == middle]
+    for store in STORES:
+        (logs_in(house, store, package_id) / f"{name.replace(':', '-')}.json").unlink()
+    with pytest.raises(Corrupt, match="broken"):
+        read_logs(list(archive.stores.values()), package_urn(package_id))
+    failed = dict(rebuild_catalogue(archive, me).failed)
+    assert "entries of its log are lacking" in failed[package_id]
+    with archive.catalogue.read() as view:
+        assert view.package(package_id).version == 1  # it is there all the same
+
+
+def test_a_rewritten_entry_is_no_entry(house: House) -> None:
+    archive, me = house.archive, local_actor(house.archive)
+    package_id = house.deposit("owner", "rewritten")
+    hold(archive, me, package_id, "court order")
+    [place] = [
+        each for each in logs_in(house, "primary", package_id).iterdir() if b"court" in each.read_bytes()
+    ]
+    place.chmod(0o644)
+    place.write_bytes(place.read_bytes().replace(b"court order", b"court ordre"))
+    assert archive.primary.verify(package_urn(package_id)).verdict is Verdict.CORRUPT
+    release(archive, me, package_id, "lifted")
+    for store in archive.stores.values():
+        assert not any(b"ordre" in data for data in store.logs(package_urn(package_id)))
+    facts = [
+        entry.facts.get("hold") for entry in read_logs(list(archive.stores.values()), package_urn(package_id))
+    ]
+    assert facts == [None, "court order", None]
+
+
+class Away(OcflStore):
+    """A store whose logs can be read, and nothing can be written."""
+
+    def append_log(self, object_id: str, data: bytes) -> str:
+        del object_id, data
+        raise Unavailable("the disk is gone")
+
+
+def test_I10_no_row_says_what_a_required_store_has_not_taken(house: House) -> None:
+    archive, me = house.archive, local_actor(house.archive)
+    package_id = house.deposit("owner", "away")
+    stores = dict(archive.stores)
+    copy = stores["copy"]
+    assert isinstance(copy, OcflStore)
+    archive._stores = {**stores, "copy": Away("copy", copy.medium)}
+    try:
+        with pytest.raises(Unavailable):
+            hold(archive, me, package_id, "court order")
+    finally:
+        archive._stores = stores
+    with archive.catalogue.read() as view:
+        assert view.package(package_id).hold is None
+    hold(archive, me, package_id, "court order")
+    assert {len(list(store.logs(package_urn(package_id)))) for store in stores.values()} == {3}
+
+
+def test_the_next_version_s_premis_absorbs_what_happened(house: House) -> None:
+    archive, me = house.archive, local_actor(house.archive)
+    package_id = house.deposit("owner", "absorbed")
+    hold(archive, me, package_id, "court order")
+    job = update_record(archive, me, package_id, json.dumps({**RECORD, "title": "Two"}).encode())
+    assert job is not None
+    assert run_job(archive, job.id).state == "done"
+    place = archive.primary.inventory(package_urn(package_id)).locate("metadata/premis/events-v2.xml")
+    assert place is not None
+    with archive.primary.open(package_urn(package_id), place[0]) as stream:
+        types = {each.type for each in read_events(stream)}
+    assert {"policy assignment", "publication", "replication", "metadata modification"} <= types
