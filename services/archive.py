@@ -5,6 +5,7 @@ Everything else in `services` gets an `Archive` and asks it; no other module con
 
 import logging
 import os
+import time
 import uuid
 from collections.abc import Mapping
 from enum import StrEnum
@@ -34,6 +35,8 @@ from tools.ports import FormatIdentifier, PidProvider, VirusScanner
 log = logging.getLogger("holdfast.archive")
 
 MARKER = "holdfast.toml"
+LOOK_SECONDS = 1.0
+"""Seconds between two looks at the settings' file while nobody asks for stores."""
 CATALOGUE = "catalogue.db"
 TEMPLATE = """\
 # Settings of this archive. `holdfast config` shows every one of them with its value and where it came from;
@@ -52,17 +55,18 @@ class Archive:
         self._settings = settings
         self._stamp = _stamp(settings.home)
         self._stores: dict[str, ArchivalStore] | None = None
+        self._looked = time.monotonic()
 
     @property
     def settings(self) -> Settings:
         """Return the settings.
 
         A process that runs for long follows ``holdfast.toml`` in what it says of stores: one that is added,
-        moved or retired there is so from the next question on. All else is as it was when it was opened.
+        moved or retired there is so a second later, and at once for who asks for `stores`. All else is as it
+        was when it was opened.
         """
-        if (stamp := _stamp(self.home)) != self._stamp:
-            self._stamp = stamp
-            self._look_again()
+        if time.monotonic() > self._looked + LOOK_SECONDS:  # steps ask at each file
+            self._look()
         return self._settings
 
     @settings.setter
@@ -96,9 +100,10 @@ class Archive:
 
         They may be others at the next question: who asks several things asks once, and keeps the answer.
         """
-        settings = self.settings  # looks whether there are others by now
+        self._look()
         if self._stores is None:
-            self._stores = {name: open_by(settings, name, url) for name, url in settings.store_urls.items()}
+            said = self._settings
+            self._stores = {name: open_by(said, name, url) for name, url in said.store_urls.items()}
         return self._stores
 
     @property
@@ -184,6 +189,13 @@ class Archive:
         with self.catalogue.read() as view:
             packages = view.counts().packages
         return not any(packages.get(state, 0) for state in KEPT_STATES)
+
+    def _look(self) -> None:
+        """Look whether ``holdfast.toml`` has been written anew."""
+        self._looked = time.monotonic()
+        if (stamp := _stamp(self.home)) != self._stamp:
+            self._stamp = stamp
+            self._look_again()
 
     def _look_again(self) -> None:
         """Take over what ``holdfast.toml`` says of stores now; settings that are wrong change nothing."""
@@ -279,7 +291,7 @@ def open_archive(home: Path) -> Archive:
 def _stamp(home: Path) -> tuple[int, int, int] | None:
     """Return what tells that ``holdfast.toml`` has been written anew, or None where there is none."""
     try:
-        said = (home / MARKER).stat()
+        said = os.stat(f"{home}/{MARKER}")  # noqa: PTH116  # asked at every question; a path takes longer to build
     except OSError:
         return None
     return said.st_mtime_ns, said.st_ino, said.st_size

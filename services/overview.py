@@ -176,6 +176,7 @@ def stores(archive: Archive, actor: Actor) -> list[StoreStanding]:
     with archive.catalogue.read() as view:
         tallies = view.copy_tallies()
         lives = {each.name: each for each in view.stores()}
+    there = archive.stores  # as they are now
     beside = {name: names for names in devices(archive.settings).values() for name in names}
     return [
         StoreStanding(
@@ -188,6 +189,7 @@ def stores(archive: Archive, actor: Actor) -> list[StoreStanding]:
             lives.get(name),
         )
         for name, url in archive.settings.store_urls.items()
+        if name in there
     ]
 
 

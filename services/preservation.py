@@ -18,8 +18,8 @@ BAD = (CopyState.CORRUPT, CopyState.MISSING)
 def preservation(archive: Archive, actor: Actor) -> tuple[Column, Column]:
     """Return the columns *storage* and *integrity* of the levels, each line with the fact it rests on."""
     require_archivist(actor, "see the levels of preservation")
+    names = list(archive.stores)  # as they are now
     settings, at = archive.settings, now()
-    names = list(settings.store_urls)
     with archive.catalogue.read() as view:
         kept = number_kept(view)
         tallies = [each for each in view.copy_tallies() if each.store in names]

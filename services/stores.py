@@ -94,7 +94,7 @@ def describe(archive: Archive, actor: Actor, name: str, facts: Mapping[str, Any]
     named(archive, name)
     said = said_of_stores(archive.home)
     said[name] = {fact: value for fact, value in (said.get(name, {}) | dict(facts)).items() if value != ""}
-    write_stores(archive.home, archive.settings.store_urls, said)
+    write_stores(archive.home, _urls(archive), said)
 
 
 def _said(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def add(
     not this one; Conflict for a name that is in use.
     """
     require_administrator(actor, "add a store")
-    urls = archive.settings.store_urls
+    urls = _urls(archive)
     if not NAME.fullmatch(name) or "://" not in url:
         raise Invalid(f"{name} {url}: no name and URL of a store", hint="such as vault file:///disk3/archive")
     if name in urls and urls[name] != url:
@@ -148,7 +148,7 @@ def retire(archive: Archive, actor: Actor, name: str, reason: str, *, dry_run: b
     require_administrator(actor, "retire a store")
     if not reason.strip():
         raise Refused("to retire a store needs a reason", hint="add --reason")
-    urls = archive.settings.store_urls
+    urls = _urls(archive)
     with archive.catalogue.read() as view:
         known = {each.name: each for each in view.stores()}.get(name)
     if known is None or known.state is StoreState.RETIRED:
@@ -199,7 +199,7 @@ def move(
     read back there. Raises Conflict for a place that lacks something, and while jobs run.
     """
     require_administrator(actor, "move a store")
-    urls = archive.settings.store_urls
+    urls = _urls(archive)
     if name not in urls:
         raise NotFound(f"there is no store {name}", hint=f"one of {', '.join(urls)}")
     before = urls[name]
@@ -220,6 +220,12 @@ def move(
     _warn_of_devices(archive, done)
     done.notes.append(f"its copies are unchecked until `holdfast audit --store {name}` has read them")
     return done
+
+
+def _urls(archive: Archive) -> dict[str, str]:
+    """Return where each store is, as the settings say now."""
+    names = archive.stores
+    return {name: url for name, url in archive.settings.store_urls.items() if name in names}
 
 
 def number_kept(view: ReadSession) -> int:
