@@ -27,6 +27,7 @@ from storage import uploads
 from storage.archival.medium import ABANDONED_AFTER
 from storage.catalogue.paging import PAGE, by_age, paged
 from storage.catalogue.port import ReadSession
+from storage.ports import Writer
 
 LATELY = 7 * 86400.0
 """Seconds for which packages count as changed lately: their logs are compared between the stores."""
@@ -72,6 +73,7 @@ def reconcile(
     for name, store in archive.stores.items():
         try:
             store.check(archive.archive_id)
+            done.actions += [f"{name}: {_told(each)}" for each in store.writers()]
             if not dry_run and name in archive.written_stores:
                 patience = 0.0 if store.capabilities.sees_writers else ABANDONED_AFTER
                 done.actions += [f"{name}: {line}" for line in store.recover(older_than=patience)]
@@ -94,6 +96,14 @@ def reconcile(
             drain(archive)
     done.disagreements += _disagreements(archive)
     return done
+
+
+def _told(writer: Writer) -> str:
+    """Say who is at an object of a store, or has died there."""
+    what = f"{writer.object_id or 'a repair'}: {writer.who}"
+    if writer.silent < ABANDONED_AFTER:
+        return f"{what}, is writing, last heard of {writer.silent:.0f} s ago"
+    return f"{what}, has not been heard of for {writer.silent:.0f} s: what it left is to be cleared away"
 
 
 def free_dead_leases(archive: Archive) -> list[Job]:

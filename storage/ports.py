@@ -143,6 +143,18 @@ class StagedVersion:
     contested: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """A writer that has left a note in a store: which object it is at, who it is, when it was last heard of.
+
+    `silent` is in seconds; a writer that lives renews its note every minute.
+    """
+
+    object_id: str | None
+    who: str
+    silent: float
+
+
 class ArchivalStore(Protocol):
     """Keeps OCFL 1.1 objects, and loses none.
 
@@ -296,6 +308,10 @@ class ArchivalStore(Protocol):
         the next call removes the rest. So it may be called again; an absent object is no error. Raises
         Unavailable or Refused when something of it could not be removed; it is then still to be done.
         """
+        ...
+
+    def writers(self) -> Iterator[Writer]:
+        """Yield who writes, or died writing, as far as notes tell; nobody where locks do that."""
         ...
 
     def recover(self, *, older_than: float = 0.0) -> Sequence[str]:

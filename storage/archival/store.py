@@ -1,7 +1,9 @@
 """The archival store: OCFL 1.1 on any medium, as `storage.ports.ArchivalStore` demands."""
 
 import hashlib
+import math
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -30,6 +32,7 @@ from storage.ports import (
     RecallState,
     Sealed,
     StagedVersion,
+    Writer,
 )
 
 _CONTENT = re.compile(r"v\d+/(?!inventory\.json)")
@@ -207,6 +210,12 @@ class OcflStore:
         """Remove exactly this object, of which the store holds the tombstone."""
         self._require_root()
         removal.remove(self._medium, object_id, tombstone)
+
+    def writers(self) -> Iterator[Writer]:
+        """Yield what writers' notes say."""
+        for _, note in self._medium.live_attempts(math.inf):
+            silent = max(0.0, time.time() - float(note["at"]))
+            yield Writer(note.get("object"), str(note.get("writer", "somebody")), silent)
 
     def recover(self, *, older_than: float = 0.0) -> Sequence[str]:
         """Complete or clear away what dead writers left."""

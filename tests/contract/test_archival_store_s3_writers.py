@@ -113,6 +113,9 @@ def test_what_is_just_being_written_is_not_called_extra(s3: Server, tmp_path: Pa
     class Looking(S3Medium):
         def hold(self, attempt: str) -> None:
             seen.append(two.primary.verify(OBJECT))
+            (writer,) = two.primary.writers()
+            assert (writer.object_id, writer.silent < 60) == (OBJECT, True)
+            assert str(os.getpid()) in writer.who
             super().hold(attempt)
 
     prefix = two.primary.url.removeprefix(f"s3://{s3.bucket}/")
