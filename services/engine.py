@@ -22,7 +22,7 @@ from packages.ledger import Job, JobKind, JobState, Lease, Package, PackageState
 from packages.model import later, now
 from packages.policies import RETRY_BY_KIND
 from services.archive import Archive
-from services.ingest import MAY_REJECT, MOVES, SEQUENCES
+from services.ingest import LASTING, MAY_REJECT, MOVES, SEQUENCES
 from services.outbox import drain
 from services.steps.context import Step, StepContext, StepResult
 from services.steps.validate import SameContent
@@ -183,9 +183,9 @@ class _Walk:
         following = result.outcome in GOES_ON
         then = (steps[at + 1][0], at + 1) if following and at + 1 < len(steps) else None
         goes_on = then is not None and name != self.until
-        # What only moves the job on may be undone by a power failure: the step is then repeated. But not once
-        # the next step has moved what this one reads.
-        settled = result.apply is not None or not following or (then is not None and then[0] in MOVES)
+        # What only moves the job on may be undone by a power failure: the step is then repeated. But not what
+        # somebody relies on, nor once the next step has moved what this one reads.
+        settled = then is None or not goes_on or name in LASTING or then[0] in MOVES
         try:
             with self.archive.catalogue.write(durable=settled) as unit:
                 self._record(unit, context, result, then if goes_on else None)
@@ -196,7 +196,7 @@ class _Walk:
                 elif goes_on and (job.attempts != 1 or job.reason):
                     unit.set_job(self.lease, attempts=1, reason="")
                     self._look(unit)
-                elif goes_on and settled:
+                elif goes_on and result.apply is not None:
                     self._look(unit)
         except SameContent as same:
             self._cancel_as_same(context, result, same.existing)

@@ -43,6 +43,9 @@ MAY_REJECT = frozenset({"receive", "validate", "scan", "approve"})
 MOVES = frozenset({"build_sip", "build_aip", "revise", "store"})
 """Steps that move the files which former ones read: that they have begun must survive a power failure."""
 
+LASTING = frozenset({"receive", "store"})
+"""Steps that promise something from their end on: the bytes are here; the package is archived."""
+
 UPDATE: tuple[tuple[str, Step], ...] = (
     ("revise", revise),
     ("store", store),
