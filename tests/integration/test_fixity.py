@@ -1,241 +1,38 @@
-"""Fixity for ever: harm is found and named, runs are kept and resumed, alarms stay until it is mended."""
+"""J2 to J5: runs are kept, resumed and told; what could not be read is neither good nor bad."""
 
 import errno
-import hashlib
-import json
 import os
-import shutil
 import signal
-import stat
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from packages.errors import Corrupt, HoldfastError
+from packages.errors import HoldfastError
 from packages.ledger import CopyState, PackageFilter
 from packages.ocfl import layout
-from packages.ocfl.inventory import dump, parse, sidecar
 from packages.premis import package_urn
-from services import evidence, recording, views
-from services.archive import Archive, open_archive
+from services import evidence, views
+from services.archive import open_archive
 from services.fixity import audit
-from services.mending import repair, repair_store
-from services.people import local_actor
-from services.rebuild import rebuild_catalogue
-from services.seals import check_seal, parse_seal, seal
-from services.settings import path_of
-from storage.audits import THE_STORE, RunState
-from storage.ports import ObjectReport, Verdict
-from tests.support.depositor import Depositor, depositor_of, put
+from services.mending import repair
+from storage.audits import RunState
+from storage.ports import ObjectReport
+from tests.support.depositor import Depositor
+from tests.support.harm import (
+    LETTER,
+    many,
+    object_in,
+    one,
+    root_of,
+)
 
+__all__ = ["many", "one"]  # fixtures
 PROJECT = Path(__file__).resolve().parents[2]
-LETTER = "v1/content/data/original/letter.txt"
-OTHER = "v1/content/data/original/other.txt"
-FILES = {"letter.txt": b"Dear harbour,\n", "other.txt": b"Dear pilot,\n"}
-
-
-@pytest.fixture
-def one(tmp_path: Path) -> Iterator[tuple[Depositor, str]]:
-    """An archive with one package."""
-    with depositor_of(tmp_path / "home", tmp_path / "out") as depositor:
-        yield depositor, depositor.accepted(put(tmp_path / "in", FILES)).id
-
-
-@pytest.fixture
-def many(tmp_path: Path) -> Iterator[Depositor]:
-    """An archive with five packages."""
-    with depositor_of(tmp_path / "home", tmp_path / "out") as depositor:
-        for number in range(5):
-            depositor.accepted(put(tmp_path / f"in{number}", {"a.txt": b"%d" % number}))
-        yield depositor
-
-
-def root_of(archive: Archive, store: str) -> Path:
-    return path_of(archive.settings.store_urls[store])
-
-
-def object_in(archive: Archive, package: str, store: str = "copy") -> Path:
-    return root_of(archive, store) / layout.object_path(package_urn(package))
-
-
-def overwrite(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
-    path.write_bytes(data)
-
-
-def flip(path: Path) -> None:
-    data = path.read_bytes()
-    overwrite(path, bytes([data[0] ^ 1]) + data[1:])
-
-
-def swap(one: Path, other: Path) -> None:
-    a, b = one.read_bytes(), other.read_bytes()
-    overwrite(one, b)
-    overwrite(other, a)
-
-
-def rewrite(place: Path) -> None:
-    """A file in other words, and every inventory and sidecar to match."""
-    old = (place / LETTER).read_bytes()
-    new = b"Dear Sir,\n"
-    overwrite(place / LETTER, new)
-    for folder in (place, place / "v1"):
-        data = (folder / "inventory.json").read_bytes()
-        data = data.replace(*(hashlib.sha512(each).hexdigest().encode() for each in (old, new)))
-        data = dump(parse(data))
-        overwrite(folder / "inventory.json", data)
-        overwrite(folder / "inventory.json.sha512", sidecar(hashlib.sha512(data).hexdigest()))
-
-
-INVENTORIES = {
-    f"{folder}{name}" for folder in ("", "v1/") for name in ("inventory.json", "inventory.json.sha512")
-}
-HARM: dict[str, tuple[Callable[[Path], None], dict[str, str]]] = {
-    "flip one byte": (lambda place: flip(place / LETTER), {LETTER: "corrupt"}),
-    "truncate": (
-        lambda place: overwrite(place / LETTER, (place / LETTER).read_bytes()[:-1]),
-        {LETTER: "corrupt"},
-    ),
-    "empty": (lambda place: overwrite(place / LETTER, b""), {LETTER: "corrupt"}),
-    "delete": (lambda place: (place / LETTER).unlink(), {LETTER: "missing"}),
-    "add a file": (
-        lambda place: overwrite(place / "v1/content/data/original/new.txt", b"x"),
-        {"v1/content/data/original/new.txt": "extra"},
-    ),
-    "swap two files": (
-        lambda place: swap(place / LETTER, place / OTHER),
-        {LETTER: "corrupt", OTHER: "corrupt"},
-    ),
-    "alter the manifest": (
-        lambda place: flip(place / "v1/content/manifest-sha512.txt"),
-        {"v1/content/manifest-sha512.txt": "corrupt"},
-    ),
-    "alter the root inventory": (
-        lambda place: overwrite(place / "inventory.json", (place / "inventory.json").read_bytes() + b" "),
-        {"inventory.json": "corrupt"},
-    ),
-    "alter a version's inventory": (
-        lambda place: flip(place / "v1/inventory.json"),
-        {"v1/inventory.json": "corrupt"},
-    ),
-    "alter the sidecar": (
-        lambda place: flip(place / "inventory.json.sha512"),
-        {"inventory.json.sha512": "corrupt"},
-    ),
-    "delete the declaration": (
-        lambda place: (place / "0=ocfl_object_1.1").unlink(),
-        {"0=ocfl_object_1.1": "missing"},
-    ),
-    "replace a file by a link": (
-        lambda place: ((place / OTHER).unlink(), (place / OTHER).symlink_to(place / LETTER))[1],
-        {OTHER: "missing"},
-    ),
-    "rewrite a file, its inventory and its sidecar": (
-        rewrite,
-        {LETTER: "corrupt", **dict.fromkeys(INVENTORIES, "corrupt")},
-    ),
-    "delete the whole object": (shutil.rmtree, {"": "missing"}),
-}
-
-
-@pytest.mark.parametrize("harm", HARM)
-def test_J1_harm_is_found_named_alarmed_and_mended(one: tuple[Depositor, str], harm: str) -> None:
-    depositor, package = one
-    archive, actor = depositor.archive, depositor.actor
-    place = object_in(archive, package)
-    before = {each.relative_to(place): each.read_bytes() for each in place.rglob("*") if each.is_file()}
-    do, expected = HARM[harm]
-    do(place)
-    good, bad = audit(archive, actor)
-    assert (good.store, good.verdict) == ("primary", "intact")
-    told = {each.path: str(each.verdict) for each in bad.problems}
-    assert {path: told.get(path) for path in expected} == expected
-    assert set(told) - set(expected) <= {OTHER}, told  # the link is something that nobody expects, too
-    with archive.catalogue.read() as view:
-        [alarm] = view.alarms()
-        assert (alarm.package_id, alarm.store, alarm.problems) == (package, "copy", len(bad.problems))
-    assert [each.verdict for each in repair(archive, actor, package)] == ["intact", "intact"]
-    assert {
-        each.relative_to(place): each.read_bytes()
-        for each in place.rglob("*")
-        if each.is_file() and each.parent.name != "logs"
-    } == {path: data for path, data in before.items() if path.parent.name != "logs"}
-    with archive.catalogue.read() as view:
-        assert view.alarms() == []
-        [ended] = view.alarms(is_open=False)
-        assert (ended.mended_by, ended.how) == (actor.name, "repair")
-
-
-def test_J1_an_older_valid_version_in_place_of_the_newest_is_found(
-    one: tuple[Depositor, str], tmp_path: Path
-) -> None:
-    from services.engine import run_job  # this test alone makes versions
-    from services.revision import update_record  # as above
-
-    depositor, package = one
-    archive, actor = depositor.archive, depositor.actor
-    place = object_in(archive, package)
-    shutil.copytree(place, tmp_path / "old")
-    with archive.catalogue.read() as view:
-        record = dict(view.package(package).record) | {"title": "A better title"}
-    job = update_record(archive, actor, package, json.dumps(record).encode())
-    assert job is not None
-    run_job(archive, job.id)
-    assert {each.verdict for each in audit(archive, actor)} == {Verdict.INTACT}
-    shutil.rmtree(place)
-    shutil.copytree(tmp_path / "old", place)
-    _, bad = audit(archive, actor)
-    told = {each.path: str(each.verdict) for each in bad.problems}
-    assert told["inventory.json"] == "corrupt"
-    assert told["v2/inventory.json"] == "missing"
-    assert any(path.startswith("v2/content/") for path in told)
-    assert [each.verdict for each in repair(archive, actor, package)] == ["intact", "intact"]
-
-
-@pytest.mark.parametrize("path", ["0=ocfl_1.1", "ocfl_layout.json"])
-def test_J1_a_storage_root_without_its_declaration_is_told_and_mended(
-    one: tuple[Depositor, str], path: str
-) -> None:
-    depositor, package = one
-    archive, actor = depositor.archive, depositor.actor
-    (root_of(archive, "copy") / path).unlink()
-    reports = list(audit(archive, actor))
-    assert [(each.object_id, each.store, each.verdict) for each in reports] == [
-        (THE_STORE, "copy", "missing"),
-        (package_urn(package), "primary", "intact"),
-        (package_urn(package), "copy", "intact"),
-    ]
-    assert [each.path for each in reports[0].problems] == [path]
-    with archive.catalogue.read() as view:
-        assert [(each.package_id, each.store) for each in view.alarms()] == [(THE_STORE, "copy")]
-    assert repair_store(archive, actor, "copy").verdict is Verdict.INTACT
-    with archive.catalogue.read() as view:
-        assert view.alarms() == []
-    assert len(list(audit(archive, actor))) == 2
-
-
-def test_a_link_of_the_chain_that_is_damaged_is_told_and_mended(one: tuple[Depositor, str]) -> None:
-    depositor, _ = one
-    archive, actor = depositor.archive, depositor.actor
-    list(audit(archive, actor))
-    list(audit(archive, actor))
-    place = root_of(archive, "copy")
-    rotten = place / layout.object_path(evidence.object_of(1)) / "v1/content/reports.jsonl"
-    flip(rotten)
-    shutil.rmtree(place / layout.object_path(evidence.object_of(2)))
-    [found] = [each for each in audit(archive, actor) if each.object_id == THE_STORE]
-    assert {each.path: str(each.verdict) for each in found.problems} == {
-        f"{evidence.object_of(1)}/v1/content/reports.jsonl": "corrupt",
-        evidence.object_of(2): "missing",
-    }
-    assert repair_store(archive, actor, "copy").verdict is Verdict.INTACT
 
 
 def test_J4_what_may_not_be_read_is_unchecked_with_its_reason(
@@ -465,150 +262,6 @@ def test_a_run_tells_who_when_what_and_how_it_ended(many: Depositor) -> None:
         }
 
 
-def test_without_a_good_copy_repair_says_so_quarantines_and_overwrites_nothing(
-    one: tuple[Depositor, str],
-) -> None:
-    depositor, package = one
-    archive, actor = depositor.archive, depositor.actor
-    for store in ("primary", "copy"):
-        flip(object_in(archive, package, store) / LETTER)
-    flip(object_in(archive, package, "copy") / OTHER)
-    with pytest.raises(Corrupt, match=r"in primary cannot be mended.*in copy cannot be mended"):
-        repair(archive, actor, package)
-    for store in ("primary", "copy"):
-        assert (object_in(archive, package, store) / LETTER).read_bytes() != FILES["letter.txt"]
-    with archive.catalogue.read() as view:
-        assert [(each.store, each.quarantined) for each in view.alarms()] == [
-            ("primary", True),
-            ("copy", True),
-        ]
-        assert {each.state for each in view.copies(package)} == {CopyState.CORRUPT}
-        assert all(each.message.startswith("quarantined") for each in view.copies(package))
-    told = [each for each in views.events(archive, actor, package) if each["type"] == "quarantine"]
-    assert len(told) == 2
-
-
-def everything(archive: Archive) -> dict[str, Any]:
-    """What the catalogue says of audits."""
-    with archive.catalogue.read() as view:
-        runs = view.audit_runs()
-        return {
-            "runs": [evidence_lines(each) for each in runs],
-            "reports": [[each for _, each in view.audit_reports(run.id)] for run in runs],
-            "alarms": view.alarms(is_open=False),
-            "link": view.last_link(),
-        }
-
-
-def evidence_lines(run: Any) -> Any:
-    from services.evidence_lines import run_json  # this helper alone
-
-    return run_json(run)
-
-
-def lost(archive: Archive) -> Archive:
-    """The archive after its catalogue was deleted and made again."""
-    home = archive.home
-    archive.close()
-    for each in home.glob("catalogue.db*"):
-        each.unlink()
-    from services.archive import init_archive  # this helper alone
-
-    again, _ = init_archive(home)
-    return again
-
-
-def test_a_rebuild_restores_runs_reports_and_alarms(many: Depositor) -> None:
-    archive, actor = many.archive, many.actor
-    ids = [each["id"] for each in views.listing(archive, actor, PackageFilter())]
-    for package in ids[:2]:
-        flip(object_in(archive, package) / "v1/content/data/original/a.txt")
-    (root_of(archive, "copy") / "ocfl_layout.json").unlink()
-    list(audit(archive, actor))
-    repair(archive, actor, ids[0])
-    next(broken := audit(archive, actor))
-    broken.close()
-    before = everything(archive)
-    assert len(before["runs"]) == 3
-    assert [bool(each.mended) for each in before["alarms"]] == [False, True, False]
-    again = lost(archive)
-    try:
-        done = rebuild_catalogue(again, local_actor(again))
-        assert done.failed == []
-        after = everything(again)
-        for key in before:
-            assert after[key] == before[key], key
-        with again.catalogue.read() as view:
-            assert {each.state for each in view.copies()} == {CopyState.UNCHECKED}
-        (root_of(again, "copy") / "ocfl_layout.json").write_bytes(
-            (root_of(again, "primary") / "ocfl_layout.json").read_bytes()
-        )
-        bad = [each for each in audit(again, local_actor(again)) if each.verdict != "intact"]
-        assert [each.object_id for each in bad] == [package_urn(ids[1])]
-    finally:
-        again.close()
-
-
-def test_without_the_catalogue_an_object_that_was_rewritten_is_found_by_the_chain(
-    one: tuple[Depositor, str],
-) -> None:
-    depositor, package = one
-    archive, actor = depositor.archive, depositor.actor
-    seal(archive, actor)
-    rewrite(object_in(archive, package, "primary"))
-    again = lost(archive)
-    try:
-        done = rebuild_catalogue(again, local_actor(again))
-        assert done.failed == []
-        reports = {each.store: each for each in audit(again, local_actor(again))}
-        assert reports["copy"].verdict is Verdict.INTACT
-        assert LETTER in {each.path for each in reports["primary"].problems}
-        rewrite(object_in(again, package, "copy"))
-    finally:
-        again.close()
-    again = lost(open_archive(archive.home))
-    try:
-        [(failed, reason)] = rebuild_catalogue(again, local_actor(again)).failed
-        assert failed == package
-        assert "not what was sealed" in reason
-    finally:
-        again.close()
-
-
-def test_a_seal_is_one_line_that_finds_a_rewritten_past(many: Depositor) -> None:
-    archive, actor = many.archive, many.actor
-    first = seal(archive, actor)
-    assert seal(archive, actor) == first, "nothing is new"
-    list(audit(archive, actor))
-    line = seal(archive, actor).line()
-    assert parse_seal(line).line() == line
-    assert line.startswith(f"holdfast-seal {archive.archive_id} 2 ")
-    list(audit(archive, actor))
-    for held in (first, parse_seal(line)):
-        assert [(each.store, each.links, each.problems) for each in check_seal(archive, actor, held)] == [
-            ("primary", 3, ()),
-            ("copy", 3, ()),
-        ]
-    place = root_of(archive, "copy") / layout.object_path(evidence.object_of(1))
-    roots = (place / "v1/content/roots.jsonl").read_bytes()
-    forged = roots.replace(roots[-20:-10], b"0123456789")
-    overwrite(place / "v1/content/roots.jsonl", forged)
-    for folder in (place, place / "v1"):
-        data = (folder / "inventory.json").read_bytes()
-        data = data.replace(*(hashlib.sha512(each).hexdigest().encode() for each in (roots, forged)))
-        data = dump(parse(data))
-        overwrite(folder / "inventory.json", data)
-        overwrite(folder / "inventory.json.sha512", sidecar(hashlib.sha512(data).hexdigest()))
-    good, bad = check_seal(archive, actor, first)
-    assert good.problems == ()
-    assert bad.problems == (
-        "link 1: it is not what the seal says: something before the seal was rewritten",
-        "link 2: it does not name the link before it",
-    )
-    [found] = [each for each in audit(archive, actor) if each.object_id == THE_STORE]
-    assert {each.path.partition("/")[0] for each in found.problems} == {evidence.object_of(1)}
-
-
 def test_two_who_record_at_once_both_get_a_link_of_their_own(many: Depositor) -> None:
     archive, actor = many.archive, many.actor
     other = open_archive(archive.home)
@@ -623,36 +276,3 @@ def test_two_who_record_at_once_both_get_a_link_of_their_own(many: Depositor) ->
             assert last.number == 2
     finally:
         other.close()
-
-
-def test_evidence_is_as_its_schema_says_and_needs_no_holdfast_to_be_checked(
-    many: Depositor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from jsonschema import Draft202012Validator  # this test alone
-
-    import schemas  # this test alone
-
-    archive, actor = many.archive, many.actor
-    monkeypatch.setattr(recording, "BATCH", 4)
-    package = next(iter(views.listing(archive, actor, PackageFilter())))["id"]
-    flip(object_in(archive, package) / "v1/content/data/original/a.txt")
-    list(audit(archive, actor))
-    schema = schemas.load("audit-1.0.json")
-
-    def valid(said: Any, name: str = "") -> None:
-        part = {"$defs": schema["$defs"], "$ref": f"#/$defs/{name}"} if name else schema
-        Draft202012Validator(part).validate(said)
-
-    former = None
-    for number in range(1, 4):
-        place = root_of(archive, "copy") / layout.object_path(evidence.object_of(number))
-        assert not stat.S_IMODE((place / "v1/content/audit.json").stat().st_mode) & 0o222
-        heading = json.loads((place / "v1/content/audit.json").read_bytes())
-        valid(heading)
-        assert heading["former"] == former
-        former = "sha512:" + (place / "inventory.json.sha512").read_text().split()[0]
-        for name in ("report", "root"):
-            for line in (place / f"v1/content/{name}s.jsonl").read_bytes().splitlines():
-                valid(json.loads(line), name)
-    assert heading["run"]["state"] == "done"
-    assert heading["run"]["copies"] == 10
