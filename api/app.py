@@ -17,6 +17,7 @@ from api import (
     problems,
     records,
     resolver,
+    revisions,
     tokens,
 )
 from api.guards import install as install_guards
@@ -29,6 +30,7 @@ from services.presence import Presence
 ROUTERS = (
     operations.router,
     deposits.router,
+    revisions.router,
     packages.router,
     content.router,
     decisions.router,

@@ -38,7 +38,7 @@ _CHECKS = ThreadPoolExecutor(CHECKS_AT_ONCE, "check")  # uploads and downloads h
 _KEY_LENGTH = 255
 _NO_ARCHIVES = ("application/json", "application/x-www-form-urlencoded", "text/", "multipart/", "message/")
 
-_BODY = {
+BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "description": "A ZIP, 7z or TAR (also gz, bz2, xz, zst), or a form with one of them or with files.",
@@ -69,7 +69,7 @@ def _header(name: str, description: str, example: str) -> dict[str, Any]:
     return {"name": name, "in": "header", "description": description, "schema": schema, "example": example}
 
 
-_DIGEST_FIELDS = [
+DIGEST_FIELDS = [
     _header(
         "Repr-Digest",
         "RFC 9530: compared with what comes; sha-256 and sha-512, others are passed over.",
@@ -78,7 +78,7 @@ _DIGEST_FIELDS = [
     _header("Content-Digest", "As Repr-Digest.", "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:"),
 ]
 _DEPOSIT_FIELDS = [
-    *_DIGEST_FIELDS,
+    *DIGEST_FIELDS,
     _header(
         "Idempotency-Key",
         "A name of your own for this deposit: sent again with the same body, it is not taken in again.",
@@ -171,7 +171,7 @@ async def body_of(
         200: {"description": "There is a verdict already.", "model": PackageModel},
         **described(400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 503),
     },
-    openapi_extra=_BODY | {"parameters": _DEPOSIT_FIELDS},
+    openapi_extra=BODY | {"parameters": _DEPOSIT_FIELDS},
 )
 async def deposit_package(
     request: Request, archive: Served, actor: SignedIn, said: Annotated[DepositQuery, Query()]
@@ -201,7 +201,7 @@ async def deposit_package(
     response_model=CheckModel,
     response_model_exclude_none=True,
     responses=described(400, 401, 403, 408, 413, 415, 422, 429, 503),
-    openapi_extra=_BODY | {"parameters": _DIGEST_FIELDS},
+    openapi_extra=BODY | {"parameters": DIGEST_FIELDS},
 )
 async def check_submission(
     request: Request, archive: Served, actor: SignedIn, said: Annotated[CheckQuery, Query()]

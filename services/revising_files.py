@@ -92,8 +92,11 @@ def revise_by_upload(
             _require_fit(view, package, changes, parsed)
     if upload is None and not withdrawn:
         raise Invalid("there is nothing to change", hint="send files, or name files to be withdrawn")
+    said = _said(wanted, parsed, changes)
+    if upload is not None:
+        said["upload"] = "changes.tar" if upload.is_made else "changes"
     staged = None if upload is None else upload.taken()
-    return enter_revision(archive, actor, package.id, changes, staged, _said(wanted, parsed, changes), None)
+    return enter_revision(archive, actor, package.id, changes, staged, said, None)
 
 
 def enter_revision(
