@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
+from packages.access import today
 from packages.errors import HoldfastError
 from packages.ledger import JobState
 from packages.model import now
@@ -72,6 +73,9 @@ def _devices(archive: Archive) -> Iterator[Tried]:
             "warning",
             f"{' and '.join(names)} are on the same device, and count as one: its loss takes them all",
         )
+    for name in archive.settings.store_urls:
+        if (by := archive.settings.facts(name).replace_by) and by < today():
+            yield Tried(f"store {name}", "warning", f"its medium was to be replaced by {by}")
     primary = next(iter(archive.settings.store_urls))
     staging = disk_of(archive.staging.root)
     if staging is not None and primary not in places.get(staging, [primary]):

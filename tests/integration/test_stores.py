@@ -240,6 +240,13 @@ def test_levels_follow_from_facts_and_copies(two: Depositor, tmp_path: Path):
         preservation(archive, Actor("d", "A depositor", frozenset({"depositor"})))
 
 
+def test_a_medium_that_is_overdue_warns(two: Depositor):
+    stores.describe(two.archive, two.actor, "copy", {"replace_by": "2020-01-01"})
+    assert list(two.archive.stores) == ["primary", "copy"]
+    told = [each for each in try_all(two.archive) if each.part == "store copy" and each.verdict == "warning"]
+    assert [each.message for each in told] == ["its medium was to be replaced by 2020-01-01"]
+
+
 def test_two_copies_on_one_device_warn(two: Depositor):
     [told] = [each for each in try_all(two.archive) if each.part == "copies"]
     assert told.verdict == "warning"
