@@ -90,7 +90,7 @@ class Overseeing(Protocol):
 
 
 class DepositReading(Protocol):
-    """Tells what a new deposit follows."""
+    """Tells what a new deposit follows, among packages of the same owner; it changes nothing."""
 
     def rejected_before(self, owner: str, source_name: str) -> str | None:
         """Return the owner's newest rejected package that came under this name."""
