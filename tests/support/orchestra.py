@@ -23,7 +23,7 @@ from services.submission import Wanted, submit
 from tools.prefect_server import PrefectServer
 
 HOST = "127.0.0.1"
-START_SECONDS = 90.0
+START_SECONDS = 180.0
 SECRET = "holdfast:of-the-tests"
 """What every Prefect server here asks for, so that any worker can talk to any of them."""
 
