@@ -79,7 +79,11 @@ class Child:
         return self.log.read_text(errors="replace")
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.kill()  # one that did not come up in time would go on for ever
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
