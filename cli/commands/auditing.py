@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from storage.ports import ObjectReport
 
 
+Limit = Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="End after so many copies.")]
+Budget = Annotated[
+    str | None, typer.Option("--budget", metavar="BYTES/s", help="Read no faster: 500K, 50M, 1.5GiB.")
+]
+
+
 @command(app, "holdfast audit --due --store copy --budget 50M")
 def audit(  # its options
     call: Call,
@@ -27,12 +33,8 @@ def audit(  # its options
         bool,
         typer.Option("--due", help="Only copies not read back within their store's period (`fixity_days`)."),
     ] = False,
-    limit: Annotated[
-        int | None, typer.Option("--limit", metavar="N", min=1, help="End after so many copies.")
-    ] = None,
-    budget: Annotated[
-        str | None, typer.Option("--budget", metavar="BYTES/s", help="Read no faster: 500K, 50M, 1.5GiB.")
-    ] = None,
+    limit: Limit = None,
+    budget: Budget = None,
 ) -> int:
     """Read archived bytes back and compare them.
 
@@ -43,7 +45,6 @@ def audit(  # its options
 
     if due and references:
         raise UsageError("--due chooses by itself what to read", "leave out the packages, or leave out --due")
-    rate = _rate(budget)
     call.interrupted_hint = "what was read is recorded; `holdfast audit --due` reads only what is due"
     codes, octets = [], 0
 
@@ -59,7 +60,7 @@ def audit(  # its options
             store=store,
             due=due,
             limit=limit,
-            budget=rate,
+            budget=_rate(budget),
             progress=progress,
             hear=hear,
         ):
@@ -67,12 +68,8 @@ def audit(  # its options
             octets += report.bytes
     if not codes:
         call.voice.note("nothing is due" if due else "nothing to audit: no package is archived")
-    elif not call.voice.json:
-        bad = sum(code != exit_codes.DONE for code in codes)
-        told = "all intact" if not bad else f"{bad} not intact"
-        call.voice.note(
-            f"{count(len(codes), 'cop' + ('y' if len(codes) == 1 else 'ie'))}, {size(octets)} read: {told}"
-        )
+    else:
+        _sum_up(call, codes, octets)
     return exit_codes.worst(codes)
 
 
@@ -196,6 +193,16 @@ def seal(
         for problem in each.problems:
             call.voice.say(f"  {printable(problem)}")
     return exit_codes.DAMAGED if any(each.problems for each in proofs) else exit_codes.DONE
+
+
+def _sum_up(call: Call, codes: list[int], octets: int) -> None:
+    """Say in a line for people what came of an audit."""
+    if call.voice.json:
+        return
+    bad = sum(code != exit_codes.DONE for code in codes)
+    told = "all intact" if not bad else f"{bad} not intact"
+    copies = count(len(codes), "cop" + ("y" if len(codes) == 1 else "ie"))
+    call.voice.note(f"{copies}, {size(octets)} read: {told}")
 
 
 def _rate(budget: str | None) -> int | None:
