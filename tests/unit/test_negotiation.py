@@ -52,6 +52,6 @@ def test_any_header_has_an_answer(header: str) -> None:
 
 @pytest.mark.parametrize("piece", ["; ", '"', "a/b;", " ", 'a/b;c="', "\\", ",", '";"'])
 def test_no_header_is_slow(piece: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     parse_accept("a/b" + piece * (2 * LONGEST) + "!")
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1

@@ -195,11 +195,11 @@ def test_G7_what_is_not_strict_json_is_refused(data: bytes, code: str) -> None:
 
 
 def test_G7_10_MB_of_nesting_is_refused_at_once() -> None:
-    start = time.monotonic()
+    start = time.process_time()
     assert codes(b'{"":[' * (records.RECORD_LIMIT // 5)) == ["record.too-deep"]
     assert codes(b'{"title": "' + b"\\" * (records.RECORD_LIMIT - 100)) == ["record.not-json"]
     assert codes(b'{"title": "' + b'\\"' * (records.RECORD_LIMIT // 2 - 100)) == ["record.not-json"]
-    assert time.monotonic() - start < 10
+    assert time.process_time() - start < 10
 
 
 def test_brackets_inside_strings_are_not_depth() -> None:
