@@ -85,7 +85,7 @@ def test_a_store_that_hangs_costs_the_first_who_ask_a_moment_and_one_thread(
     assert dict(watched.away()) == {"copy": SILENT}
     began = time.monotonic()
     assert [dict(watched.away()) for _ in range(20)] == [{"copy": SILENT}] * 20
-    assert time.monotonic() - began < 0.2
+    assert time.monotonic() - began < 2  # all of them would wait 4 s
     assert asked == [house.archive.archive_id]
     mounted.set()
     assert _settled(watched) == {}
