@@ -45,6 +45,9 @@ def main() -> None:
             else:
                 make_random(content / "data", said.small)
             measure(kind, folder / kind, folder / "copied", endpoint)
+    from s3fs import S3FileSystem  # noqa: PLC0415  # as in enter
+
+    S3FileSystem(endpoint_url=endpoint).rm(bucket(), recursive=True)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
     print(f"memory {memory} MiB, load {os.getloadavg()[0]:.1f}")
 

@@ -20,6 +20,7 @@ from storage.archival.medium import INTENT, STAGING, Medium
 
 RENEWED_EVERY = 60.0
 """Seconds; a small part of what anybody waits before taking a writer for dead."""
+_WAIT = 5.0
 _TAKEN = "taken_by"
 
 
@@ -37,7 +38,7 @@ def noted(medium: Medium, intent: bytes | None) -> Iterator[str]:
         yield key
     finally:
         over.set()
-        keeper.join()
+        keeper.join(_WAIT)  # a server that is silent just now must not hold up what has failed already
     medium.remove(key)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from packages.errors import Conflict, NotFound
+from packages.errors import Conflict, NotFound, Unavailable
 from packages.ocfl.segments import own_folder
 from storage.archival.medium import STAGING, Pace
 from storage.archival.s3 import S3Medium
@@ -144,6 +144,21 @@ def test_a_writer_that_was_taken_for_dead_does_not_commit(s3: Server, tmp_path: 
     two.primary.recover()
     assert two.primary.verify(OBJECT).problems == ()
     assert is_clean(two.primary)
+
+
+def test_a_store_may_have_a_bucket_to_itself(s3: Server, tmp_path: Path) -> None:
+    alone = f"{s3.bucket}-alone"
+    s3.client().call_s3("create_bucket", Bucket=alone)
+    store = s3.open("alone", f"s3://{alone}")
+    with pytest.raises(Unavailable):
+        store.check("archive-1")
+    store.prepare("archive-1")
+    two = Two(s3.url(), tmp_path).both()
+    store.replicate(two.primary, OBJECT)
+    assert store.verify(OBJECT).problems == ()
+    assert list(store.objects()) == [OBJECT]
+    assert is_clean(store)
+    s3.client().rm(alone, recursive=True)
 
 
 def test_a_lease_is_renewed_visible_and_not_taken_from_the_living(

@@ -1,6 +1,8 @@
 """The real S3 server of scripts/services: a bucket of this test process, and what lies on its disk."""
 
+import atexit
 import os
+import shutil
 import uuid
 from dataclasses import dataclass
 from functools import cache
@@ -74,4 +76,5 @@ def _with_bucket(address: str, data: str) -> Server:
     bucket = f"test-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     endpoint = f"http://{parts.hostname}:{parts.port}"
     client(endpoint, parts.username, parts.password).call_s3("create_bucket", Bucket=bucket)
+    atexit.register(shutil.rmtree, Path(data) / bucket, ignore_errors=True)
     return Server(endpoint, parts.username, parts.password, bucket, Path(data) / bucket)
