@@ -56,6 +56,7 @@ class Inventory:
     manifest: Paths
     versions: Mapping[int, Version]
     fixity: Mapping[str, Paths] = field(default_factory=dict)
+    _written: list[str] = field(default_factory=list, init=False, compare=False, repr=False)
 
     @property
     def state(self) -> Paths:
@@ -89,11 +90,12 @@ class Inventory:
             hashed.update(chunk)
             for stream in streams:
                 stream.write(chunk)
-        return hashed.hexdigest()
+        self._written[:] = [hashed.hexdigest()]
+        return self._written[0]
 
     def digest(self) -> str:
-        """Return the SHA-512 of what `write` writes."""
-        return self.write()
+        """Return the SHA-512 of what `write` writes, or wrote: it never changes."""
+        return self._written[0] if self._written else self.write()
 
 
 def dump(inventory: Inventory) -> bytes:

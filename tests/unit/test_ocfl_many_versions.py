@@ -1,0 +1,62 @@
+"""P4: an object of very many versions costs what its inventory weighs, and a version next to nothing."""
+
+import io
+import tracemalloc
+from dataclasses import replace
+
+from packages.ocfl.compact import compacted
+from packages.ocfl.inventory import Inventory, first_version, next_version, read
+
+MADE = {"created": "2026-01-02T03:04:05Z", "message": "m", "user_name": "Archivist"}
+FILES = 30
+
+
+def digest(number: int) -> str:
+    return f"{number:0128x}"
+
+
+def history(versions: int) -> Inventory:
+    """Return an object of 30 files, one of which is another one in each version."""
+    names = [(f"data/original/{number}", digest(number)) for number in range(FILES)]
+    found = first_version("urn:x", [(name, each, f"v1/content/{name}") for name, each in names], **MADE)
+    for number in range(2, versions + 1):
+        new = digest(FILES + number)
+        state = compacted(found.state).changed(put=[("data/original/0", new)])
+        found = next_version(found, state, [(new, f"v{number}/content/data/original/0")], **MADE)
+    return found
+
+
+def written(inventory: Inventory) -> bytes:
+    stream = io.BytesIO()
+    inventory.write(stream)
+    return stream.getvalue()
+
+
+def test_P4_many_versions_are_what_they_were() -> None:
+    found = history(200)
+    data = written(found)
+    again = read(io.BytesIO(data))
+    assert again.head == 200
+    assert written(again) == data
+    assert again.locate("data/original/0") == ("v200/content/data/original/0", digest(FILES + 200))
+    assert again.locate("data/original/0", 1) == ("v1/content/data/original/0", digest(0))
+    assert list(again.content(50)) == [("v50/content/data/original/0", digest(FILES + 50))]
+    assert len(list(again.files(77))) == FILES
+
+
+def test_P4_what_is_read_takes_less_than_its_file_and_versions_share_what_they_have_in_common() -> None:
+    data = written(history(100))
+    tracemalloc.start()
+    found = read(io.BytesIO(data))
+    kept, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found.head == 100
+    assert kept < len(data) / 2
+    assert peak < len(data)
+
+
+def test_the_digest_is_that_of_what_is_written_also_after_a_change() -> None:
+    found = history(2)
+    before = found.digest()
+    assert found.digest() == before == found.write()
+    assert replace(found, object_id="urn:y").digest() != before
