@@ -114,30 +114,47 @@ def rebuild_catalogue(
         chain = restore_seals(asked, unit, done.failed)
         for object_id, stores in sorted(stones.items()):
             left = [each.name for each in holders.pop(object_of(object_id), ())]
-            try:
-                restore_deleted(unit, object_id, stores, left)
-                done.deleted += 1
-            except HoldfastError as error:
-                done.failed.append((object_id, error.message))
+            _restore_stone(unit, object_id, stores, left, done)
         for object_id, stores in sorted(holders.items()):
-            package_id = object_id.removeprefix(URN)
-            if _is_there(unit, package_id):
-                continue  # never archived, as far as the catalogue knows: its job knows better, and goes on
-            try:
-                held, lacking = _read(object_id, stores, unit.sealed_roots(package_id))
-                done.files += _restore(unit, held, _copies(archive, stores, names))
-                if lacking:
-                    told = f"{len(lacking)} entries of its log are lacking, such as {lacking[0]}"
-                    done.failed.append((package_id, told))
-                done.packages += 1
-            except HoldfastError as error:
-                done.failed.append((package_id, error.message))
-            progress(1)
+            if not _is_there(unit, object_id.removeprefix(URN)):
+                _restore_kept(unit, object_id, stores, _copies(archive, stores, names), done)
+                progress(1)
+            # else never archived, as far as the catalogue knows: its job knows better, and goes on
         restore_runs(unit, chain)
         # A log tells when something was published, not when harvesters could see it, which was later: so
         # they read everything again. Last of all, because publishing waits for it.
         unit.date_anew()
     return done
+
+
+def _restore_stone(
+    unit: WriteSession, object_id: str, stores: Sequence[ArchivalStore], left: Sequence[str], done: Rebuilt
+) -> None:
+    try:
+        restore_deleted(unit, object_id, stores, left)
+        done.deleted += 1
+    except HoldfastError as error:
+        done.failed.append((object_id, error.message))
+
+
+def _restore_kept(
+    unit: WriteSession,
+    object_id: str,
+    stores: Sequence[ArchivalStore],
+    copies: Mapping[str, CopyState],
+    done: Rebuilt,
+) -> None:
+    package_id = object_id.removeprefix(URN)
+    try:
+        held, lacking = _read(object_id, stores, unit.sealed_roots(package_id))
+        done.files += _restore(unit, held, copies)
+        done.packages += 1
+    except HoldfastError as error:
+        done.failed.append((package_id, error.message))
+        return
+    if lacking:
+        told = f"{len(lacking)} entries of its log are lacking, such as {lacking[0]}"
+        done.failed.append((package_id, told))
 
 
 def rebuild_index(archive: Archive, actor: Actor, progress: Progress = lambda _done: None) -> Rebuilt:

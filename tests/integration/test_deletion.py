@@ -362,3 +362,35 @@ def test_a_refused_item_can_be_asked_for_again(house: House) -> None:
     found = tombstones.find(archive, package_id)
     assert found is not None
     assert [each.state for _, each in found.stone.deletions] == [ItemState.REFUSED, ItemState.APPROVED]
+
+
+def test_K6_many_packages_are_one_request_with_progress_and_a_result_each(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deletion, "BATCH", 3)
+    archive, actor = house.archive, house.people["archivist"].actor
+    ids = [house.deposit("owner", f"K6_{number}") for number in range(8)]
+    hold(archive, actor, ids[5], "court order")
+    told: list[int] = []
+    asked = deletion.request(archive, actor, ids, "r", told=told.append)
+    assert told == [3, 3, 2]
+    assert asked.deletion is not None
+    assert [each.package_id for each in asked.outcomes if each.error] == [ids[5]]
+    second = house.people["admin"].actor
+
+    def broken_off(_done: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        deletion.approve(archive, second, asked.deletion.id, told=broken_off)
+    assert len(deletion.jobs_of(archive, asked.deletion.id)) == 3
+    done = reconcile(archive, second)  # goes on with the decision, and with the jobs
+    assert any("carried on" in each for each in done.actions)
+    shown, more = deletion_views.shown(archive, actor, asked.deletion.id, limit=5)
+    assert (shown["state"], shown["packages"], shown["progress"]["deleted"]) == ("deleted", 7, 7)
+    rest, _ = deletion_views.shown(archive, actor, asked.deletion.id, after=more)
+    items = [*shown["items"], *rest["items"]]
+    assert {each["package"] for each in items} == set(ids) - {ids[5]}
+    assert {each["state"] for each in items} == {"deleted"}
+    for each in ids:
+        assert (left_of(archive, each) == []) == (each != ids[5])
