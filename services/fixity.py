@@ -195,7 +195,7 @@ class _Run:
         there = []
         for store in stores:
             try:
-                found = check_store(self.archive, store)
+                found = check_store(self.archive, store, self.recording.tell)
             except HoldfastError as error:
                 self._leave_out(store, error)
                 continue

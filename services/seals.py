@@ -4,10 +4,10 @@ The chain's newest digest is one line that an auditor can take to the outside: s
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from packages.errors import Corrupt, HoldfastError, Invalid, NotFound, Recalling, Unavailable
+from packages.errors import Corrupt, HoldfastError, Invalid, NotFound, Recalling, Refused, Unavailable
 from packages.model import Actor
 from services.archive import Archive
 from services.evidence import append, number_of, object_of, read_part
@@ -81,10 +81,14 @@ def check_seal(archive: Archive, actor: Actor, held: Seal) -> list[Proof]:
     return [_proof(archive, store, held.link) for store in archive.stores.values()]
 
 
-def check_store(archive: Archive, store: ArchivalStore) -> ObjectReport:
+def check_store(
+    archive: Archive, store: ArchivalStore, tell: Callable[[str], None] = lambda _told: None
+) -> ObjectReport:
     """Look at a storage root itself, and read the newest links of the chain of evidence back.
 
-    Raises Unavailable or Refused where the store cannot be used.
+    A link that is not there, as the store was away or is new, is brought from another one, which `tell` is
+    told; a store that may not be written to need not have it. Raises Unavailable or Refused where the store
+    cannot be used.
     """
     problems = list(store.inspect(archive.archive_id))
     intact = octets = 0
@@ -95,10 +99,9 @@ def check_store(archive: Archive, store: ArchivalStore) -> ObjectReport:
     for link in links:
         if link is None:
             continue
-        try:
-            found = _read_link(store, link)
-        except Recalling:
-            continue  # it was asked for: a later audit reads it
+        found = _read_link(archive, store, link, tell)
+        if found is None:
+            continue
         intact += found.intact
         octets += found.bytes
         problems += [
@@ -124,18 +127,39 @@ def number_in(path: str) -> int | None:
     return number_of(path.partition("/")[0])
 
 
-def _read_link(store: ArchivalStore, link: Link) -> ObjectReport:
-    object_id = object_of(link.number)
+def _read_link(
+    archive: Archive, store: ArchivalStore, link: Link, tell: Callable[[str], None]
+) -> ObjectReport | None:
+    """Read one link back; None for one that a later audit reads, or that the store need not have."""
+    object_id, sealed = object_of(link.number), Sealed({1: link.digest})
     try:
-        return store.verify(object_id, sealed=Sealed({1: link.digest}))
-    except Recalling:
-        raise
-    except NotFound as error:
-        problem = Problem("", Verdict.MISSING, f"sha512:{link.digest}", error.message)
+        try:
+            return store.verify(object_id, sealed=sealed)
+        except NotFound as error:
+            missing = error.message
+        if _bring_up(archive, store, object_id):
+            tell(f"{store.name}: link {link.number} of the evidence was not there, and was brought up")
+            return store.verify(object_id, sealed=sealed)
+        problem = Problem("", Verdict.MISSING, f"sha512:{link.digest}", missing)
         return ObjectReport(object_id, store.name, 0, 0, 1, 0, 0, 0, (problem,))
+    except (Recalling, Refused):  # it was asked for, or the store may not be written to
+        return None
     except Unavailable as error:
         problem = Problem("", Verdict.UNCHECKED, f"sha512:{link.digest}", error.message)
         return ObjectReport(object_id, store.name, 0, 0, 0, 0, 1, 0, (problem,))
+
+
+def _bring_up(archive: Archive, store: ArchivalStore, object_id: str) -> bool:
+    """Bring a link from another store; False when none can give it. Raises Refused."""
+    for source in archive.stores.values():
+        if source is store:
+            continue
+        try:
+            store.replicate(source, object_id)
+        except (NotFound, Unavailable, Corrupt):
+            continue
+        return True
+    return False
 
 
 def _proof(archive: Archive, store: ArchivalStore, held: Link) -> Proof:

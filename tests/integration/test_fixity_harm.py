@@ -155,15 +155,45 @@ def test_a_link_of_the_chain_that_is_damaged_is_told_and_mended(one: tuple[Depos
     list(audit(archive, actor))
     list(audit(archive, actor))
     place = root_of(archive, "copy")
-    rotten = place / layout.object_path(evidence.object_of(1)) / "v1/content/reports.jsonl"
-    flip(rotten)
+    flip(place / layout.object_path(evidence.object_of(1)) / "v1/content/reports.jsonl")
     shutil.rmtree(place / layout.object_path(evidence.object_of(2)))
     [found] = [each for each in audit(archive, actor) if each.object_id == THE_STORE]
-    assert {each.path: str(each.verdict) for each in found.problems} == {
-        f"{evidence.object_of(1)}/v1/content/reports.jsonl": "corrupt",
-        evidence.object_of(2): "missing",
-    }
+    [problem] = found.problems
+    assert (problem.path, problem.verdict) == (
+        f"{evidence.object_of(1)}/v1/content/reports.jsonl",
+        "corrupt",
+    )
+    with archive.catalogue.read() as view:
+        told = view.audit_runs()[-1].message
+    assert told == "copy: link 2 of the evidence was not there, and was brought up"
     assert repair_store(archive, actor, "copy").verdict is Verdict.INTACT
+
+
+def test_a_link_that_no_store_has_any_more_is_missing(one: tuple[Depositor, str]) -> None:
+    depositor, _ = one
+    archive, actor = depositor.archive, depositor.actor
+    list(audit(archive, actor))
+    for store in ("primary", "copy"):
+        shutil.rmtree(root_of(archive, store) / layout.object_path(evidence.object_of(1)))
+    found = [each for each in audit(archive, actor) if each.object_id == THE_STORE]
+    assert [(each.store, each.problems[0].path, each.verdict) for each in found] == [
+        ("primary", evidence.object_of(1), "missing"),
+        ("copy", evidence.object_of(1), "missing"),
+    ]
+
+
+def test_a_store_that_was_away_is_brought_up_and_raises_no_alarm(
+    one: tuple[Depositor, str], tmp_path: Path
+) -> None:
+    depositor, _ = one
+    archive, actor = depositor.archive, depositor.actor
+    place = root_of(archive, "copy")
+    place.rename(tmp_path / "away")
+    list(audit(archive, actor))
+    (tmp_path / "away").rename(place)
+    assert {each.verdict for each in audit(archive, actor)} == {Verdict.INTACT}
+    with archive.catalogue.read() as view:
+        assert view.alarms() == []
 
 
 def test_without_a_good_copy_repair_says_so_quarantines_and_overwrites_nothing(
