@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
-from packages.errors import Refused, Unavailable
+from packages.errors import Conflict, Refused, Unavailable
 from storage.archival.medium import Files, Item, Medium, Pace, Reading, Recalls
 from storage.ports import AT_HAND, Capabilities, Recall
 
@@ -215,8 +215,19 @@ class RetryingMedium(Wrapped):
         return self._again(lambda: self._medium.open(key))
 
     def create(self, key: str, data: bytes) -> None:
-        """Write a new small file."""
-        self._again(lambda: self._medium.create(key, data))
+        """Write a new small file; what an earlier try has written, its answer lost, is no conflict."""
+        tried = 0
+
+        def create() -> None:
+            nonlocal tried
+            tried += 1
+            try:
+                self._medium.create(key, data)
+            except Conflict:
+                if tried == 1 or self._medium.read(key) != data:
+                    raise
+
+        self._again(create)
 
     def replace(self, key: str, data: bytes) -> None:
         """Write a small file."""
