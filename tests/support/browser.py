@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 
 from packages.model import Actor
 from services.engine import run_due, run_job
@@ -33,6 +33,9 @@ ARGUMENTS = (
     "--font-render-hinting=none",
     "--force-color-profile=srgb",
 )
+
+
+expect.set_options(timeout=15_000)  # a busy machine is no defect of a page
 
 
 @dataclass
@@ -195,7 +198,7 @@ def visitor_of(site: Site, browser: Browser, folder: Path, **options: Any) -> It
     context = browser.new_context(
         **{"viewport": WIDE, "locale": "en-GB", "timezone_id": "UTC", "reduced_motion": "reduce", **options}
     )
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(30_000)
     complaints: list[str] = []
     _watch(context, site.url, complaints)
     try:
