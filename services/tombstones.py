@@ -38,10 +38,11 @@ class Found:
     proof: str
 
 
-def find(archive: Archive, package_id: str) -> Found | None:
+def find(archive: Archive, package_id: str, *, sure: bool = True) -> Found | None:
     """Return the package's tombstone from the first store that has it, None where no store has one.
 
-    Raises the trouble of a store that could not be asked where none of the others has it.
+    Raises the trouble of a store that could not be asked where none of the others has it, if it has to be
+    `sure`.
     """
     trouble: HoldfastError | None = None
     for store in archive.stores.values():
@@ -51,7 +52,7 @@ def find(archive: Archive, package_id: str) -> Found | None:
             continue
         except HoldfastError as error:
             trouble = error
-    if trouble is not None:
+    if trouble is not None and sure:
         raise trouble
     return None
 

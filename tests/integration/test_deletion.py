@@ -19,6 +19,7 @@ from services.engine import run_job
 from services.holding import hold, release, withdraw
 from services.landing import Tombstone, landing
 from services.people import local_actor
+from services.rebuild import rebuild_catalogue
 from services.reconcile import reconcile
 from services.revision import update_record
 from services.submission import Wanted, submit
@@ -394,3 +395,26 @@ def test_K6_many_packages_are_one_request_with_progress_and_a_result_each(
     assert {each["state"] for each in items} == {"deleted"}
     for each in ids:
         assert (left_of(archive, each) == []) == (each != ids[5])
+
+
+def test_K3_a_store_that_is_away_holds_up_its_own_copy_only_and_a_rebuild_knows(tmp_path: Path) -> None:
+    with house_with(tmp_path / "house") as house:
+        archive, me = house.archive, local_actor(house.archive)
+        package_id, neighbour = house.deposit("owner", "away"), house.deposit("owner", "stays")
+        made = approved(archive, [package_id])
+        copy = Path(archive.settings.store_urls["copy"].removeprefix("file://"))
+        copy.rename(tmp_path / "unmounted")
+        [job] = deletion.jobs_of(archive, made.id)
+        job = run_job(archive, job.id)
+        assert (job.state, job.step) == (JobState.FAILED, "remove_copies")
+        assert package_urn(package_id) not in set(archive.primary.objects())
+        assert state_of(house, package_id) is PackageState.PARTLY_DELETED
+        done = rebuild_catalogue(archive, me)
+        assert ([name for name, _ in done.away], done.failed, done.deleted) == (["copy"], [], 1)
+        assert state_of(house, package_id) is PackageState.PARTLY_DELETED
+        assert state_of(house, neighbour) is PackageState.PUBLISHED
+        (tmp_path / "unmounted").rename(copy)
+        decide(archive, me, "retry", [package_id])
+        assert run_job(archive, job.id).state is JobState.DONE
+        assert left_of(archive, package_id) == []
+        assert reconcile(archive, me).disagreements == []
