@@ -1,14 +1,13 @@
 """Deletion from the request to the tombstone: two people, every copy, and what stays (K1 to K6)."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from packages.deletions import Category, ItemState
-from packages.errors import Conflict, Refused, Unavailable
+from packages.errors import Conflict, Refused
 from packages.ledger import JobState, PackageFilter, PackageState, PidState
 from packages.model import Actor
 from packages.premis import package_urn
@@ -19,11 +18,8 @@ from services.engine import run_job
 from services.holding import hold, release, withdraw
 from services.landing import Tombstone, landing
 from services.people import local_actor
-from services.rebuild import rebuild_catalogue
-from services.reconcile import reconcile
 from services.revision import update_record
 from services.submission import Wanted, submit
-from storage.archival import OcflStore
 from storage.ports import Verdict
 from tests.support.deleting import approved, carried_out, left_of, second_person
 from tests.support.serving import RECORD, House, house_with
@@ -161,62 +157,6 @@ def test_K2_nothing_and_everything_are_refused(house: House) -> None:
         deletion.preview(house.archive, actor, PackageFilter())
     with pytest.raises(Refused, match="every package"):
         deletion.preview(house.archive, actor, PackageFilter(since="1970-01-01T00:00:00.000000Z"))
-
-
-class Stubborn(OcflStore):
-    """A store that lets nothing be removed."""
-
-    def remove(self, object_id: str, tombstone: str) -> None:
-        del tombstone
-        raise Unavailable(f"{object_id} is locked for another year")
-
-
-def test_K3_a_copy_that_stays_makes_it_partly_deleted_and_is_tried_again(house: House) -> None:
-    archive = house.archive
-    package_id = house.deposit("owner", "K3")
-    made = approved(archive, [package_id])
-    [job] = deletion.jobs_of(archive, made.id)
-    stores = dict(archive.stores)
-    copy = stores["copy"]
-    assert isinstance(copy, OcflStore)
-    archive._stores = {**stores, "copy": Stubborn("copy", copy.medium)}
-    try:
-        job = run_job(archive, job.id)
-    finally:
-        archive._stores = stores
-    assert (job.state, job.step) == (JobState.FAILED, "remove_copies")
-    assert job.not_before is not None  # it is tried again by itself
-    assert state_of(house, package_id) is PackageState.PARTLY_DELETED
-    shown, _ = deletion_views.shown(archive, house.people["admin"].actor, made.id)
-    assert shown["state"] == "partly_deleted"
-    assert "locked for another year" in shown["items"][0]["message"]
-    status = views.status(archive, house.people["admin"].actor, package_id)
-    [left] = status["copies"]
-    assert left["store"] == "copy"
-    assert "not deleted" in left["message"]
-    assert house.client().get(f"/records/{package_id}").status_code == 410  # out of everybody's sight already
-    assert house.client("archivist").get(f"/api/packages/{package_id}/dip").status_code == 404
-    assert decide(archive, house.people["admin"].actor, "cancel", [package_id])[0].error is not None
-    [decided] = decide(archive, house.people["admin"].actor, "retry", [package_id])
-    assert decided.error is None
-    assert run_job(archive, job.id).state is JobState.DONE
-    assert left_of(archive, package_id) == []
-    assert deletion_views.shown(archive, house.people["admin"].actor, made.id)[0]["state"] == "deleted"
-
-
-def test_K3_a_store_that_comes_back_with_a_copy_is_found_and_emptied(house: House) -> None:
-    archive = house.archive
-    package_id = house.deposit("owner", "K3_back")
-    copy = Path(archive.settings.store_urls["copy"].removeprefix("file://"))
-    place = next(copy.glob(f"*/*/*/*{package_id}"))
-    saved = house.folder / "saved"
-    shutil.copytree(place, saved)
-    carried_out(archive, [package_id])
-    place.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(saved, place)  # from somebody's backup
-    done = reconcile(archive, house.people["admin"].actor)
-    assert any(package_id in each for each in done.actions), done.as_json()
-    assert left_of(archive, package_id) == []
 
 
 def test_K4_a_refused_request_changes_nothing_anywhere(house: House) -> None:
@@ -363,58 +303,3 @@ def test_a_refused_item_can_be_asked_for_again(house: House) -> None:
     found = tombstones.find(archive, package_id)
     assert found is not None
     assert [each.state for _, each in found.stone.deletions] == [ItemState.REFUSED, ItemState.APPROVED]
-
-
-def test_K6_many_packages_are_one_request_with_progress_and_a_result_each(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(deletion, "BATCH", 3)
-    archive, actor = house.archive, house.people["archivist"].actor
-    ids = [house.deposit("owner", f"K6_{number}") for number in range(8)]
-    hold(archive, actor, ids[5], "court order")
-    told: list[int] = []
-    asked = deletion.request(archive, actor, ids, "r", told=told.append)
-    assert told == [3, 3, 2]
-    assert asked.deletion is not None
-    assert [each.package_id for each in asked.outcomes if each.error] == [ids[5]]
-    second = house.people["admin"].actor
-
-    def broken_off(_done: int) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        deletion.approve(archive, second, asked.deletion.id, told=broken_off)
-    assert len(deletion.jobs_of(archive, asked.deletion.id)) == 3
-    done = reconcile(archive, second)  # goes on with the decision, and with the jobs
-    assert any("carried on" in each for each in done.actions)
-    shown, more = deletion_views.shown(archive, actor, asked.deletion.id, limit=5)
-    assert (shown["state"], shown["packages"], shown["progress"]["deleted"]) == ("deleted", 7, 7)
-    rest, _ = deletion_views.shown(archive, actor, asked.deletion.id, after=more)
-    items = [*shown["items"], *rest["items"]]
-    assert {each["package"] for each in items} == set(ids) - {ids[5]}
-    assert {each["state"] for each in items} == {"deleted"}
-    for each in ids:
-        assert (left_of(archive, each) == []) == (each != ids[5])
-
-
-def test_K3_a_store_that_is_away_holds_up_its_own_copy_only_and_a_rebuild_knows(tmp_path: Path) -> None:
-    with house_with(tmp_path / "house") as house:
-        archive, me = house.archive, local_actor(house.archive)
-        package_id, neighbour = house.deposit("owner", "away"), house.deposit("owner", "stays")
-        made = approved(archive, [package_id])
-        copy = Path(archive.settings.store_urls["copy"].removeprefix("file://"))
-        copy.rename(tmp_path / "unmounted")
-        [job] = deletion.jobs_of(archive, made.id)
-        job = run_job(archive, job.id)
-        assert (job.state, job.step) == (JobState.FAILED, "remove_copies")
-        assert package_urn(package_id) not in set(archive.primary.objects())
-        assert state_of(house, package_id) is PackageState.PARTLY_DELETED
-        done = rebuild_catalogue(archive, me)
-        assert ([name for name, _ in done.away], done.failed, done.deleted) == (["copy"], [], 1)
-        assert state_of(house, package_id) is PackageState.PARTLY_DELETED
-        assert state_of(house, neighbour) is PackageState.PUBLISHED
-        (tmp_path / "unmounted").rename(copy)
-        decide(archive, me, "retry", [package_id])
-        assert run_job(archive, job.id).state is JobState.DONE
-        assert left_of(archive, package_id) == []
-        assert reconcile(archive, me).disagreements == []
