@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import pytest_socket
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 PROJECT = Path(__file__).resolve().parent.parent
 SHARED = PROJECT.parent / "shared"
@@ -15,9 +15,11 @@ IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
 sys.path.insert(0, str(PROJECT))  # `tests.support` can be imported wherever pytest is started
 
-settings.register_profile(
-    "quick", max_examples=20
-)  # for `scripts/test unit`; the whole run tries a hundred each
+# A busy machine makes no example wrong: where time matters, a test says so itself.
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("usual", patient)
+settings.register_profile("quick", patient, max_examples=20)  # for `scripts/test unit`
+settings.load_profile("usual")
 
 # What a developer may point at real things; a test must never reach them by accident.
 CLEANED = ("HOLDFAST_", "AWS_", "PREFECT_")
