@@ -5,6 +5,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from typing import Any, Self
@@ -17,7 +18,7 @@ from packages.premis import URN, package_urn
 from services.archive import Archive
 from services.people import require_archivist
 from services.recording import Recording
-from services.seals import check_store
+from services.seals import check_store, seal_new
 from storage.audits import THE_STORE
 from storage.catalogue.paging import PAGE, Key, by_reading, paged
 from storage.ports import (
@@ -86,6 +87,9 @@ def audit(  # noqa: PLR0913  # what a person can say of an audit
                 elif found is not None and run.keeps(one, found):
                     recording.add(package_id, found)
                     yield found
+    if not named:  # what was read is sealed with its reports; this is for a night in which nothing was due
+        with suppress(Unavailable):
+            seal_new(archive, actor)
 
 
 def report_json(report: ObjectReport) -> dict[str, Any]:

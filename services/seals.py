@@ -50,16 +50,21 @@ def seal(archive: Archive, actor: Actor) -> Seal:
     Raises NotFound for an archive that has nothing to seal, Unavailable when no store takes the link.
     """
     require_archivist(actor, "seal")
-    while True:
-        with archive.catalogue.read() as view:
-            if not view.roots_unsealed(1):
-                break
-        append(archive, actor, None, ())
+    seal_new(archive, actor)
     with archive.catalogue.read() as view:
         last = view.last_link()
     if last is None:
         raise NotFound("nothing is archived yet: there is nothing to seal")
     return Seal(archive.archive_id, last)
+
+
+def seal_new(archive: Archive, actor: Actor) -> None:
+    """Seal every version that is not sealed yet; nothing is written where there is none."""
+    while True:
+        with archive.catalogue.read() as view:
+            if not view.roots_unsealed(1):
+                return
+        append(archive, actor, None, ())
 
 
 def parse_seal(text: str) -> Seal:

@@ -136,6 +136,7 @@ def test_J3_the_due_list_gives_what_was_never_or_longest_unread(many: Depositor)
     assert list(audit(archive, actor, due=True)) == []
     with archive.catalogue.read() as view:
         assert view.audit_runs() == [], "nothing was to be read, so nothing happened"
+        assert view.roots_unsealed() == [], "but what is new was sealed"
     ids = [each["id"] for each in views.listing(archive, actor, PackageFilter())]
     with archive.catalogue.write() as unit:
         unit.set_copy_state(ids[3], "copy", CopyState.INTACT, "2020-01-01T00:00:00.000000Z", "")
