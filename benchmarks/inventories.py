@@ -1,7 +1,7 @@
 """``python -m benchmarks.inventories``: objects of very many files, and of very many versions.
 
 With ``--files N…`` an object of so many small files is staged, published, verified, and given a second
-version, in one process each; every line gives seconds CPU seconds, and the most memory that the process had until then.
+version, in one process each; every line gives seconds, seconds of CPU, and the most memory until then.
 With ``--inventory-only`` no file is written: the inventory alone is made, written, read and revised. With
 ``--versions N`` an object of 100 files gets so many versions, one file changed in each.
 """
@@ -92,8 +92,6 @@ def inventory_only(count: int, folder: Path) -> None:
     second = timed("second version", count, lambda: next_version(base, state, added, **more))
     with (folder / "second.json").open("wb") as file:
         timed("write", count, lambda: second.write(file))
-    with (folder / "second.json").open("rb") as stream:
-        timed("read both", count, lambda: read(stream))
 
 
 def _staged(folder: Path, count: int) -> Inventory:
