@@ -1,9 +1,8 @@
 """Kill what ingests, and start it again: orders for `tests.support.victim`, and the deaths it dies.
 
-An order is a dict: ``home``, ``do`` (ingest, run, update, delete, reconcile, decide) and what that needs, ``env`` for
-settings, and how to die: ``die`` with a step, a point (before, after, recorded, drained) and perhaps a
-signal, or ``mutation`` with the number of a change.
-"""
+An order is a dict: ``home``, ``do`` (ingest, run, update, delete, reconcile, decide) and what that needs,
+``env`` for settings, and how to die: ``die`` with a step, a point (before, after, recorded, drained) and
+perhaps a signal, or ``mutation`` with the number of a change. """
 
 import contextlib
 import json
