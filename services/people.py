@@ -1,8 +1,8 @@
 """Who acts: the operating system's user on the command line, and what each role may do."""
 
-import getpass
 import hashlib
 import os
+import pwd
 import secrets
 from collections.abc import Sequence
 from typing import Any
@@ -103,7 +103,8 @@ def hash_secret(secret: str) -> str:
 
 
 def _os_user() -> str:
+    """Return the user's name as the system has it: who may write LOGNAME could else be two people."""
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
         return f"uid{os.geteuid()}"

@@ -126,6 +126,15 @@ def test_K2_who_asked_does_not_approve_and_learns_who_can(house: House) -> None:
     deletion.refuse(house.archive, one, asked.deletion.id, "taken back")
 
 
+def test_K2_another_name_in_the_environment_makes_nobody_a_second_person(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    me = local_actor(house.archive)
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "somebody-else")
+    assert local_actor(house.archive) == me
+
+
 def test_K2_one_person_alone_is_told_how_to_find_a_second(tmp_path: Path) -> None:
     with house_with(tmp_path) as house:
         archive = house.archive
