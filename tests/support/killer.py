@@ -2,7 +2,8 @@
 
 An order is a dict: ``home``, ``do`` (ingest, run, update, delete, reconcile, decide) and what that needs,
 ``env`` for settings, and how to die: ``die`` with a step, a point (before, after, recorded, drained) and
-perhaps a signal, or ``mutation`` with the number of a change. """
+perhaps a signal, or ``mutation`` with the number of a change.
+"""
 
 import contextlib
 import json
