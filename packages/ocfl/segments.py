@@ -7,6 +7,7 @@ a crash, and no other writer ever has the same. ``=by-`` begins no content path 
 import re
 from dataclasses import replace
 
+from packages.ocfl.compact import compacted
 from packages.ocfl.inventory import CONTENT, Inventory
 
 _OWN = re.compile(rf"v[1-9][0-9]*/{CONTENT}/(=by-[0-9a-f]{{16}})/")
@@ -16,10 +17,9 @@ def in_own_folder(inventory: Inventory) -> Inventory:
     """Return the inventory with all content that its head added moved into a folder of this writer's own."""
     top = f"v{inventory.head}/{CONTENT}/"
     own = f"{top}=by-{inventory.digest()[:16]}/"
-    manifest = {
-        digest: tuple(own + path[len(top) :] if path.startswith(top) else path for path in paths)
-        for digest, paths in inventory.manifest.items()
-    }
+    manifest = compacted(inventory.manifest).mapped(
+        lambda path: own + path[len(top) :] if path.startswith(top) else path
+    )
     return replace(inventory, manifest=manifest)
 
 
