@@ -101,6 +101,8 @@ def test_the_steps_of_an_ingest_have_their_terms() -> None:
     for term in needed.split(", "):
         assert not terms[term.strip()]["local"], term
     assert {term for term, said in terms.items() if said["local"]} == {
+        "deletion decision",
+        "deletion request",
         "identifier assignment",
         "publication",
         "withdrawal",
