@@ -113,13 +113,6 @@ def alarms(
     return shown, (page[-1].raised, page[-1].id) if len(found) > limit else None
 
 
-def alarm_counts(archive: Archive, actor: Actor) -> dict[str, int]:
-    """Return how many alarms are open, by verdict."""
-    require_archivist(actor, "see alarms")
-    with archive.catalogue.read() as view:
-        return dict(view.alarm_count(list(archive.stores)))
-
-
 def _alarm_json(view: ReadSession, alarm: Alarm) -> dict[str, Any]:
     return {
         "id": alarm.id,

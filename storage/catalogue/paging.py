@@ -27,11 +27,6 @@ def by_age(row: Package | Job) -> Key:
     return row.created, row.id
 
 
-def by_store(row: CopyRecord) -> Key:
-    """Return the key of copies."""
-    return row.package_id, row.store
-
-
 def by_reading(row: CopyRecord) -> Key:
     """Return the key of copies that are due: when they were read back, or "" for never."""
     return row.verified or "", row.package_id
