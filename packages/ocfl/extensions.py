@@ -25,7 +25,8 @@ REGISTERED = frozenset(
 )
 
 _DEFAULTS = {"digestAlgorithm": "sha256", "tupleSize": 3, "numberOfTuples": 3, "shortObjectRoot": False}
-_HASHES = {"md5", "sha1", "sha256", "sha512"}
+_HASHES = ("md5", "sha1", "sha256", "sha512")  # no set: any JSON at all is looked for in it
+_MOST = 32  # the size and the number of tuples that the extensions allow: a huge one would fill the memory
 
 
 def place_of(layout: str, config: Mapping[str, Any], object_id: str) -> str | None:
@@ -37,7 +38,7 @@ def place_of(layout: str, config: Mapping[str, Any], object_id: str) -> str | No
         return None
     settings = {**_DEFAULTS, **config}
     size, count = settings["tupleSize"], settings["numberOfTuples"]
-    if settings["digestAlgorithm"] not in _HASHES or not isinstance(size, int) or not isinstance(count, int):
+    if settings["digestAlgorithm"] not in _HASHES or not _is_allowed(size) or not _is_allowed(count):
         return None
     if number == "0003":
         return object_path(object_id, algorithm=settings["digestAlgorithm"], size=size, count=count)
@@ -45,3 +46,7 @@ def place_of(layout: str, config: Mapping[str, Any], object_id: str) -> str | No
     digest = hashlib.new(settings["digestAlgorithm"], raw, usedforsecurity=False).hexdigest()
     tuples = [digest[at * size : (at + 1) * size] for at in range(count if size else 0)]
     return "/".join([*tuples, digest[size * count :] if settings["shortObjectRoot"] else digest])
+
+
+def _is_allowed(number: object) -> bool:
+    return isinstance(number, int) and 0 <= number <= _MOST

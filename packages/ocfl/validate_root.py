@@ -51,7 +51,7 @@ class _Root:
         self._spec = judge_declaration(self._tree, "", declarations, self._faults, "ocfl_", ROOT_CODES)
         if self._spec is None:
             self._faults.add("E069")
-        if LAYOUT in named:
+        if named.get(LAYOUT) == "file":
             self._judge_layout()
         for each in entries:
             if each.kind == "other":

@@ -17,7 +17,7 @@ from storage.ports import ReadBack
 
 _SMALL = 64 << 10
 _BUFFER = 1 << 20
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe would be waited for without end
 
 
 def copy_file(source: str, path: str, pace: Pace) -> ReadBack | None:

@@ -21,7 +21,7 @@ from storage.archival.medium import INTENT, STAGING, Files, Item, Pace, Reading,
 from storage.durability import SyncPoint, fsync_folder, unavailable
 from storage.ports import Capabilities, ReadBack
 
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe would be waited for without end
 _NAMED = 5  # files that a refusal names
 _OCCUPIED = frozenset({errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR})
 

@@ -200,3 +200,39 @@ def test_a_million_faults_are_counted_not_kept(tmp_path: Path) -> None:
     counted = [each for each in found.findings if each.code == "findings.more"]
     assert len(counted) == 1
     assert "500" in counted[0].message
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"numberOfTuples": 10**12},
+        {"tupleSize": -1},
+        {"numberOfTuples": 1.0},
+        {"digestAlgorithm": []},
+        {"digestAlgorithm": {}, "tupleSize": []},
+    ],
+)
+def test_a_layout_that_asks_for_the_impossible_judges_no_place(config: object, tmp_path: Path) -> None:
+    place = make_root(tmp_path / "root", {"a": Made(object_id="urn:x:1")})
+    (place / "ocfl_layout.json").write_text(json.dumps(LAYOUT))
+    folder = place / "extensions" / LAYOUT["extension"]
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps(config))
+    assert codes(validated(place)) == set()
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link"])
+def test_a_pipe_or_a_link_in_place_of_the_layout_is_named_and_never_opened(kind: str, tmp_path: Path) -> None:
+    place = make_root(tmp_path / "root", {"a": Made(object_id="urn:x:1")})
+    if kind == "pipe":
+        os.mkfifo(place / "ocfl_layout.json")
+    else:
+        (place / "ocfl_layout.json").symlink_to("/etc/hostname")
+    found = validated(place)
+    assert (codes(found), found.objects) == ({"E090"}, 1)
+
+
+def test_a_pipe_in_place_of_a_file_of_a_store_reads_as_empty_and_holds_nobody_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "inventory.json")
+    with open_store("store", tmp_path.as_uri()).medium.open("inventory.json") as stream:
+        assert stream.read() == b""
