@@ -131,7 +131,9 @@ def _carry_on_deletions(archive: Archive, actor: Actor, done: Reconciled) -> Non
     try:
         done.actions += deletion.go_on(archive, actor, dry_run=done.dry_run)
         if not done.dry_run:
-            done.actions += tombstones.spread_missing(archive)
+            brought, strange = tombstones.spread_missing(archive)
+            done.actions += brought
+            done.disagreements += strange
             done.actions += _bring_up_logs(archive)
         done.actions += deletion.reopen_returned(archive, dry_run=done.dry_run)
     except HoldfastError as error:

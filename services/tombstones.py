@@ -5,7 +5,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from packages.deletions import ItemState
 from packages.errors import Corrupt, HoldfastError, NotFound, Unavailable
+from packages.ledger import KEPT_STATES
 from packages.log_entry import dump_events, parse_event_line
 from packages.model import Actor, Event
 from packages.ocfl.stage import stage_first_version
@@ -104,7 +106,7 @@ def publish(archive: Archive, workspace: Workspace, by: Actor) -> tuple[Found, d
         try:
             store.check(archive.archive_id)
             if holder is None:
-                store.publish(_stage(workspace, object_id, stone, by))
+                store.publish(staged(workspace, object_id, stone, by))
                 holder = store
             else:
                 store.replicate(holder, object_id)
@@ -123,23 +125,48 @@ def bring(archive: Archive, found: Found, store: ArchivalStore) -> None:
         store.replicate(found.store, tombstone_id(package_urn(found.stone.package_id)))
 
 
-def spread_missing(archive: Archive) -> list[str]:
-    """Bring tombstones to the stores that lack them, and say what was done, a line each."""
+def spread_missing(archive: Archive) -> tuple[list[str], list[str]]:
+    """Bring tombstones to the stores that lack them; return what was done, and what is strange, a line each.
+
+    One of a package that the catalogue keeps stays where it is: whoever can write to one store could else
+    have every store refuse the package.
+    """
     held = {
         store.name: {each for each in store.objects() if each.startswith(PREFIX)}
         for store in archive.stores.values()
     }
+    everywhere = set[str]().union(*held.values())
+    strange = {each for each in everywhere if _is_kept(archive, each)}
     done = []
     for name, store in archive.stores.items():
-        for object_id in sorted(set().union(*held.values()) - held[name]):
+        for object_id in sorted(everywhere - strange - held[name]):
             holder = next(each for each in archive.stores.values() if object_id in held[each.name])
             store.check(archive.archive_id)
             store.replicate(holder, object_id)
             done.append(f"{name}: the tombstone of {object_id.removeprefix(PREFIX)} was brought up")
-    return done
+    told = [
+        f"{', '.join(name for name, ids in held.items() if each in ids)}: there is a tombstone of "
+        f"{each.removeprefix(PREFIX)}, which nobody has deleted"
+        for each in sorted(strange)
+    ]
+    return done, told
 
 
-def _stage(workspace: Workspace, object_id: str, stone: Tombstone, by: Actor) -> StagedVersion:
+def _is_kept(archive: Archive, object_id: str) -> bool:
+    """Tell whether the catalogue keeps the package of a tombstone, and nobody has approved its deletion."""
+    package_id = object_id.removeprefix(PREFIX)
+    with archive.catalogue.read() as view:
+        try:
+            package = view.package(package_id)
+        except NotFound:
+            return False
+        asked = view.latest_deletions([package_id]).get(package_id)
+    is_approved = asked is not None and asked[1].state in {ItemState.APPROVED, ItemState.PARTLY_DELETED}
+    return package.state in KEPT_STATES and not is_approved
+
+
+def staged(workspace: Workspace, object_id: str, stone: Tombstone, by: Actor) -> StagedVersion:
+    """Return the tombstone that lies in the workspace, ready to be published."""
     source, root = workspace.path / SOURCE, workspace.object
     content = root / "v1" / "content"
     content.mkdir(parents=True, exist_ok=True)

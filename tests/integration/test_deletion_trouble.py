@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from packages.errors import Unavailable
 from packages.ledger import JobState, PackageState
 from packages.premis import package_urn
-from services import deletion, deletion_views, views
+from packages.tombstone import tombstone_id
+from services import deletion, deletion_views, tombstones, views
 from services.decisions import decide
 from services.engine import run_job
 from services.holding import hold
@@ -149,3 +151,23 @@ def test_K3_a_store_that_is_away_holds_up_its_own_copy_only_and_a_rebuild_knows(
         assert run_job(archive, job.id).state is JobState.DONE
         assert left_of(archive, package_id) == []
         assert reconcile(archive, me).disagreements == []
+
+
+def test_K3_a_tombstone_that_nobody_asked_for_is_named_and_brought_nowhere(tmp_path: Path) -> None:
+    with house_with(tmp_path / "house") as house:
+        archive, me = house.archive, local_actor(house.archive)
+        package_id, other = house.deposit("owner", "kept"), house.deposit("owner", "gone")
+        carried_out(archive, [other])
+        stone = tombstones.find(archive, other)
+        assert stone is not None
+        forged = replace(stone.stone, package_id=package_id)
+        workspace = archive.staging.workspace("forged")
+        tombstones.write(workspace, forged, [], [])
+        object_id = tombstone_id(package_urn(package_id))
+        archive.stores["copy"].publish(tombstones.staged(workspace, object_id, forged, me))
+        workspace.discard()
+        done = reconcile(archive, me)
+        assert [each for each in done.disagreements if f"copy: there is a tombstone of {package_id}" in each]
+        assert object_id not in set(archive.primary.objects())
+        assert state_of(house, package_id) is PackageState.PUBLISHED
+        assert package_urn(package_id) in set(archive.primary.objects())
