@@ -1,7 +1,7 @@
 """Writes the pages of docs/ that come from data. A test says when they are old.
 
 Run it as `.venv/bin/python scripts/write_pages.py`
-after a change of schemas/findings.json or services/settings.py.
+after a change of schemas/findings.json or services/settings.py, and for a new decision.
 """
 
 import json
@@ -71,11 +71,23 @@ def settings_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def decisions_page() -> str:
+    """Return docs/decisions/README.md: every decision by its title, in order."""
+    lines = ["# Decisions", "", MADE, "", "Why Holdfast is built as it is.", ""]
+    for path in sorted((PROJECT / "docs" / "decisions").glob("[0-9]*.md")):
+        with path.open(encoding="utf-8") as text:
+            number, _, title = text.readline().removeprefix("# ").strip().partition(". ")
+        if path.name[:4] != number.zfill(4):
+            raise ValueError(f"{path.name} is numbered {number}")
+        lines.append(f"- {number}: [{title}]({path.name})")
+    return "\n".join(lines) + "\n"
+
+
 def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-PAGES = {"findings.md": findings_page, "settings.md": settings_page}
+PAGES = {"decisions/README.md": decisions_page, "findings.md": findings_page, "settings.md": settings_page}
 
 
 if __name__ == "__main__":

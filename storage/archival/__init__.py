@@ -1,4 +1,4 @@
-"""Archival storage: OCFL 1.1 objects in named stores, on local disks and on whatever fsspec serves."""
+"""Archival storage: OCFL 1.1 objects in named stores, on local disks, in S3, or in memory."""
 
 from pathlib import Path
 from urllib.parse import unquote, urlsplit

@@ -68,7 +68,7 @@ Files = Iterable[tuple[str, Callable[[], BinaryIO]]]
 
 
 class Medium(Protocol):
-    """The operations that OCFL logic needs; see `local` and `remote`."""
+    """The operations that OCFL logic needs; see `local`, `s3` and `remote`, and what `wrappers` add."""
 
     @property
     def url(self) -> str:
