@@ -6,6 +6,7 @@ since (docs/decisions/0018). Its number is its place: two who write at once cann
 """
 
 import hashlib
+import logging
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -33,6 +34,8 @@ from services.evidence_lines import (
 from storage.audits import THE_STORE, AuditRun, CopyReport, Link, Root, RunState
 from storage.catalogue.port import WriteSession
 from storage.ports import ArchivalStore, StagedVersion, Verdict
+
+log = logging.getLogger("holdfast.evidence")
 
 PREFIX = "urn:holdfast:audit:"
 NAME = "events.jsonl"
@@ -87,9 +90,7 @@ def append(archive: Archive, actor: Actor, run: AuditRun | None, reports: Sequen
             last = view.last_link()
             roots = tuple(view.roots_unsealed(ROOTS_AT_ONCE))
         number = last.number + 1 if last else 1
-        holder = _holder(archive, number)
-        if holder is not None:
-            take_up(archive, holder, number)
+        if _take_up(archive, last, number):
             continue
         heading = Heading(archive.archive_id, number, last.digest if last else None, now(), run)
         part = Part(heading, tuple(reports), tuple(_events(reports)), roots)
@@ -103,11 +104,20 @@ def append(archive: Archive, actor: Actor, run: AuditRun | None, reports: Sequen
     raise Unavailable("the evidence of audits is being written by others all the time", hint="Try again.")
 
 
-def take_up(archive: Archive, store: ArchivalStore, number: int) -> None:
-    """Record a link that is in storage and not in the catalogue."""
-    part, digest = read_part(store, number)
+def _take_up(archive: Archive, last: Link | None, number: int) -> bool:
+    """Record a link that is in storage and not in the catalogue; tell whether there was one.
+
+    One that contradicts the catalogue is none: who can write to one store could else have all other stores
+    mended from it. The next audit of that store names it.
+    """
+    holder = _holder(archive, number, last)
+    if holder is None:
+        return False
+    part, digest = read_part(holder, number)
     with archive.catalogue.write() as unit:
-        record(unit, Link(number, digest, part.heading.at), part)
+        known = tuple(each for each in part.roots if each.version in unit.roots_of(each.package_id))
+        record(unit, Link(number, digest, part.heading.at), replace(part, roots=known))
+    return True
 
 
 def record(unit: WriteSession, link: Link, part: Part, *, copies: bool = True) -> list[Root]:
@@ -243,13 +253,29 @@ def _spread(archive: Archive, staged: StagedVersion) -> Inventory:
     return published
 
 
-def _holder(archive: Archive, number: int) -> ArchivalStore | None:
-    """Return a store that has the link already."""
+def _holder(archive: Archive, number: int, last: Link | None) -> ArchivalStore | None:
+    """Return a store that has the link already, and as it may follow on what the catalogue knows."""
     for store in archive.stores.values():
         with suppress(NotFound, Unavailable, Corrupt):
             store.inventory(object_of(number))
-            return store
+            part, _ = read_part(store, number)
+            if _follows(archive, part, last, number):
+                return store
+            log.error("link %d of the evidence in %s contradicts the catalogue", number, store.name)
     return None
+
+
+def _follows(archive: Archive, part: Part, last: Link | None, number: int) -> bool:
+    """Tell whether a link names the one before it, and seals no version as anything that it is not."""
+    heading = part.heading
+    former = last.digest if last else None
+    if (heading.archive, heading.number, heading.former) != (archive.archive_id, number, former):
+        return False
+    with archive.catalogue.read() as view:
+        return all(
+            view.roots_of(each.package_id).get(each.version, each.digest) == each.digest
+            for each in part.roots
+        )
 
 
 def _lines(store: ArchivalStore, object_id: str, name: str) -> list[bytes]:

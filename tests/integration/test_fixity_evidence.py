@@ -14,11 +14,11 @@ from packages.premis import package_urn
 from services import evidence, recording, views
 from services.archive import Archive, open_archive
 from services.fixity import audit
-from services.mending import repair
+from services.mending import repair, repair_store
 from services.people import local_actor
 from services.rebuild import rebuild_catalogue
 from services.seals import check_seal, parse_seal, seal
-from storage.audits import THE_STORE
+from storage.audits import THE_STORE, Root
 from storage.ports import Verdict
 from tests.support.depositor import Depositor
 from tests.support.harm import LETTER, flip, many, object_in, one, overwrite, rewrite, root_of
@@ -178,3 +178,31 @@ def test_evidence_is_as_its_schema_says_and_needs_no_holdfast_to_be_checked(
                 valid(json.loads(line), name)
     assert heading["run"]["state"] == "done"
     assert heading["run"]["copies"] == 10
+
+
+def test_who_writes_the_next_link_in_one_store_does_not_have_the_others_mended_from_it(
+    one: tuple[Depositor, str],
+) -> None:
+    depositor, package = one
+    archive, actor = depositor.archive, depositor.actor
+    copy = object_in(archive, package, "copy")
+    good = (object_in(archive, package, "primary") / LETTER).read_bytes()
+    rewrite(copy)
+    digest = hashlib.sha512((copy / "inventory.json").read_bytes()).hexdigest()
+    heading = evidence.Heading(archive.archive_id, 1, None, "2026-11-21T00:00:00.000000Z", None)
+    forged = (Root(package, 1, digest), Root(package, 2, digest))  # that one is still to be made
+    stores = archive.stores
+    archive._stores = {"copy": stores["copy"]}
+    evidence._write(archive, actor, evidence.Part(heading, (), (), forged))
+    archive._stores = stores
+    for _ in range(2):  # the first takes up what is in storage
+        verdicts = {(each.object_id, each.store): each.verdict for each in audit(archive, actor)}
+        assert verdicts[package_urn(package), "primary"] is Verdict.INTACT
+        assert verdicts[package_urn(package), "copy"] is Verdict.CORRUPT
+    assert verdicts[THE_STORE, "copy"] is Verdict.CORRUPT
+    repair(archive, actor, package)
+    assert (object_in(archive, package, "primary") / LETTER).read_bytes() == good
+    assert (copy / LETTER).read_bytes() == good
+    repair_store(archive, actor, "copy")
+    assert {each.verdict for each in audit(archive, actor)} == {Verdict.INTACT}
+    assert [each.problems for each in check_seal(archive, actor, seal(archive, actor))] == [(), ()]
