@@ -29,6 +29,18 @@ def write_stores(home: Path, urls: Mapping[str, str], facts: Mapping[str, Mappin
     stores there are, or when the file cannot be changed so that exactly this comes of it; Conflict when
     somebody else changed it meanwhile. Nothing is written then.
     """
+    _replace(*_planned(home, urls, facts))
+
+
+def require_changeable(home: Path, urls: Mapping[str, str], facts: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise what `write_stores` would raise now, and change nothing."""
+    _planned(home, urls, facts)
+
+
+def _planned(
+    home: Path, urls: Mapping[str, str], facts: Mapping[str, Mapping[str, Any]]
+) -> tuple[Path, bytes, bytes]:
+    """Return the file, what it holds, and what it is to hold."""
     if "HOLDFAST_STORES" in os.environ:
         told = ",".join(f"{name}={url}" for name, url in urls.items())
         raise Refused(
@@ -48,7 +60,7 @@ def write_stores(home: Path, urls: Mapping[str, str], facts: Mapping[str, Mappin
             f"{file} is written in a way that this command does not change safely",
             hint=f"write it by hand: stores = {_value(wanted['stores'])}, and a table [store.NAME] for each",
         )
-    _replace(file, before, after.encode())
+    return file, before, after.encode()
 
 
 def said_of_stores(home: Path) -> dict[str, dict[str, Any]]:

@@ -22,7 +22,7 @@ from services.logbook import write_log
 from services.people import require_administrator, require_archivist
 from services.places import device_of, devices, same_folder
 from services.settings import masked, path_of
-from services.settings_file import said_of_stores, write_stores
+from services.settings_file import require_changeable, said_of_stores, write_stores
 from storage.catalogue.paging import Key, by_age
 from storage.catalogue.port import ReadSession
 from storage.ports import ArchivalStore
@@ -93,12 +93,16 @@ def describe(archive: Archive, actor: Actor, name: str, facts: Mapping[str, Any]
     require_administrator(actor, "describe a store")
     named(archive, name)
     said = said_of_stores(archive.home)
-    said[name] = {fact: value for fact, value in (said.get(name, {}) | dict(facts)).items() if value != ""}
+    said[name] = _said(said.get(name, {}) | dict(facts))
     write_stores(archive.home, _urls(archive), said)
 
 
 def _said(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {fact: value for fact, value in facts.items() if value != ""}
+
+
+def _said_of_others(archive: Archive, name: str) -> dict[str, dict[str, Any]]:
+    return {each: said for each, said in said_of_stores(archive.home).items() if each != name}
 
 
 def add(
@@ -124,9 +128,8 @@ def add(
     if not dry_run:
         store.prepare(archive.archive_id)
         if name not in urls:
-            write_stores(
-                archive.home, wanted, said_of_stores(archive.home) | ({name: facts} if facts else {})
-            )
+            said = {name: given} if (given := _said(facts)) else {}
+            write_stores(archive.home, wanted, said_of_stores(archive.home) | said)
         record(archive, store, actor)
     with archive.catalogue.read() as view:
         done.packages = number_kept(view)
@@ -168,14 +171,16 @@ def retire(archive: Archive, actor: Actor, name: str, reason: str, *, dry_run: b
     done.notes.append(f"its bytes stay at {masked(url)}")
     if dry_run:
         return done
+    left = {each: urls[each] for each in urls if each != name}
+    if name in urls:
+        # Before any package tells of it: nothing takes an event back.
+        require_changeable(archive.home, left, _said_of_others(archive, name))
     with archive.catalogue.write() as unit:
         unit.put_store(known)  # since when it was used tells this retirement from one before
     for ids in _copies_in(archive, name):
         _tell_of_retirement(archive, actor, known, ids, reason)
     if name in urls:
-        said = said_of_stores(archive.home)
-        said.pop(name, None)
-        write_stores(archive.home, {each: urls[each] for each in urls if each != name}, said)
+        write_stores(archive.home, left, _said_of_others(archive, name))
     with archive.catalogue.write() as unit:
         unit.forget_copies(name)
         unit.put_store(StoreRecord(name, masked(url), StoreState.RETIRED, now(), actor.name, reason))

@@ -197,7 +197,7 @@ def test_a_place_that_lacks_a_package_or_is_behind_is_no_move(two: Depositor, tm
 
 def test_the_environment_names_the_stores(two: Depositor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     archive, actor = two.archive, two.actor
-    deposit(two, tmp_path)
+    package_id = deposit(two, tmp_path)
     monkeypatch.setenv("HOLDFAST_STORES", stores_at(tmp_path / "disks", ["primary", "copy"]))
     with pytest.raises(Refused, match="environment") as told:
         stores.add(archive, actor, "vault", url(tmp_path, "vault"), {})
@@ -206,6 +206,16 @@ def test_the_environment_names_the_stores(two: Depositor, tmp_path: Path, monkey
     done = stores.add(archive, actor, "vault", url(tmp_path, "vault"), {})
     assert done.to_copy == 1
     assert copies.fill(archive, actor, "vault").made == 1
+    with pytest.raises(Refused, match="environment"):
+        stores.retire(archive, actor, "copy", "its disk is old")
+    with archive.catalogue.read() as view:
+        assert not [event for event in view.events(package_id) if event.type == "deaccession"]
+
+
+def test_a_fact_that_is_left_empty_is_not_said(two: Depositor, tmp_path: Path):
+    stores.add(two.archive, two.actor, "vault", url(tmp_path, "vault"), {"required": "", "place": "Oslo"})
+    facts = load_settings(two.archive.home).facts("vault")
+    assert (facts.required, facts.place) == (True, "Oslo")
 
 
 def test_levels_follow_from_facts_and_copies(two: Depositor, tmp_path: Path):
