@@ -302,8 +302,8 @@ def _said_of(settings: Settings, store: str) -> Iterator[Origin]:
 
 
 def masked(url: str) -> str:
-    """Return the text with the password of any URL in it hidden."""
-    return re.sub(r"(://[^/\s:@]*):[^/\s@]*@", r"\1:***@", url)
+    """Return the text with the password of any URL in it hidden, also one with a slash, as S3's may have."""
+    return re.sub(r"(://[^/\s:@]*):(?:[^/\s@]*|[^\s@,]*)@", r"\1:***@", url)
 
 
 def _build(home: Path, environment: dict[str, str], file: dict[str, Any]) -> Settings:

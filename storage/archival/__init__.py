@@ -29,7 +29,7 @@ def open_store(name: str, url: str, *, s3_endpoint_url: str = "", read_only: boo
         from storage.archival.remote import RemoteMedium  # noqa: PLC0415  # see above
 
         medium = RemoteMedium(url)
-    elif parts.scheme == "s3" and not parts.query and not parts.fragment and "@" not in parts.netloc:
+    elif parts.scheme == "s3" and not parts.query and not parts.fragment and not {*"@:"} & {*parts.netloc}:
         # s3fs and botocore take a second.
         from storage.archival.s3 import S3Medium  # noqa: PLC0415  # see above
 

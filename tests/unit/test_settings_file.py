@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from packages.errors import Invalid, Refused
-from services.settings import StoreFacts, load_settings
+from services.settings import StoreFacts, load_settings, masked
 from services.settings_file import _changed, facts_of, said_of_stores, write_stores
+from storage.archival import open_store
 
 URLS = {"primary": "file:///a", "copy": "file:///b"}
 WRITTEN = """\
@@ -147,3 +148,25 @@ def test_whatever_is_said_is_read_back(names: list[str], data: st.DataObject):
         after = wanted | ({"store": said} if said else {})
         text = _changed(text, tomllib.loads(text), after)
         assert tomllib.loads(text) == after
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        (
+            "copy=s3://AKIA:a/b+c@bucket/x,vault=file:///a:b@c",
+            "copy=s3://AKIA:***@bucket/x,vault=file:///a:b@c",
+        ),
+        ("postgresql://u:p@h:5432/d", "postgresql://u:***@h:5432/d"),
+        ("http://h:80/x,b=s3://bucket/me@home", "http://h:80/x,b=s3://bucket/me@home"),
+    ],
+)
+def test_no_secret_of_an_address_is_shown_also_with_a_slash_in_it(said: str, shown: str):
+    assert masked(said) == shown
+
+
+@pytest.mark.parametrize("url", ["s3://AKIA:a/b+c@bucket/x", "s3://AKIA:secret@bucket/x"])
+def test_a_secret_in_the_address_of_a_store_is_refused_and_not_repeated(url: str):
+    with pytest.raises(Refused) as caught:
+        open_store("copy", url)
+    assert "AKIA" not in caught.value.message + caught.value.hint
