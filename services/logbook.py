@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from packages.errors import Corrupt, HoldfastError, NotFound, Unavailable
+from packages.errors import Corrupt, HoldfastError, NotFound, Refused, Unavailable
 from packages.log_entry import (
     LogEntry,
     digest_of,
@@ -62,8 +62,8 @@ def write_log(
 
     With `tombstone`, to the log of the package's tombstone. The same call again adds nothing. What a store
     lacks of the former entries is brought up by the way; one that lacks the package gets its log with its
-    copy. Raises Unavailable when a required store cannot be reached, NotFound when no store has the package:
-    then the catalogue must not say so either.
+    copy. Raises Unavailable or Refused when a required store cannot be written to, NotFound when no store
+    has the package: then the catalogue must not say so either.
     """
     urn = package_urn(package_id)
     object_id = tombstone_id(urn) if tombstone else urn
@@ -84,7 +84,7 @@ def write_log(
             is_kept = is_kept or bool(added) or bool(known.held.get(name))
         except NotFound as error:
             absent = error
-        except Unavailable:
+        except (Refused, Unavailable):  # away, or with a key that has run out
             if archive.settings.facts(name).required:
                 raise
     if absent is not None and not is_kept:
@@ -117,7 +117,7 @@ def open_logbook(stores: Iterable[ArchivalStore], object_id: str) -> Logbook:
                 if digest not in found.entries:
                     found.entries[digest], found.data[digest] = parse_log_entry(data), data
                 found.held.setdefault(store.name, set()).add(digest)
-        except (NotFound, Unavailable):
+        except (NotFound, Refused, Unavailable):
             continue
     return found
 

@@ -15,6 +15,8 @@ from services.rebuild import rebuild_catalogue
 from services.reconcile import reconcile
 from services.revision import retitled, update_record
 from storage.archival import open_store
+from storage.archival.local import LocalMedium
+from storage.archival.medium import Item
 from storage.ports import Verdict
 from tests.support.depositor import Depositor
 from tests.support.many_stores import archive_with, deposit, states, stores_at
@@ -95,6 +97,29 @@ def test_a_rebuild_takes_an_optional_copy_for_one_that_is_still_to_come(deposito
     rebuild_catalogue(archive, depositor.actor)
     assert states(archive, package_id) == {"copy": "unchecked", "primary": "unchecked", "vault": "pending"}
     reconcile(archive, depositor.actor)
+    assert states(archive, package_id)["vault"] == "intact"
+
+
+def test_an_optional_store_that_refuses_us_delays_its_own_copies_only(
+    depositor: Depositor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """As S3 does once a key has run out."""
+
+    class Denying(LocalMedium):
+        def read(self, key: str) -> bytes:
+            raise Refused(f"{key}: access is denied")
+
+        def list(self, key: str) -> Iterator[Item]:
+            raise Refused(f"{key}: access is denied")
+
+    archive = depositor.archive
+    monkeypatch.setattr(archive.stores["vault"].medium, "__class__", Denying)
+    package_id = deposit(depositor, tmp_path)
+    assert states(archive, package_id)["vault"] == "pending"
+    [brought] = copies.follow(archive)
+    assert "denied" in brought.reason
+    monkeypatch.undo()
+    copies.follow(archive)
     assert states(archive, package_id)["vault"] == "intact"
 
 
