@@ -33,7 +33,8 @@ def restore_deleted(
     """Restore what is known of a deleted package from its tombstone, and return its id.
 
     `left` names the stores that still have its object: then, or when nothing tells that the deletion ended,
-    it is *partly deleted*, and its job goes on. Raises Corrupt when no store has the tombstone whole.
+    it is *partly deleted*, and its job goes on; where one of them lacks the tombstone, only when a person
+    says so: who can write to one store could else empty all. Raises Corrupt when no store has it whole.
     """
     found = _read(object_id, stores)
     stone = found.stone
@@ -73,7 +74,9 @@ def restore_deleted(
         unit.set_copy(
             CopyRecord(stone.package_id, name, newest, CopyState.UNCHECKED, None, "not deleted yet")
         )
-    _restore_order(unit, found, facts, is_done=is_done)
+    without = [each for each in holders if each not in {store.name for store in stores}]
+    doubt = f"{', '.join(without)} has the package and no tombstone of it" if without else ""
+    _restore_order(unit, found, facts, is_done=is_done, doubt=doubt)
     unit.update_package(stone.package_id, updated=at)
     return stone.package_id
 
@@ -115,8 +118,13 @@ def _read(object_id: str, stores: Sequence[ArchivalStore]) -> Found:
     raise trouble
 
 
-def _restore_order(unit: WriteSession, found: Found, facts: Mapping[str, Any], *, is_done: bool) -> None:
-    """Restore the requests, and the job that carried the last one out, or has to go on with it."""
+def _restore_order(
+    unit: WriteSession, found: Found, facts: Mapping[str, Any], *, is_done: bool, doubt: str
+) -> None:
+    """Restore the requests, and the job that carried the last one out, or has to go on with it.
+
+    With a `doubt` it goes on when a person has told it to.
+    """
     stone = found.stone
     for deletion, item in stone.deletions[:-1]:
         put_request(unit, deletion, item)
@@ -141,4 +149,8 @@ def _restore_order(unit: WriteSession, found: Found, facts: Mapping[str, Any], *
         if unit.open_job(stone.package_id) is None:
             unit.put_job(job, steps, ())
     elif unit.open_job(stone.package_id) is None:
-        unit.put_job(replace(job_of(deletion, item), id=stone.job), (), ())
+        job = replace(job_of(deletion, item), id=stone.job)
+        if doubt:
+            told = f"{doubt}: if it was to be deleted, `holdfast retry {stone.package_id}`"
+            job = replace(job, state=JobState.FAILED, reason=told)
+        unit.put_job(job, (), ())

@@ -1,6 +1,7 @@
 """Deletions in trouble: a copy that stays, a store that is away, a decision broken off (K3, K6)."""
 
 import shutil
+import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -153,21 +154,48 @@ def test_K3_a_store_that_is_away_holds_up_its_own_copy_only_and_a_rebuild_knows(
         assert reconcile(archive, me).disagreements == []
 
 
+def forged_in_copy(house: House) -> str:
+    """A package of which somebody who can write to one store only has put a tombstone there."""
+    archive = house.archive
+    package_id, other = house.deposit("owner", "kept"), house.deposit("owner", "gone")
+    carried_out(archive, [other])
+    stone = tombstones.find(archive, other)
+    assert stone is not None
+    [(asked, item)] = stone.stone.deletions
+    own = {"package_id": package_id, "pid": None, "oai_id": None, "job": str(uuid.uuid4())}
+    told = ((asked, replace(item, package_id=package_id)),)
+    versions = tuple(replace(each, package_id=package_id) for each in stone.stone.versions)
+    forged = replace(stone.stone, **own, versions=versions, deletions=told)
+    workspace = archive.staging.workspace("forged")
+    tombstones.write(workspace, forged, [], [])
+    object_id = tombstone_id(package_urn(package_id))
+    archive.stores["copy"].publish(tombstones.staged(workspace, object_id, forged, local_actor(archive)))
+    workspace.discard()
+    return package_id
+
+
 def test_K3_a_tombstone_that_nobody_asked_for_is_named_and_brought_nowhere(tmp_path: Path) -> None:
     with house_with(tmp_path / "house") as house:
         archive, me = house.archive, local_actor(house.archive)
-        package_id, other = house.deposit("owner", "kept"), house.deposit("owner", "gone")
-        carried_out(archive, [other])
-        stone = tombstones.find(archive, other)
-        assert stone is not None
-        forged = replace(stone.stone, package_id=package_id)
-        workspace = archive.staging.workspace("forged")
-        tombstones.write(workspace, forged, [], [])
-        object_id = tombstone_id(package_urn(package_id))
-        archive.stores["copy"].publish(tombstones.staged(workspace, object_id, forged, me))
-        workspace.discard()
+        package_id = forged_in_copy(house)
         done = reconcile(archive, me)
         assert [each for each in done.disagreements if f"copy: there is a tombstone of {package_id}" in each]
-        assert object_id not in set(archive.primary.objects())
+        assert tombstone_id(package_urn(package_id)) not in set(archive.primary.objects())
         assert state_of(house, package_id) is PackageState.PUBLISHED
         assert package_urn(package_id) in set(archive.primary.objects())
+
+
+def test_K3_a_rebuild_that_finds_it_in_one_store_empties_no_other_unasked(tmp_path: Path) -> None:
+    with house_with(tmp_path / "house") as house:
+        archive, me = house.archive, local_actor(house.archive)
+        package_id = forged_in_copy(house)
+        assert rebuild_catalogue(archive, me).failed == []
+        assert state_of(house, package_id) is PackageState.PARTLY_DELETED
+        reconcile(archive, me)
+        assert package_urn(package_id) in set(archive.primary.objects())
+        with archive.catalogue.read() as view:
+            job = view.open_job(package_id)
+        assert job is not None
+        assert "primary has the package and no tombstone" in job.reason
+        decide(archive, me, "retry", [package_id])
+        assert run_job(archive, job.id).state is JobState.DONE
