@@ -180,7 +180,10 @@ def reopen_returned(archive: Archive, *, dry_run: bool = False) -> list[str]:
     """
     done = []
     for name, store in archive.stores.items():
-        held = {each for each in store.objects() if each.startswith((URN, PREFIX))}
+        try:
+            held = {each for each in store.objects() if each.startswith((URN, PREFIX))}
+        except HoldfastError:  # whoever asks has tried each store, and says which is away
+            continue
         for object_id in sorted(each for each in held if each.startswith(URN) and tombstone_id(each) in held):
             package_id = object_id.removeprefix(URN)
             if _reopen(archive, package_id, name, dry_run=dry_run):

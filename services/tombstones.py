@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,22 +130,26 @@ def spread_missing(archive: Archive) -> tuple[list[str], list[str]]:
     """Bring tombstones to the stores that lack them; return what was done, and what is strange, a line each.
 
     One of a package that the catalogue keeps stays where it is: whoever can write to one store could else
-    have every store refuse the package.
+    have every store refuse the package. A store that is away, or not written to, keeps it from no other.
     """
-    held = {
-        store.name: {each for each in store.objects() if each.startswith(PREFIX)}
-        for store in archive.stores.values()
-    }
+    held: dict[str, set[str]] = {}
+    for name, store in archive.stores.items():
+        with suppress(HoldfastError):  # whoever asks has tried each store, and says which is away
+            held[name] = {each for each in store.objects() if each.startswith(PREFIX)}
     everywhere = set[str]().union(*held.values())
     strange = {each for each in everywhere if _is_kept(archive, each)}
-    done = []
-    for name, store in archive.stores.items():
-        for object_id in sorted(everywhere - strange - held[name]):
-            holder = next(each for each in archive.stores.values() if object_id in held[each.name])
-            store.check(archive.archive_id)
-            store.replicate(holder, object_id)
-            done.append(f"{name}: the tombstone of {object_id.removeprefix(PREFIX)} was brought up")
-    told = [
+    done, told = [], []
+    for name in (each for each in held if each in archive.written_stores):
+        store = archive.stores[name]
+        try:
+            for object_id in sorted(everywhere - strange - held[name]):
+                holder = next(archive.stores[each] for each in held if object_id in held[each])
+                store.check(archive.archive_id)
+                store.replicate(holder, object_id)
+                done.append(f"{name}: the tombstone of {object_id.removeprefix(PREFIX)} was brought up")
+        except HoldfastError as error:
+            told.append(f"{name}: {error.message}")
+    told += [
         f"{', '.join(name for name, ids in held.items() if each in ids)}: there is a tombstone of "
         f"{each.removeprefix(PREFIX)}, which nobody has deleted"
         for each in sorted(strange)

@@ -24,6 +24,7 @@ from services.outbox import INDEX
 from services.steps.context import StepContext, StepResult
 from storage.catalogue.port import ReadSession, WriteSession
 from storage.catalogue.rows import resource_type
+from storage.ports import ArchivalStore
 
 
 def entomb(context: StepContext) -> StepResult:
@@ -61,14 +62,19 @@ def entomb(context: StepContext) -> StepResult:
 
 
 def remove_copies(context: StepContext) -> StepResult:
-    """Remove the object from every store by its exact key; a copy that stays fails the step, for a retry."""
+    """Remove the object from every store by its exact key; a copy that stays fails the step, for a retry.
+
+    A store that is not written to, and has no copy, is left alone.
+    """
     archive, package = context.archive, context.package
     found = tombstones.find(archive, package.id)
     if found is None:
         raise NotFound(f"{package.id} has no tombstone: nothing is removed without one")
     gone: list[str] = []
     left: dict[str, str] = {}
-    for name, store in archive.stores.items():
+    concerned = _concerned(archive, package_urn(package.id))
+    without = archive.stores.keys() - concerned.keys()
+    for name, store in concerned.items():
         try:
             tombstones.bring(archive, found, store)
             store.remove(package_urn(package.id), found.proof)
@@ -83,7 +89,7 @@ def remove_copies(context: StepContext) -> StepResult:
     }
 
     def record(unit: WriteSession) -> None:
-        for name in gone:
+        for name in (*gone, *without):
             unit.forget_copy(package.id, name)
         for name, message in left.items():
             if name in known:
@@ -218,6 +224,25 @@ def _inventory(archive: Archive, object_id: str) -> Inventory:
         except HoldfastError as error:
             trouble = error
     raise trouble
+
+
+def _concerned(archive: Archive, object_id: str) -> dict[str, ArchivalStore]:
+    """Return the stores, but for those that are not written to and have not got the object."""
+    written = archive.written_stores
+    return {
+        name: store for name, store in archive.stores.items() if name in written or _holds(store, object_id)
+    }
+
+
+def _holds(store: ArchivalStore, object_id: str) -> bool:
+    """Tell whether a store has the object, or cannot say that it has not."""
+    try:
+        store.inventory(object_id)
+    except NotFound:
+        return False
+    except HoldfastError:
+        pass
+    return True
 
 
 def _sorted(digests: Any) -> Iterator[str]:

@@ -1,12 +1,13 @@
 """Optional copies follow alone; a store that is down delays its own copies and nothing else."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from packages.errors import Conflict, HoldfastError, NotFound, Refused
-from packages.ledger import CopyState
+from packages.ledger import CopyState, PackageState
 from packages.premis import package_urn
 from services import copies
 from services.engine import run_job, worker_name
@@ -18,6 +19,7 @@ from storage.archival import open_store
 from storage.archival.local import LocalMedium
 from storage.archival.medium import Item
 from storage.ports import Verdict
+from tests.support.deleting import carried_out, left_of
 from tests.support.depositor import Depositor
 from tests.support.many_stores import archive_with, deposit, states, stores_at
 
@@ -121,6 +123,29 @@ def test_an_optional_store_that_refuses_us_delays_its_own_copies_only(
     monkeypatch.undo()
     copies.follow(archive)
     assert states(archive, package_id)["vault"] == "intact"
+
+
+def test_deletions_leave_alone_a_read_only_store_that_never_had_the_package(
+    depositor: Depositor, tmp_path: Path
+):
+    archive = depositor.archive
+    package_id, later = deposit(depositor, tmp_path, 1), deposit(depositor, tmp_path, 2)
+    file = archive.home / "holdfast.toml"
+    file.write_text(file.read_text() + "read_only = true\n")
+    carried_out(archive, [package_id])
+    assert left_of(archive, package_id) == ["vault has no tombstone"]
+    with archive.catalogue.read() as view:
+        assert view.package(package_id).state is PackageState.DELETED
+    copy = archive.stores["copy"]
+    shutil.rmtree(next((tmp_path / "disks" / "copy").glob(f"*/*/*/*{later}")) / "logs")
+    assert not list(copy.logs(package_urn(later)))
+    found = reconcile(archive, depositor.actor)  # what it cannot write there keeps it from nothing else
+    assert any("entries of the log" in each for each in found.actions), found.as_json()
+    assert list(copy.logs(package_urn(later)))
+    shutil.rmtree(next((tmp_path / "disks" / "copy").glob(f"*/*/*/*{later}")) / "logs")
+    (tmp_path / "disks" / "vault").rename(tmp_path / "unmounted")
+    reconcile(archive, depositor.actor)  # nor does a store that is away
+    assert list(copy.logs(package_urn(later)))
 
 
 def test_two_do_not_make_copies_in_one_store_at_once(depositor: Depositor, tmp_path: Path):
