@@ -191,9 +191,9 @@ class ReadOnlyMedium(Wrapped):
 class RetryingMedium(Wrapped):
     """Tries again what failed for a reason that may pass, a few times, after pauses that grow.
 
-    Every operation of a medium may be repeated: one that took effect although its answer was lost finds its
-    own work. What fails for good (Refused, Conflict, Corrupt) is not tried again. A writer's note and the
-    fence are of the medium's own making, and come through here each as one operation.
+    Each reading, writing or removal may be repeated: one that took effect although its answer was lost finds
+    its own work. What fails for good (Refused, Conflict, Corrupt) is not tried again. Listings, moves and
+    writers' notes are the medium's own, and come through here as they are.
     """
 
     BATCH = 256  # files that are written, or read, before any of them is tried again
