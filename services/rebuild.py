@@ -218,13 +218,14 @@ def _is_there(unit: WriteSession, package_id: str) -> bool:
 def _copies(archive: Archive, holders: Sequence[ArchivalStore], asked: Sequence[str]) -> dict[str, CopyState]:
     """Return what is known of each store's copy: not read yet, not there, or (optional ones) to be made."""
     held = {each.name for each in holders}
+    may_lack = archive.stores.keys() - archive.written_stores.keys() - held
 
     def known(name: str) -> CopyState:
         if name in held or name not in asked:
             return CopyState.UNCHECKED
         return CopyState.MISSING if archive.settings.facts(name).required else CopyState.PENDING
 
-    return {name: known(name) for name in archive.stores}
+    return {name: known(name) for name in archive.stores if name not in may_lack or name not in asked}
 
 
 def _read(

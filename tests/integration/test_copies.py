@@ -231,6 +231,9 @@ def test_a_read_only_store_is_read_and_never_written(tmp_path: Path):
         assert "vault" not in states(depositor.archive, second)
         with pytest.raises(Refused, match="read-only"):
             copies.fill(depositor.archive, depositor.actor, "vault")
+        rebuild_catalogue(depositor.archive, depositor.actor)
+        assert "vault" not in states(depositor.archive, second)
+        assert states(depositor.archive, first)["vault"] == "unchecked"
 
 
 def test_a_process_that_runs_for_long_follows_the_settings(depositor: Depositor, tmp_path: Path):
