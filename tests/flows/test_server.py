@@ -137,6 +137,12 @@ def test_what_is_deployed_is_what_the_file_says(
     assert deployed() == said
 
 
+def test_the_audit_by_the_clock_reads_what_is_due() -> None:
+    """Else it begins anew each night, and what it does not get through is never read."""
+    [said] = [each for each in deploying.described() if each["name"] == "audit"]
+    assert said["parameters"] == {"due": True, "budget": 50_000_000}
+
+
 def test_schedules_make_runs(orchestra: Orchestra) -> None:
     """Prefect 3.8 under SQLAlchemy 2.1 makes none by itself (flows.server.let_runs_be_scheduled)."""
     deploy(orchestra.server)
