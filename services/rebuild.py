@@ -40,6 +40,7 @@ from services.outbox import INDEX, document_of
 from services.people import require_archivist
 from services.rebuild_audits import require_sealed, restore_runs, restore_seals
 from services.rebuild_deletions import restore_deleted, restore_requests
+from services.rebuild_reading import NOT_OURS, bytes_of, why
 from storage.catalogue.port import WriteSession
 from storage.ports import ArchivalStore, Progress
 
@@ -131,10 +132,11 @@ def _restore_stone(
     unit: WriteSession, object_id: str, stores: Sequence[ArchivalStore], left: Sequence[str], done: Rebuilt
 ) -> None:
     try:
-        restore_deleted(unit, object_id, stores, left)
+        with unit.apart():
+            restore_deleted(unit, object_id, stores, left)
         done.deleted += 1
-    except HoldfastError as error:
-        done.failed.append((object_id, error.message))
+    except (HoldfastError, *NOT_OURS) as error:
+        done.failed.append((object_id, why(error)))
 
 
 def _restore_kept(
@@ -147,10 +149,11 @@ def _restore_kept(
     package_id = object_id.removeprefix(URN)
     try:
         held, lacking = _read(object_id, stores, unit.sealed_roots(package_id))
-        done.files += _restore(unit, held, copies)
+        with unit.apart():
+            done.files += _restore(unit, held, copies)
         done.packages += 1
-    except HoldfastError as error:
-        done.failed.append((package_id, error.message))
+    except (HoldfastError, *NOT_OURS) as error:
+        done.failed.append((package_id, why(error)))
         return
     if lacking:
         told = f"{len(lacking)} entries of its log are lacking, such as {lacking[0]}"
@@ -238,18 +241,20 @@ def _read(
         try:
             inventory = store.inventory(object_id)
             require_sealed(store, inventory, sealed)
-            paths = {path: content for path, _, content in inventory.files()}
+            paths = {path: (content, digest) for path, digest, content in inventory.files()}
             held = _Held(
                 object_id.removeprefix(URN),
                 store,
                 inventory,
-                parse_receipt(_bytes(store, object_id, paths[RECEIPT_NAME])),
-                orjson.loads(_bytes(store, object_id, paths["metadata/record.json"])),
+                parse_receipt(bytes_of(store, object_id, *paths[RECEIPT_NAME])),
+                orjson.loads(bytes_of(store, object_id, *paths["metadata/record.json"])),
                 book.in_order(),
             )
             return held, book.missing()
         except KeyError as error:
             trouble = Corrupt(f"{object_id} in {store.name} has no {error.args[0]}: it is not an AIP of ours")
+        except orjson.JSONDecodeError as error:
+            trouble = Corrupt(f"the record of {object_id} in {store.name} is no JSON: {error}")
         except HoldfastError as error:
             trouble = error
     raise trouble
@@ -340,13 +345,13 @@ def _described(held: _Held, paths: Mapping[str, tuple[str, str]], part: str) -> 
 
 def _document(held: _Held, path: str, digest: str, content: str) -> FileEntry:
     """Return the entry of one of our own tag files, which METS does not describe."""
-    data = _bytes(held.store, package_urn(held.package_id), content)
+    data = bytes_of(held.store, package_urn(held.package_id), content)
     mime = mimetypes.guess_type(path)[0] or "text/plain"
     return FileEntry(path, content, len(data), digest, zlib.crc32(data), Role.METADATA, mime=mime)
 
 
 def _earlier_digest(held: _Held, number: int) -> str:
-    line = _bytes(held.store, package_urn(held.package_id), f"v{number}/inventory.json.sha512")
+    line = bytes_of(held.store, package_urn(held.package_id), f"v{number}/inventory.json.sha512")
     return line.split()[0].decode()
 
 
@@ -355,7 +360,7 @@ def _events(held: _Held) -> Iterator[Event]:
     for number in sorted(held.inventory.versions):
         place = held.inventory.locate(events_name(number), number)
         if place is not None:
-            yield from read_events(io.BytesIO(_bytes(held.store, package_urn(held.package_id), place[0])))
+            yield from read_events(io.BytesIO(bytes_of(held.store, package_urn(held.package_id), place[0])))
     for entry in held.logs:
         yield from entry.events
 
@@ -384,8 +389,3 @@ def _restore_job(unit: WriteSession, held: _Held, facts: Mapping[str, Any]) -> N
         Finding(**{**each, "severity": Severity(each["severity"])}) for each in facts.get("findings", ())
     ]
     unit.put_job(job, steps, findings)
-
-
-def _bytes(store: ArchivalStore, object_id: str, content: str) -> bytes:
-    with store.open(object_id, content) as stream:
-        return stream.read()

@@ -74,9 +74,7 @@ def restore_deleted(
         unit.set_copy(
             CopyRecord(stone.package_id, name, newest, CopyState.UNCHECKED, None, "not deleted yet")
         )
-    without = [each for each in holders if each not in {store.name for store in stores}]
-    doubt = f"{', '.join(without)} has the package and no tombstone of it" if without else ""
-    _restore_order(unit, found, facts, is_done=is_done, doubt=doubt)
+    _restore_order(unit, found, facts, is_done=is_done, doubt=_doubt(stores, holders))
     unit.update_package(stone.package_id, updated=at)
     return stone.package_id
 
@@ -116,6 +114,12 @@ def _read(object_id: str, stores: Sequence[ArchivalStore]) -> Found:
         except HoldfastError as error:
             trouble = error
     raise trouble
+
+
+def _doubt(stores: Sequence[ArchivalStore], holders: Sequence[str]) -> str:
+    """Return what speaks against a tombstone that `stores` have, while `holders` have the package."""
+    without = [each for each in holders if each not in {store.name for store in stores}]
+    return f"{', '.join(without)} has the package and no tombstone of it" if without else ""
 
 
 def _restore_order(

@@ -2,14 +2,16 @@
 """The rows that nothing but the database knows; see `backup_ports`."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, delete, func, select
+from sqlalchemy import Connection, Select, Table, delete, exc, func, select
 
 from packages.errors import Refused
 from packages.ledger import OPEN_STATES, JobState, PackageState
 from storage.catalogue import tables
+from storage.catalogue.errors import translate
 from storage.catalogue.filing import FileWriting
 
 _NEVER_ARCHIVED = (PackageState.SUBMITTED, PackageState.REJECTED, PackageState.CANCELLED)
@@ -137,6 +139,16 @@ class BackupWriting(FileWriting):
 
     def _number(self, table: Table) -> int:
         return int(self._connection.execute(select(func.count()).select_from(table)).scalar_one())
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        try:
+            with self._connection.begin_nested():
+                yield
+        except exc.SQLAlchemyError as error:
+            raise translate(
+                error, self._connection.engine.url.render_as_string(hide_password=True)
+            ) from error
 
     def clear_backed_up(self) -> None:
         run = self._connection.execute

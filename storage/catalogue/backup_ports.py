@@ -1,6 +1,7 @@
 """What backup and restore ask of the catalogue: rows that only the database knows; parts of `port`."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 
@@ -37,6 +38,10 @@ class BackupWriting(Protocol):
         queued; an open job of a package that was archived meanwhile, or has another one, is left out. Raises
         Refused for a column that is not known.
         """
+        ...
+
+    def apart(self) -> AbstractContextManager[None]:
+        """Undo what is done inside when an exception leaves it; the session goes on with the rest."""
         ...
 
     def clear_backed_up(self) -> None:

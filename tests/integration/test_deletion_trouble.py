@@ -10,6 +10,7 @@ import pytest
 
 from packages.errors import Unavailable
 from packages.ledger import JobState, PackageState
+from packages.ocfl.layout import object_path
 from packages.premis import package_urn
 from packages.tombstone import tombstone_id
 from services import deletion, deletion_views, tombstones, views
@@ -154,7 +155,7 @@ def test_K3_a_store_that_is_away_holds_up_its_own_copy_only_and_a_rebuild_knows(
         assert reconcile(archive, me).disagreements == []
 
 
-def forged_in_copy(house: House) -> str:
+def forged_in_copy(house: House, *, takes_id: bool = False) -> str:
     """A package of which somebody who can write to one store only has put a tombstone there."""
     archive = house.archive
     package_id, other = house.deposit("owner", "kept"), house.deposit("owner", "gone")
@@ -162,7 +163,8 @@ def forged_in_copy(house: House) -> str:
     stone = tombstones.find(archive, other)
     assert stone is not None
     [(asked, item)] = stone.stone.deletions
-    own = {"package_id": package_id, "pid": None, "oai_id": None, "job": str(uuid.uuid4())}
+    taken = stone.stone.oai_id if takes_id else None
+    own = {"package_id": package_id, "pid": None, "oai_id": taken, "job": str(uuid.uuid4())}
     told = ((asked, replace(item, package_id=package_id)),)
     versions = tuple(replace(each, package_id=package_id) for each in stone.stone.versions)
     forged = replace(stone.stone, **own, versions=versions, deletions=told)
@@ -199,3 +201,30 @@ def test_K3_a_rebuild_that_finds_it_in_one_store_empties_no_other_unasked(tmp_pa
         assert "primary has the package and no tombstone" in job.reason
         decide(archive, me, "retry", [package_id])
         assert run_job(archive, job.id).state is JobState.DONE
+
+
+def test_I10_one_object_that_cannot_be_entered_keeps_no_other_from_coming_back(tmp_path: Path) -> None:
+    with house_with(tmp_path / "house") as house:
+        archive, me = house.archive, local_actor(house.archive)
+        package_id, neighbour = forged_in_copy(house, takes_id=True), house.deposit("owner", "stays")
+        done = rebuild_catalogue(archive, me)
+        assert [each for each, _ in done.failed] == [tombstone_id(package_urn(package_id))]
+        assert state_of(house, neighbour) is PackageState.PUBLISHED
+
+
+def test_I10_a_damaged_record_is_taken_from_the_next_store(tmp_path: Path) -> None:
+    with house_with(tmp_path / "house") as house:
+        archive, me = house.archive, local_actor(house.archive)
+        package_id = house.deposit("owner", "damaged")
+        with archive.catalogue.read() as view:
+            before = view.package(package_id).record
+        for damage in (b"{", b'{"titles": [{"title": "another"}]}'):
+            place = archive.primary.inventory(package_urn(package_id)).locate("metadata/record.json")
+            assert place is not None
+            root = Path(archive.settings.store_urls["primary"].removeprefix("file://"))
+            file = root / object_path(package_urn(package_id)) / place[0]
+            file.chmod(0o644)
+            file.write_bytes(damage)
+            assert rebuild_catalogue(archive, me).failed == []
+            with archive.catalogue.read() as view:
+                assert view.package(package_id).record == before
