@@ -79,9 +79,9 @@ def _remove_at_once(medium: Medium, object_id: str, root: str) -> None:
     _clear(medium, place)
     if any(True for _ in medium.list(root)) or _is_folder(medium, root):
         medium.move(root, place)
-        _clear(medium, place)
-    if medium.folder is not None:
+    if medium.folder is not None:  # before it is cleared, which may fail for long: the root stays valid OCFL
         _prune(medium.folder, medium.folder / root)
+    _clear(medium, place)
 
 
 def _remove_in_order(medium: Medium, root: str) -> None:

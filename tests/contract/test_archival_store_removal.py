@@ -10,7 +10,7 @@ from packages.errors import Corrupt, NotFound, Refused, Unavailable
 from packages.ocfl import layout
 from packages.tombstone import NAME, tombstone_id
 from storage.archival import OcflStore
-from storage.archival.medium import SET_ASIDE
+from storage.archival.medium import SET_ASIDE, Medium
 from storage.ports import Verdict
 from tests.support.faulty_medium import FaultyMedium
 from tests.support.ocfl_objects import OBJECT, first
@@ -119,6 +119,31 @@ def test_K3_what_cannot_be_removed_is_said_and_removed_by_the_next_call(two: Two
     else:
         pytest.fail("it never came through")
     assert at > 3  # it did fail before
+    two.primary.remove(OBJECT, proof)
+    assert is_gone(two.primary)
+
+
+def test_K3_a_root_stays_valid_while_what_left_it_cannot_be_removed(
+    two: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two.both()
+    proof, medium = entomb(two, two.primary), two.primary.medium
+    root = medium.folder
+    if root is None:
+        pytest.skip("there are no folders")
+    remove = type(medium).remove
+
+    def refuse(medium: Medium, key: str) -> None:
+        if (root / key).is_dir():
+            raise Unavailable("Operation not permitted")
+        remove(medium, key)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(medium), "remove", refuse)
+        with pytest.raises(Unavailable):
+            two.primary.remove(OBJECT, proof)
+    assert OBJECT not in two.primary.objects()
+    assert not [each for each in root.rglob("*") if each.is_dir() and not any(each.iterdir())]  # E073
     two.primary.remove(OBJECT, proof)
     assert is_gone(two.primary)
 
