@@ -46,11 +46,11 @@ def audit(  # its options
     if due and references:
         raise UsageError("--due chooses by itself what to read", "leave out the packages, or leave out --due")
     call.interrupted_hint = "what was read is recorded; `holdfast audit --due` reads only what is due"
-    codes, octets = [], 0
+    codes, away, octets = [], [], 0
 
     def hear(name: str, error: "HoldfastError") -> None:
         call.voice.fail(error, store=name)
-        codes.append(exit_codes.BY_KIND[error.kind])
+        away.append(exit_codes.BY_KIND[error.kind])
 
     with call.activity("reading copies back") as progress:
         for report in audit_all(
@@ -66,11 +66,11 @@ def audit(  # its options
         ):
             codes.append(_show_report(call, report))
             octets += report.bytes
-    if not codes:
+    if not (codes or away):
         call.voice.note("nothing is due" if due else "nothing to audit: no package is archived")
     else:
-        _sum_up(call, codes, octets)
-    return exit_codes.worst(codes)
+        _sum_up(call, codes, len(away), octets)
+    return exit_codes.worst(codes + away)
 
 
 @command(app, "holdfast repair 7f3c9a21")
@@ -195,12 +195,15 @@ def seal(
     return exit_codes.DAMAGED if any(each.problems for each in proofs) else exit_codes.DONE
 
 
-def _sum_up(call: Call, codes: list[int], octets: int) -> None:
-    """Say in a line for people what came of an audit."""
+def _sum_up(call: Call, codes: list[int], away: int, octets: int) -> None:
+    """Say in a line for people what came of an audit; *unchecked* and a store that is away are no damage."""
     if call.voice.json:
         return
-    bad = sum(code != exit_codes.DONE for code in codes)
-    told = "all intact" if not bad else f"{bad} not intact"
+    bad = codes.count(exit_codes.DAMAGED)
+    unread = len(codes) - bad - codes.count(exit_codes.DONE)
+    parts = [f"{bad} not intact"] * bool(bad) + [f"{unread} not checked"] * bool(unread)
+    parts += [f"{count(away, 'store')} left out"] * bool(away)
+    told = ", ".join(parts) or "all intact"
     copies = count(len(codes), "cop" + ("y" if len(codes) == 1 else "ie"))
     call.voice.note(f"{copies}, {size(octets)} read: {told}")
 

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -37,13 +37,16 @@ Facts = Annotated[
 def list_all(call: Call) -> int:
     """List the stores, primary first, and the levels of preservation they come to."""
     from services.overview import stores  # noqa: PLC0415  # start-up time
+    from services.presence import Presence  # noqa: PLC0415  # same reason
     from services.preservation import preservation  # noqa: PLC0415  # same reason
     from services.stores import retired  # noqa: PLC0415  # same reason
 
-    for each in stores(call.archive, call.actor):
-        call.voice.document(each.as_json())
+    known = stores(call.archive, call.actor)
+    away = Presence(call.archive).away()
+    for each in known:
+        call.voice.document(each.as_json() | {"away": away.get(each.name)})
         call.voice.say(f"{painted(padded(each.name, 12), 'bold', sys.stdout)}  {printable(each.url)}")
-        call.voice.facts(_facts(each))
+        call.voice.facts(_facts(each, away))
     for gone in retired(call.archive, call.actor):
         call.voice.say(f"{padded(gone.name, 12)}  retired {moment(gone.since)}: {printable(gone.reason)}")
     if not call.voice.json:
@@ -58,13 +61,15 @@ def show(call: Call, name: Name) -> int:
     """Show one store: what is said of it, and how its copies stand."""
     from packages.errors import NotFound  # noqa: PLC0415  # start-up time
     from services.overview import stores  # noqa: PLC0415  # same reason
+    from services.presence import Presence  # noqa: PLC0415  # same reason
 
     known = {each.name: each for each in stores(call.archive, call.actor)}
     if name not in known:
         raise NotFound(f"there is no store {name}", hint=f"one of {', '.join(known)}")
-    call.voice.document(known[name].as_json())
+    away = Presence(call.archive).away()
+    call.voice.document(known[name].as_json() | {"away": away.get(name)})
     call.voice.say(f"{painted(printable(name), 'bold', sys.stdout)}  {printable(known[name].url)}")
-    call.voice.facts(_facts(known[name], unsaid="not said"))
+    call.voice.facts(_facts(known[name], away, unsaid="not said"))
     return exit_codes.DONE
 
 
@@ -196,7 +201,7 @@ def _teller(call: Call, what: str) -> Callable[[int, int], None]:
     return tell
 
 
-def _facts(store: "StoreStanding", unsaid: str = "") -> list[tuple[str, str]]:
+def _facts(store: "StoreStanding", away: Mapping[str, str], unsaid: str = "") -> list[tuple[str, str]]:
     said = store.facts
     kind = [said.purpose, "required" if said.required else "optional"]
     kind += ["read-only"] * said.read_only + ["to be recalled"] * said.recall
@@ -205,6 +210,7 @@ def _facts(store: "StoreStanding", unsaid: str = "") -> list[tuple[str, str]]:
     at_work = f"{life.worker} since {moment(life.worker_since)}" if life and life.worker else ""
     return [
         ("is", ", ".join(kind)),
+        ("away", away.get(store.name, "")),
         ("place", said.place or unsaid),
         ("medium", said.medium or unsaid),
         ("operator", said.operator or unsaid),

@@ -87,6 +87,9 @@ def test_J5_a_store_that_is_away_is_one_error_and_the_system_s_fault(
     assert (error["store"], error["error"]["kind"]) == ("primary", "unavailable")
     assert (report["id"], report["store"], report["verdict"]) == (package["id"], "copy", "intact")
     assert answer.err.count("error:") == 1
+    told = holdfast("audit", code=exit_codes.SYSTEM).err
+    assert told.splitlines()[-1].startswith("1 copy, ")
+    assert told.endswith("read: 1 store left out\n")  # its copies are not said to be damaged
 
 
 @pytest.mark.usefixtures("package")

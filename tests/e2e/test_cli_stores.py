@@ -64,3 +64,7 @@ def test_trouble_with_stores_has_its_exit_code(holdfast: Holdfast, tmp_path: Pat
     shutil.rmtree(gone)
     told = holdfast.json("store", "fill", "copy", code=3)
     assert json.loads(told.out)["error"]["kind"] == "unavailable"
+    listed = {each["name"]: each["away"] for each in holdfast.json("store", "list").lines}
+    assert listed["primary"] is None
+    assert "is not there" in listed["copy"]
+    assert f"file://{gone} is not there" in holdfast("store", "show", "copy").out
