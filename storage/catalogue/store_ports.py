@@ -68,7 +68,7 @@ class StoreWriting(Protocol):
         ...
 
     def doubt_copies(self, store: str, message: str) -> int:
-        """Make every *intact* copy of the store *unchecked*, and return how many; the times stay."""
+        """Make every *intact* copy of the store *unchecked* and due, as never read, and return how many."""
         ...
 
     def forget_copies(self, store: str) -> int:

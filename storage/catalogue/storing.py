@@ -134,7 +134,7 @@ class StoreWriting(FileWriting, StoreReading):
 
     def doubt_copies(self, store: str, message: str) -> int:
         intact = update(copies).where(copies.c.store == store, copies.c.state == CopyState.INTACT)
-        values = {"state": CopyState.UNCHECKED, "message": rows.clean(message)}
+        values = {"state": CopyState.UNCHECKED, "verified": None, "message": rows.clean(message)}
         return self._connection.execute(intact.values(values)).rowcount
 
     def forget_copies(self, store: str) -> int:

@@ -117,7 +117,8 @@ def test_copies_are_doubted_after_a_move_and_forgotten_after_a_retirement(catalo
     second = kept(catalogue, 2, copy=(1, CopyState.CORRUPT), other=(1, CopyState.INTACT))
     with catalogue.write() as unit:
         assert unit.doubt_copies("copy", "moved") == 1
-        assert unit.copies(first) == [CopyRecord(first, "copy", 1, CopyState.UNCHECKED, T1, "moved")]
+        assert unit.copies(first) == [CopyRecord(first, "copy", 1, CopyState.UNCHECKED, None, "moved")]
+        assert [each.package_id for each in unit.copies_due("copy", T0)] == [first]  # never read there
         assert unit.forget_copies("copy") == 2
         assert [each.store for each in unit.copies()] == ["other"]
         assert unit.copies(second)
