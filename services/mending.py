@@ -10,13 +10,13 @@ from packages.wording import counted
 from services.agents import HOLDFAST
 from services.archive import Archive
 from services.evidence import object_of
-from services.fixity import read_copy, sealed_of
+from services.fixity import holding, read_copy, sealed_of
 from services.logbook import write_log
 from services.people import require_archivist
 from services.recording import Recording
 from services.seals import check_store, number_in
 from storage.audits import THE_STORE
-from storage.ports import NOTHING_SEALED, ArchivalStore, ObjectReport, Progress, Sealed, Verdict
+from storage.ports import NOTHING_SEALED, ArchivalStore, ObjectReport, Problem, Progress, Sealed, Verdict
 
 _PASSING = {Kind.CORRUPT, Kind.NOT_FOUND, Kind.UNAVAILABLE, Kind.REFUSED}
 _LEFT_ALONE = {Verdict.INTACT, Verdict.UNCHECKED}
@@ -34,7 +34,7 @@ def repair(
     """
     require_archivist(actor, "repair")
     package = _kept(archive, reference)
-    stores = list(archive.stores.values())
+    stores = holding(archive, package.id, archive.stores.values())
     scope = {"kind": "repair", "packages": [package.id], "stores": [each.name for each in stores]}
     lost: list[Corrupt] = []
     with Recording(archive, actor, scope) as recording:
@@ -168,13 +168,18 @@ def _log(archive: Archive, package_id: str, event: Event) -> None:
 
 
 def _mended(store: ArchivalStore, source: ArchivalStore, before: ObjectReport, actor: Actor) -> Event:
-    files = counted(len(before.problems), "file")
-    told = f"{files} in {store.name} mended from {source.name}: {_paths(before)}"
-    return _event("recovery", "success", told, store, actor)
+    extra = [each for each in before.problems if each.verdict is Verdict.EXTRA]
+    bad = [each for each in before.problems if each.verdict is not Verdict.EXTRA]
+    told = []
+    if bad:
+        told.append(f"{counted(len(bad), 'file')} in {store.name} mended from {source.name}: {_paths(bad)}")
+    if extra:
+        told.append(f"{counted(len(extra), 'file')} in {store.name} set aside: {_paths(extra)}")
+    return _event("recovery", "success", "; ".join(told), store, actor)
 
 
 def _quarantined(store: ArchivalStore, before: ObjectReport, error: Corrupt, actor: Actor) -> Event:
-    told = f"{_paths(before)} in {store.name}: {error.message}; nothing was overwritten"
+    told = f"{_paths(before.problems)} in {store.name}: {error.message}; nothing was overwritten"
     return _event("quarantine", "failure", told, store, actor)
 
 
@@ -191,5 +196,5 @@ def _event(kind: str, outcome: str, detail: str, store: ArchivalStore, actor: Ac
     )
 
 
-def _paths(before: ObjectReport) -> str:
-    return ", ".join(each.path or "the whole object" for each in before.problems[:20])
+def _paths(problems: Sequence[Problem]) -> str:
+    return ", ".join(each.path or "the whole object" for each in problems[:20])

@@ -99,6 +99,9 @@ def test_J1_harm_is_found_named_alarmed_and_mended(one: tuple[Depositor, str], h
         assert view.alarms() == []
         [ended] = view.alarms(is_open=False)
         assert (ended.mended_by, ended.how) == (actor.name, "repair")
+        [event] = [each for each in view.events(package) if each.type == "recovery"]
+    assert ("mended from primary" in event.detail) == (set(told.values()) != {"extra"})
+    assert ("set aside" in event.detail) == ("extra" in told.values())
 
 
 def test_J1_an_older_valid_version_in_place_of_the_newest_is_found(
