@@ -117,7 +117,7 @@ def rebuild(
 ) -> int:
     """Make catalogue and index from storage alone.
 
-    Both, if none is named. A store that is away is named, and the others are read.
+    Both, if none is named. A store that is away is named, the others are read, and the exit code is 3.
     """
     from services.rebuild import rebuild_catalogue, rebuild_index  # noqa: PLC0415  # start-up time
 
@@ -139,6 +139,9 @@ def rebuild(
             call.voice.say(f"           {count(done.deleted, 'tombstone')}")
         for name, reason in done.away:
             call.voice.note(f"the store {name} was not read: {reason}")
+        if done.away:
+            code = exit_codes.worst([code, exit_codes.SYSTEM])
+            call.voice.note("→ once it is there, `holdfast rebuild` again brings back what only it holds")
     if index or not catalogue:
         done = rebuild_index(call.archive, call.actor)
         shown["indexed"] = done.indexed

@@ -62,6 +62,19 @@ def test_a_lost_catalogue_is_no_empty_archive(
     assert [each["id"] for each in holdfast.json("list").lines] == [package["id"]]
 
 
+def test_a_rebuild_without_one_of_the_stores_is_not_called_done(
+    holdfast: Holdfast, package: dict[str, Any], tmp_path: Path
+) -> None:
+    for each in holdfast.home.glob("catalogue.db*"):
+        each.unlink()
+    (holdfast.home / "stores" / "copy").rename(tmp_path / "unmounted")  # it may hold what primary does not
+    told = holdfast("rebuild", code=3).err
+    assert "the store copy was not read" in told
+    assert "`holdfast rebuild` again" in told
+    assert [each["id"] for each in holdfast.json("list").lines] == [package["id"]]
+    holdfast("rebuild", "--store", "primary")
+
+
 def test_lost_settings_are_made_again_by_init(holdfast: Holdfast, package: dict[str, Any]) -> None:
     (holdfast.home / "holdfast.toml").unlink()
     assert "holdfast init" in holdfast("list", code=1).err
