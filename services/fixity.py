@@ -75,7 +75,9 @@ def audit(  # noqa: PLR0913  # what a person can say of an audit
     with Recording(archive, actor, scope | {"due": due, "limit": limit}, budget) as recording:
         run = _Run(archive, recording, hear, whole=not named)
         if named:
-            copies: Iterator[Copy] = ((each, one) for each in packages for one in stores)
+            copies: Iterator[Copy] = (
+                (each, one) for each in packages for one in holding(archive, each, stores)
+            )
         else:
             stores = yield from run.look_at(stores)
             copies = _turn_about([_due(archive, each, recording.run.started, due=due) for each in stores])
@@ -124,6 +126,13 @@ def read_copy(
             return _told_better(archive, store, found, sealed, budget, progress)
         sealed = since
     return None
+
+
+def holding(archive: Archive, package_id: str, stores: Iterable[ArchivalStore]) -> list[ArchivalStore]:
+    """Return the stores that a package may be in: one that is not written to may never have had it."""
+    with archive.catalogue.read() as view:
+        known = {each.store for each in view.copies_of([package_id]).get(package_id, ())}
+    return [each for each in stores if each.name in known or each.name in archive.written_stores]
 
 
 def sealed_of(archive: Archive, package_id: str) -> Sealed | None:

@@ -11,7 +11,9 @@ from packages.ledger import CopyState, PackageState
 from packages.premis import package_urn
 from services import copies
 from services.engine import run_job, worker_name
+from services.fixity import audit
 from services.logbook import read_logs
+from services.mending import repair
 from services.rebuild import rebuild_catalogue
 from services.reconcile import reconcile
 from services.revision import retitled, update_record
@@ -231,6 +233,11 @@ def test_a_read_only_store_is_read_and_never_written(tmp_path: Path):
         assert "vault" not in states(depositor.archive, second)
         with pytest.raises(Refused, match="read-only"):
             copies.fill(depositor.archive, depositor.actor, "vault")
+        told = [
+            *audit(depositor.archive, depositor.actor, [second]),
+            *repair(depositor.archive, depositor.actor, second),
+        ]
+        assert [each.store for each in told] == ["primary", "copy"] * 2
         rebuild_catalogue(depositor.archive, depositor.actor)
         assert "vault" not in states(depositor.archive, second)
         assert states(depositor.archive, first)["vault"] == "unchecked"
