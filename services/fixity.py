@@ -75,9 +75,7 @@ def audit(  # noqa: PLR0913  # what a person can say of an audit
     with Recording(archive, actor, scope | {"due": due, "limit": limit}, budget) as recording:
         run = _Run(archive, recording, hear, whole=not named)
         if named:
-            copies: Iterator[Copy] = (
-                (each, one) for each in packages for one in holding(archive, each, stores)
-            )
+            copies = _copies_of(archive, packages, stores)
         else:
             stores = yield from run.look_at(stores)
             copies = _turn_about([_due(archive, each, recording.run.started, due=due) for each in stores])
@@ -163,6 +161,10 @@ def _packages(archive: Archive, references: Iterable[str]) -> Iterator[Package]:
         if package.state not in KEPT_STATES:
             raise NotFound(f"{package.id} is {package.state}: no store holds it")
         yield package
+
+
+def _copies_of(archive: Archive, packages: Iterable[str], stores: Sequence[ArchivalStore]) -> Iterator[Copy]:
+    return ((each, one) for each in packages for one in holding(archive, each, stores))
 
 
 def _due(archive: Archive, store: ArchivalStore, started: str, *, due: bool) -> Iterator[Copy]:
