@@ -82,7 +82,9 @@ class AccessCopies:
 
     def entry(self, package_id: str, path: str) -> FileEntry | None:
         """Return what is known of the access copy with this path, None where there is none."""
-        begin = b'{"path":' + orjson.dumps(path) + b","
+        begin = (
+            b"[" + orjson.dumps(path) + b","
+        )  # the path is the first field (`storage.staging.encode_entry`)
         try:
             with (self._root / package_id / INDEX).open("rb") as lines:
                 # Compared as text: to decode 100,000 lines for one thumbnail would take a second.
