@@ -84,7 +84,7 @@ class AccessCopies:
         """Return what is known of the access copy with this path, None where there is none."""
         begin = (
             b"[" + orjson.dumps(path) + b","
-        )  # the path is the first field (`storage.staging.encode_entry`)
+        )  # the path comes first: `encode_entry`
         try:
             with (self._root / package_id / INDEX).open("rb") as lines:
                 # Compared as text: to decode 100,000 lines for one thumbnail would take a second.
