@@ -82,9 +82,7 @@ class AccessCopies:
 
     def entry(self, package_id: str, path: str) -> FileEntry | None:
         """Return what is known of the access copy with this path, None where there is none."""
-        begin = (
-            b"[" + orjson.dumps(path) + b","
-        )  # the path comes first: `encode_entry`
+        begin = b"[" + orjson.dumps(path) + b","  # the path comes first: `encode_entry`
         try:
             with (self._root / package_id / INDEX).open("rb") as lines:
                 # Compared as text: to decode 100,000 lines for one thumbnail would take a second.
