@@ -56,14 +56,15 @@ class ProgressModel(BaseModel):
     approved: int
     partly_deleted: int
     deleted: int
-    refused: int
+    refused: int = Field(description="by who decided, or not carried out though approved: `message` says")
 
 
 class DeletionModel(BaseModel):
     """A request: who asked, why, what it removes, who decided, and how far it is.
 
     `state` is `requested`, `refused`, `approved` (under way), `partly_deleted` (a copy could not be removed
-    yet) or `deleted`: that only when each package that was approved is gone from every store.
+    yet), `deleted`: that only when each package that was approved is gone from every store, or
+    `not_carried_out`: approved, but a legal hold or a change stopped it for every package.
     """
 
     id: str = Field(examples=[ID])

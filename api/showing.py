@@ -42,6 +42,7 @@ MARKS = {
     "withdrawn": "warn",
     "partly_deleted": "bad",
     "requested": "warn",
+    "not_carried_out": "warn",
     "approved": "busy",
     "unchecked": "warn",
     "rejected": "bad",

@@ -3,7 +3,7 @@
 import uuid
 from dataclasses import asdict, dataclass
 
-from packages.deletions import Deletion, DeletionItem, ItemState
+from packages.deletions import Deletion, DeletionItem, DeletionState, ItemState
 from packages.errors import Conflict, HoldfastError, Refused
 from packages.ledger import KEPT_STATES, Job, JobKind, JobState, Package
 from packages.model import Agent, Event, now
@@ -71,7 +71,9 @@ def require_as_asked(archive: Archive, deletion: Deletion, item: DeletionItem) -
 
 def decision_event(deletion: Deletion, item: DeletionItem) -> Event:
     """Return the event of what a decision came to for one package."""
-    if item.state is ItemState.REFUSED:
+    if item.state is ItemState.REFUSED and deletion.state is DeletionState.APPROVED:
+        told = f"deletion approved by {deletion.decided_name}, not carried out: {item.message}"
+    elif item.state is ItemState.REFUSED:
         told = f"deletion refused by {deletion.decided_name}: {item.message}"
     else:
         reason = f": {deletion.decision}" if deletion.decision else ""

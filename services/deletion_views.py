@@ -11,6 +11,9 @@ from services.people import require_archivist
 from storage.catalogue.paging import PAGE
 from storage.catalogue.port import ReadSession
 
+NOT_CARRIED_OUT = "not_carried_out"
+"""What a request is that was approved, and of which no package could still be deleted as it was asked for."""
+
 
 def listed(
     archive: Archive, actor: Actor, *, before: tuple[str, str] | None = None, limit: int = PAGE
@@ -77,7 +80,7 @@ def standing(deletion: Deletion, tally: Mapping[ItemState, DeletionTally]) -> st
     for state in (ItemState.PARTLY_DELETED, ItemState.APPROVED, ItemState.REQUESTED):
         if state in tally:
             return state if state is ItemState.PARTLY_DELETED else ItemState.APPROVED
-    return ItemState.DELETED if ItemState.DELETED in tally else DeletionState.REFUSED
+    return ItemState.DELETED if ItemState.DELETED in tally else NOT_CARRIED_OUT
 
 
 def _title(view: ReadSession, package_id: str) -> str:

@@ -89,7 +89,9 @@ def list_all(call: Call) -> int:
             call.voice.document(each)
             told = f"{count(each['packages'], 'package')}, by {each['requested']['name']}: {each['reason']}"
             when = moment(each["requested"]["at"])
-            call.voice.say(f"{each['id'][:8]}  {padded(each['state'], 14)}  {when}  {printable(told)}")
+            call.voice.say(
+                f"{each['id'][:8]}  {padded(_words(each['state']), 15)}  {when}  {printable(told)}"
+            )
         if after is None:
             return exit_codes.DONE
 
@@ -203,28 +205,28 @@ def _code_of(outcome: "Outcome") -> int:
 
 def _show(call: Call, shown: dict[str, Any]) -> None:
     voice, decided = call.voice, shown["decided"]
-    voice.say(f"{shown['state'].replace('_', ' ')}  deletion {shown['id']}")
+    voice.say(f"{_words(shown['state'])}  deletion {shown['id']}")
     asked = shown["requested"]
     content = (
         f"{count(shown['packages'], 'package')}: {count(shown['files'], 'file')}, {size(shown['bytes'])}, in "
         f"{count(shown['copies'], 'cop' + ('y' if shown['copies'] == 1 else 'ie'))}"
     )
-    verdict = "refused" if shown["state"] == "refused" else "approved"
+    is_refused = shown["state"] == "refused"
+    verdict = "refused" if is_refused else "approved"
+    refused = "refused" if is_refused else "not carried out"
     voice.facts(
         [
             ("asked for", f"by {asked['name']}, {moment(asked['at'])}: {shown['reason']}"),
             ("category", f"{shown['category']}: {SENTENCES[Category(shown['category'])]}"),
             (verdict, _decision(decided) if decided else ""),
             ("removes", content),
-            ("progress", _progress(shown["progress"])),
+            ("progress", _progress(shown["progress"], refused)),
         ]
     )
     for each in shown["items"]:
         told = f"  {each['message']}" if each["message"] else ""
-        voice.say(
-            f"  {each['package']}  {padded(each['state'].replace('_', ' '), 14)}  "
-            f"{printable(each['title'] + told)}"
-        )
+        state = refused if each["state"] == "refused" else _words(each["state"])
+        voice.say(f"  {each['package']}  {padded(state, 15)}  {printable(each['title'] + told)}")
 
 
 def _decision(decided: dict[str, Any]) -> str:
@@ -232,7 +234,11 @@ def _decision(decided: dict[str, Any]) -> str:
     return f"by {decided['name']}, {moment(decided['at'])}{reason}"
 
 
-def _progress(progress: dict[str, int]) -> str:
-    return ", ".join(
-        f"{progress[state]} {state.replace('_', ' ')}" for state in ItemState if progress.get(state)
-    )
+def _progress(progress: dict[str, int], refused: str) -> str:
+    """Return how many packages stand where; `refused` is the word for those that were turned down."""
+    words = {state: refused if state is ItemState.REFUSED else _words(state) for state in ItemState}
+    return ", ".join(f"{progress[state]} {words[state]}" for state in ItemState if progress.get(state))
+
+
+def _words(state: str) -> str:
+    return state.replace("_", " ")

@@ -90,6 +90,26 @@ def test_K4_a_refusal_leaves_everything_as_it_was(
         assert (status["state"], status["deletion"]) == ("published", None)
 
 
+def test_K5_an_approval_that_a_legal_hold_stops_is_nobodys_refusal(
+    holdfast: Holdfast, packages: list[dict[str, Any]], token: Path
+) -> None:
+    name = packages[0]["id"]
+    asked = holdfast.json("delete", name, "--reason", "r", code=exit_codes.WAITING).document["deletion"]
+    holdfast("hold", name, "--reason", "court order")
+    said = ("deletion", "approve", asked["id"], "--token-file", token)
+    done = holdfast.json(*said, code=exit_codes.CONTENT).document
+    assert done["deletion"]["state"] == "not_carried_out"
+    details = [each["detail"] for each in holdfast.json("events", name).lines]
+    assert [each for each in details if "Bo" in each] == [
+        f"deletion approved by Bo, not carried out: {name} is under legal hold: court order"
+    ]
+    shown = holdfast("deletion", "show", asked["id"]).out
+    listed = holdfast("deletion", "list").out
+    assert "refused" not in shown + listed
+    assert "not carried out" in listed
+    assert "1 not carried out" in shown
+
+
 @pytest.mark.parametrize("text", ["", "hft_none"])
 def test_a_token_that_is_not_valid_is_wrong_usage(
     holdfast: Holdfast, packages: list[dict[str, Any]], tmp_path: Path, text: str
