@@ -40,6 +40,7 @@ from services.outbox import INDEX, document_of
 from services.people import require_archivist
 from services.rebuild_audits import require_sealed, restore_runs, restore_seals
 from services.rebuild_deletions import restore_deleted, restore_requests
+from services.rebuild_facts import Told, facts_of, told_of
 from services.rebuild_reading import NOT_OURS, bytes_of, why
 from storage.catalogue.port import WriteSession
 from storage.ports import ArchivalStore, Progress
@@ -72,19 +73,17 @@ class _Held:
     inventory: Inventory
     receipt: Receipt
     record: Mapping[str, Any]
-    logs: Sequence[LogEntry]
+    told: Sequence[Told]
+
+    @property
+    def logs(self) -> list[LogEntry]:
+        """Return the entries of its log in the order in which they happened."""
+        return [each.entry for each in self.told]
 
     def changed(self) -> str:
         """Return when the package was last changed; that its deletion is asked for changes nothing."""
         ends = [entry.at for entry in self.logs if entry.facts.keys() - {"deletion"}]
         return ends[-1] if ends else self.receipt.received
-
-    def facts(self) -> dict[str, Any]:
-        """Return what the logs say in the end: later entries go before earlier ones."""
-        merged: dict[str, Any] = {}
-        for entry in self.logs:
-            merged |= entry.facts
-        return merged
 
 
 def rebuild_catalogue(
@@ -118,7 +117,7 @@ def rebuild_catalogue(
             _restore_stone(unit, object_id, stores, left, done)
         for object_id, stores in sorted(holders.items()):
             if not _is_there(unit, object_id.removeprefix(URN)):
-                _restore_kept(unit, object_id, stores, _copies(archive, stores, names), done)
+                _restore_kept(unit, object_id, stores, archive, names, done)
                 progress(1)
             # else never archived, as far as the catalogue knows: its job knows better, and goes on
         restore_runs(unit, chain)
@@ -143,21 +142,26 @@ def _restore_kept(
     unit: WriteSession,
     object_id: str,
     stores: Sequence[ArchivalStore],
-    copies: Mapping[str, CopyState],
+    archive: Archive,
+    asked: Sequence[str],
     done: Rebuilt,
 ) -> None:
     package_id = object_id.removeprefix(URN)
     try:
-        held, lacking = _read(object_id, stores, unit.sealed_roots(package_id))
+        book = open_logbook(stores, object_id)
+        told = told_of(book, stores, archive.written_stores)
+        held = _read(object_id, stores, unit.sealed_roots(package_id), told)
+        facts, doubted = facts_of(told)
         with unit.apart():
-            done.files += _restore(unit, held, copies)
+            done.files += _restore(unit, held, facts, _copies(archive, stores, asked))
         done.packages += 1
     except (HoldfastError, *NOT_OURS) as error:
         done.failed.append((package_id, why(error)))
         return
-    if lacking:
-        told = f"{len(lacking)} entries of its log are lacking, such as {lacking[0]}"
-        done.failed.append((package_id, told))
+    if lacking := book.missing():
+        why_not = f"{len(lacking)} entries of its log are lacking, such as {lacking[0]}"
+        done.failed.append((package_id, why_not))
+    done.failed += [(package_id, each) for each in doubted]
 
 
 def rebuild_index(archive: Archive, actor: Actor, progress: Progress = lambda _done: None) -> Rebuilt:
@@ -232,25 +236,23 @@ def _copies(archive: Archive, holders: Sequence[ArchivalStore], asked: Sequence[
 
 
 def _read(
-    object_id: str, stores: Sequence[ArchivalStore], sealed: Mapping[int, str]
-) -> tuple[_Held, tuple[str, ...]]:
-    """Return the object from the first store that has it whole, and what its log lacks in all of them."""
-    book = open_logbook(stores, object_id)
+    object_id: str, stores: Sequence[ArchivalStore], sealed: Mapping[int, str], told: Sequence[Told]
+) -> _Held:
+    """Return the object from the first store that has it whole, with what its log tells."""
     trouble: HoldfastError = NotFound(f"{object_id} is in no store")
     for store in stores:
         try:
             inventory = store.inventory(object_id)
             require_sealed(store, inventory, sealed)
             paths = {path: (content, digest) for path, digest, content in inventory.files()}
-            held = _Held(
+            return _Held(
                 object_id.removeprefix(URN),
                 store,
                 inventory,
                 parse_receipt(bytes_of(store, object_id, *paths[RECEIPT_NAME])),
                 orjson.loads(bytes_of(store, object_id, *paths["metadata/record.json"])),
-                book.in_order(),
+                told,
             )
-            return held, book.missing()
         except KeyError as error:
             trouble = Corrupt(f"{object_id} in {store.name} has no {error.args[0]}: it is not an AIP of ours")
         except orjson.JSONDecodeError as error:
@@ -260,9 +262,11 @@ def _read(
     raise trouble
 
 
-def _restore(unit: WriteSession, held: _Held, copies: Mapping[str, CopyState]) -> int:
+def _restore(
+    unit: WriteSession, held: _Held, facts: Mapping[str, Any], copies: Mapping[str, CopyState]
+) -> int:
     """Write everything about one package, and return how many files its newest version has."""
-    facts, receipt = held.facts(), held.receipt
+    receipt = held.receipt
     state = PackageState(facts.get("state", PackageState.ARCHIVED))
     created = receipt.received
     package = Package(
@@ -294,7 +298,7 @@ def _restore(unit: WriteSession, held: _Held, copies: Mapping[str, CopyState]) -
         )
     if unit.open_job(held.package_id) is None:  # else that one goes on
         _restore_job(unit, held, facts)
-    restore_requests(unit, held.package_id, held.logs)
+    restore_requests(unit, held.package_id, held.told)
     unit.update_package(held.package_id, updated=package.updated)
     unit.enqueue(INDEX, held.package_id)
     return count

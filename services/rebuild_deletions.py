@@ -9,6 +9,7 @@ from packages.errors import Corrupt, HoldfastError, NotFound
 from packages.ledger import (
     CopyRecord,
     CopyState,
+    Job,
     JobKind,
     JobState,
     Package,
@@ -17,11 +18,11 @@ from packages.ledger import (
     StepOutcome,
     StepRecord,
 )
-from packages.log_entry import LogEntry
 from packages.tombstone import UNTITLED
 from services import tombstones
 from services.deletable import job_of
 from services.logbook import open_logbook
+from services.rebuild_facts import Told
 from services.tombstones import Found
 from storage.catalogue.port import WriteSession
 from storage.ports import ArchivalStore
@@ -79,20 +80,28 @@ def restore_deleted(
     return stone.package_id
 
 
-def restore_requests(unit: WriteSession, package_id: str, logs: Sequence[LogEntry]) -> None:
-    """Restore the requests to delete a package that is there, from its log; what was approved goes on."""
-    said: dict[str, tuple[Deletion, DeletionItem]] = {}
-    for entry in logs:
-        if (told := entry.facts.get("deletion")) is not None:
+def restore_requests(unit: WriteSession, package_id: str, log: Sequence[Told]) -> None:
+    """Restore the requests to delete a package that is there, from its log; what was approved goes on.
+
+    Where a store that has the package lacks the entry that approves, it goes on when a person says so.
+    """
+    said: dict[str, tuple[Deletion, DeletionItem, str]] = {}
+    for each in log:
+        told = each.entry.facts.get("deletion")
+        if told is not None and told["item"]["package_id"] == package_id:  # nobody asks here for another's
             said.pop(told["id"], None)
-            said[told["id"]] = deletion_of(told), item_of(told["item"])
-    for number, (deletion, item) in enumerate(said.values(), 1):
+            said[told["id"]] = deletion_of(told), item_of(told["item"]), each.doubt()
+    for number, (deletion, item, doubt) in enumerate(said.values(), 1):
         is_last = number == len(said)
         if item.state is not ItemState.REFUSED and not is_last:
             continue  # logged, then broken off before its row: the later one went on instead
         put_request(unit, deletion, item)
         if item.state is ItemState.APPROVED and unit.open_job(package_id) is None:
-            unit.add_job(job_of(deletion, item))
+            job = job_of(deletion, item)
+            if doubt:
+                unit.put_job(_doubted(job, doubt), (), ())
+            else:
+                unit.add_job(job)
 
 
 def put_request(unit: WriteSession, deletion: Deletion, item: DeletionItem) -> None:
@@ -120,6 +129,11 @@ def _doubt(stores: Sequence[ArchivalStore], holders: Sequence[str]) -> str:
     """Return what speaks against a tombstone that `stores` have, while `holders` have the package."""
     without = [each for each in holders if each not in {store.name for store in stores}]
     return f"{', '.join(without)} has the package and no tombstone of it" if without else ""
+
+
+def _doubted(job: Job, doubt: str) -> Job:
+    told = f"{doubt}: if it was to be deleted, `holdfast retry {job.package_id}`"
+    return replace(job, state=JobState.FAILED, reason=told)
 
 
 def _restore_order(
@@ -155,6 +169,5 @@ def _restore_order(
     elif unit.open_job(stone.package_id) is None:
         job = replace(job_of(deletion, item), id=stone.job)
         if doubt:
-            told = f"{doubt}: if it was to be deleted, `holdfast retry {stone.package_id}`"
-            job = replace(job, state=JobState.FAILED, reason=told)
+            job = _doubted(job, doubt)
         unit.put_job(job, (), ())
