@@ -25,6 +25,7 @@ from services.engine import is_dead, worker_name
 from services.logbook import write_log
 from services.people import require_archivist
 from services.settings import masked
+from services.testimony import Testimony, bring_all
 from storage.catalogue.paging import Key, by_age
 from storage.ports import ArchivalStore, Progress, Verdict
 
@@ -46,7 +47,8 @@ Told = Callable[[int, int], None]
 class Brought:
     """What came of making copies in one store; `reason` says why there was nothing that could be done.
 
-    `failed` are (package id, reason); `there` counts the copies that needed nothing.
+    `failed` are (package id, reason); `there` counts the copies that needed nothing; `beside` tells of
+    tombstones and evidence, where the store was filled.
     """
 
     store: str
@@ -55,6 +57,7 @@ class Brought:
     left: int = 0
     failed: list[tuple[str, str]] = field(default_factory=list)
     reason: str = ""
+    beside: Testimony = field(default_factory=Testimony)
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON."""
@@ -65,7 +68,7 @@ class Brought:
             "left": self.left,
             "reason": self.reason,
             "failed": [{"id": name, "reason": reason} for name, reason in self.failed],
-        }
+        } | self.beside.as_json()
 
 
 def follow(
@@ -120,6 +123,7 @@ def fill(
 ) -> Brought:
     """Bring every package over to a store that lacks it, in the ledger or in truth, and read each copy back.
 
+    Tombstones and the evidence of audits come first, so that nobody retires a store that alone bears them.
     What is there stays; what was made before this was killed is not made again. Raises NotFound for a store
     that is not in the settings, Unavailable for one that is down, Conflict while somebody else fills it.
     """
@@ -130,7 +134,7 @@ def fill(
     if name not in archive.written_stores:
         raise Refused(f"{name} is read-only", hint=f"take read_only out of [store.{name}] in holdfast.toml")
     store.check(archive.archive_id)
-    brought = Brought(name)
+    brought = Brought(name, beside=bring_all(archive, store, dry_run=dry_run))
     if not dry_run:
         with archive.catalogue.write() as unit:
             unit.expect_copies(name)

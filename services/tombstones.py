@@ -137,7 +137,7 @@ def spread_missing(archive: Archive) -> tuple[list[str], list[str]]:
         with suppress(HoldfastError):  # whoever asks has tried each store, and says which is away
             held[name] = {each for each in store.objects() if each.startswith(PREFIX)}
     everywhere = set[str]().union(*held.values())
-    strange = {each for each in everywhere if _is_kept(archive, each)}
+    strange = {each for each in everywhere if is_contradicted(archive, each)}
     done, told = [], []
     for name in (each for each in held if each in archive.written_stores):
         store = archive.stores[name]
@@ -157,7 +157,7 @@ def spread_missing(archive: Archive) -> tuple[list[str], list[str]]:
     return done, told
 
 
-def _is_kept(archive: Archive, object_id: str) -> bool:
+def is_contradicted(archive: Archive, object_id: str) -> bool:
     """Tell whether the catalogue keeps the package of a tombstone, and nobody has approved its deletion."""
     package_id = object_id.removeprefix(PREFIX)
     with archive.catalogue.read() as view:

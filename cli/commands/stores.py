@@ -122,7 +122,7 @@ def describe(
 
 @command(store_app, "holdfast store fill vault")
 def fill(call: Call, name: Name, dry_run: DryRun = False) -> int:
-    """Bring every package over to a store that lacks it.
+    """Bring every package over to a store that lacks it, and every tombstone and audit's evidence.
 
     Each copy is read back. What was made before this was interrupted is not made again.
     """
@@ -136,9 +136,14 @@ def fill(call: Call, name: Name, dry_run: DryRun = False) -> int:
     call.voice.document(done.as_json() | {"dry_run": dry_run})
     left = f"{count(done.left, 'package')} to copy" if dry_run else f"{done.made:,} copied and read back"
     call.voice.say(f"{printable(name)}: {left}, {done.there:,} there already")
-    for package_id, reason in done.failed:
+    beside = done.beside
+    if beside.tombstones or beside.evidence:
+        told = f"{count(beside.tombstones, 'tombstone')}, evidence of {count(beside.evidence, 'audit')}"
+        call.voice.say(f"{printable(name)}: {told} {'to bring' if dry_run else 'brought'}")
+    failed = (*beside.failed, *done.failed)
+    for package_id, reason in failed:
         call.voice.say(f"  {painted('failed', 'red', sys.stdout)}  {package_id}: {printable(reason)}")
-    return exit_codes.SYSTEM if done.failed or (done.left and not dry_run) else exit_codes.DONE
+    return exit_codes.SYSTEM if failed or (done.left and not dry_run) else exit_codes.DONE
 
 
 @command(store_app, "holdfast store move copy file:///disk9/archive --full")

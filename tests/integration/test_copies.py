@@ -191,6 +191,28 @@ def test_a_disk_that_was_lost_is_filled_again_though_the_ledger_calls_its_copies
     assert (again.there, again.made) == (3, 0)
 
 
+def test_a_store_that_is_filled_bears_every_tombstone_and_all_evidence_too(
+    depositor: Depositor, tmp_path: Path
+):
+    archive = depositor.archive
+    ids = [deposit(depositor, tmp_path, number) for number in range(2)]
+    list(audit(archive, depositor.actor, ids))
+    carried_out(archive, ids[:1])
+    expected = set(archive.primary.objects())
+    (tmp_path / "disks" / "copy").rename(tmp_path / "lost")
+    archive.stores["copy"].prepare(archive.archive_id)
+    links = sum(each.startswith("urn:holdfast:audit:") for each in expected)
+    assert links
+    dry = copies.fill(archive, depositor.actor, "copy", dry_run=True)
+    assert set(archive.stores["copy"].objects()) == set()
+    done = copies.fill(archive, depositor.actor, "copy")
+    for each in (dry, done):
+        assert (each.beside.tombstones, each.beside.evidence, each.beside.failed) == (1, links, [])
+    assert set(archive.stores["copy"].objects()) == expected
+    again = copies.fill(archive, depositor.actor, "copy").as_json()
+    assert (again["tombstones"], again["evidence"], again["not_brought"]) == (0, 0, [])
+
+
 def test_a_fill_that_was_killed_goes_on_without_copying_again(
     depositor: Depositor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
