@@ -98,8 +98,10 @@ def parse_tombstone(data: bytes) -> Tombstone:
     try:
         said = orjson.loads(data)
         access = said["access"]
+        package_id = str(said["package"]).removeprefix(_UUID)
+        _require_own(package_id, (*said["versions"], *(each["item"] for each in said["deletions"])))
         return Tombstone(
-            package_id=str(said["package"]).removeprefix(_UUID),
+            package_id=package_id,
             access=Access(
                 Openness(access["metadata"]),
                 Openness(access["files"]),
@@ -139,6 +141,12 @@ _PLAIN = (
     "pid_target",
     "content",
 )
+
+
+def _require_own(package_id: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Raise for a row that is about another package: whoever acts on it would act on that one."""
+    if any(each["package_id"] != package_id for each in rows):
+        raise ValueError("it tells of another package too")
 
 
 def _deletions(said: Sequence[Mapping[str, Any]]) -> tuple[tuple[Deletion, DeletionItem], ...]:

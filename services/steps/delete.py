@@ -37,9 +37,11 @@ def entomb(context: StepContext) -> StepResult:
     with archive.catalogue.read() as view:
         deletion, item = _order(view, package)
     found = tombstones.find(archive, package.id, sure=False)  # a store that is away holds nobody up
+    is_ours = found is not None and found.stone.deletions[-1][0].id == deletion.id
+    if not is_ours and not tombstones.is_written(context.workspace):
+        _require_free(package, item)  # a tombstone of another deletion, or of nobody's, frees from no hold
     if found is None:
         if not tombstones.is_written(context.workspace):
-            _require_free(package, item)
             _lay_down(context)
         by = Actor(deletion.decided_by or "", deletion.decided_name or "", frozenset())
         found, trouble = tombstones.publish(archive, context.workspace, by)

@@ -93,3 +93,14 @@ def test_anything_else_is_corrupt(data: bytes) -> None:
 def test_every_category_has_a_sentence_for_the_public() -> None:
     assert set(SENTENCES) == set(Category)
     assert all(each and each[0].islower() for each in SENTENCES.values())
+
+
+@pytest.mark.parametrize("which", ["versions", "deletions"])
+@given(STONES)
+def test_one_that_tells_of_another_package_is_none(which: str, stone: Tombstone) -> None:
+    said = orjson.loads(dump_tombstone(stone))
+    if not said[which]:
+        return
+    (said[which][0] if which == "versions" else said[which][0]["item"])["package_id"] = "another"
+    with pytest.raises(Corrupt, match="another package"):
+        parse_tombstone(orjson.dumps(said))
