@@ -16,11 +16,10 @@ from packages.ocfl.inventory import (
     SIDECAR,
     Inventory,
     parse_sidecar,
-    read,
     sidecar,
 )
 from packages.ocfl.path_index import PathIndex
-from storage.archival.inventories import Hashing, digest_of, version_numbers
+from storage.archival.inventories import Hashing, digest_of, take, version_numbers
 from storage.archival.medium import ABANDONED_AFTER, Medium, Pace, Reading
 from storage.ports import NOTHING_SEALED, ObjectReport, Problem, ReadBack, Sealed, Verdict
 
@@ -310,6 +309,6 @@ def _pair(medium: Medium, folder: str) -> tuple[str | None, str | None]:
 def _parsed(medium: Medium, folder: str) -> Inventory | None:
     try:
         with medium.open(f"{folder}/{NAME}") as stream:
-            return read(Hashing(stream))
+            return take(Hashing(stream))
     except (Invalid, NotFound, Unavailable):
         return None
