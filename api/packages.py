@@ -157,20 +157,12 @@ def update_record(
     given = _object(body)
     change = given if media_type == MERGE_PATCH else None
     present = views.record(archive, actor, reference)
-    if if_match is None:
-        raise HttpProblem(
-            HTTPStatus.PRECONDITION_REQUIRED,
-            "changing a record needs If-Match",
-            hint="send the ETag of the record as you have read it",
-        )
-    if not is_named(_tag_of(present), if_match):
-        raise _changed()
+    expected = expected_record(present, if_match)
     record = body if change is None else revision.merged(archive, actor, reference, change)
-    expected = None if if_match.strip() == "*" else revision.record_tag(present)
     try:
         job = revision.update_record(archive, actor, reference, record, message, instead_of=expected)
     except revision.Changed:
-        raise _changed() from None
+        raise changed_since() from None
     shown = views.status(archive, actor, reference)
     status = HTTPStatus.OK if job is None else HTTPStatus.ACCEPTED
     return json_answer(request, shown, status=status, headers={"Location": f"/api/packages/{shown['id']}"})
@@ -180,7 +172,21 @@ def _tag_of(record: Any) -> str:
     return f'"{revision.record_tag(record)}"'
 
 
-def _changed() -> HttpProblem:
+def expected_record(present: Any, if_match: str | None) -> str | None:
+    """Return the `record_tag` of the record that may be replaced, None for any. Raises 428 and 412."""
+    if if_match is None:
+        raise HttpProblem(
+            HTTPStatus.PRECONDITION_REQUIRED,
+            "changing a record needs If-Match",
+            hint="send the ETag of the record as you have read it",
+        )
+    if not is_named(_tag_of(present), if_match):
+        raise changed_since()
+    return None if if_match.strip() == "*" else revision.record_tag(present)
+
+
+def changed_since() -> HttpProblem:
+    """Return the problem of a record that is not the expected one any more."""
     return HttpProblem(
         HTTPStatus.PRECONDITION_FAILED,
         "the record is not the one any more that If-Match names",

@@ -4,21 +4,22 @@ import asyncio
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.answers import json_answer
 from api.deposits import BODY, DIGEST_FIELDS, body_of
 from api.identity import Served, SignedIn
 from api.models import ID, PackageModel
-from api.packages import KNOWN, PACKAGE
+from api.packages import KNOWN, PACKAGE, changed_since, expected_record
 from api.problems import described
 from api.reading_bodies import ClientDisconnect
 from api.references import Reference
 from packages.errors import Invalid
+from services import views
 from services.deposits import Upload
-from services.revising_files import revise_by_upload
-from services.views import status
+from services.revising_files import Revision, revise_by_upload
+from services.revision import Changed
 
 router = APIRouter(tags=["packages"])
 
@@ -67,7 +68,7 @@ class RevisionQuery(BaseModel):
             "headers": {"Location": {"schema": {"type": "string"}, "example": f"/api/packages/{ID}"}},
         },
         **KNOWN,
-        **described(403, 408, 413, 415),
+        **described(403, 408, 412, 413, 415, 428),
     },
     openapi_extra={"requestBody": _FORM, "parameters": DIGEST_FIELDS},
 )
@@ -77,17 +78,26 @@ async def make_version(
     actor: SignedIn,
     reference: Reference,
     said: Annotated[RevisionQuery, Query()],
+    if_match: Annotated[
+        str | None, Header(description="The ETag of the record; needed where a new one comes.")
+    ] = None,
 ) -> Response:
     """Make a new version: files added, replaced or withdrawn, all of it or nothing.
 
     The package stays as published as it is until the version has been archived. Names are those of the files
-    as deposited.
+    as deposited. With a new record, If-Match names the one that it replaces.
     """
     loop = asyncio.get_running_loop()
 
     def enter(upload: Upload | None, record: bytes | None, message: str) -> dict[str, Any]:
-        revise_by_upload(archive, actor, reference, upload, said.withdraw, message=message, record=record)
-        return status(archive, actor, reference)
+        present = None if record is None else views.record(archive, actor, reference)
+        expected = None if record is None else expected_record(present, if_match)
+        wanted = Revision(withdrawn=said.withdraw, record=record, message=message, instead_of=expected)
+        try:
+            revise_by_upload(archive, actor, reference, upload, wanted)
+        except Changed:
+            raise changed_since() from None
+        return views.status(archive, actor, reference)
 
     try:
         if _has_body(request):

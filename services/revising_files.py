@@ -73,30 +73,26 @@ def revise_by_upload(
     actor: Actor,
     reference: str,
     upload: Upload | None,
-    withdrawn: Sequence[str],
-    *,
-    message: str = "",
-    record: bytes | None = None,
+    wanted: Revision,
 ) -> Job:
-    """Enter a job that puts in the files of a finished `upload`, an archive, and leaves out the `withdrawn`.
+    """Enter a job that puts in the files of a finished `upload`, an archive, and does what else is `wanted`.
 
     A file that is there already is replaced. The upload belongs to the job afterwards; in every other case
     it is the caller's to discard. Raises as `revise` does, but for names in the upload, which the job judges.
     """
-    wanted = Revision(withdrawn=withdrawn, message=message)
-    parsed = _parsed(record)
-    changes = Changes((), None, tuple(withdrawn))
+    parsed = _parsed(wanted.record)
+    changes = Changes((), None, tuple(wanted.withdrawn))
     with archive.catalogue.read() as view:
-        package = _revisable(view, actor, reference, None)
+        package = _revisable(view, actor, reference, wanted.instead_of)
         if upload is None:
             _require_fit(view, package, changes, parsed)
-    if upload is None and not withdrawn:
+    if upload is None and not wanted.withdrawn:
         raise Invalid("there is nothing to change", hint="send files, or name files to be withdrawn")
     said = _said(wanted, parsed, changes)
     if upload is not None:
         said["upload"] = "changes.tar" if upload.is_made else "changes"
     staged = None if upload is None else upload.taken()
-    return enter_revision(archive, actor, package.id, changes, staged, said, None)
+    return enter_revision(archive, actor, package.id, changes, staged, said, wanted.instead_of)
 
 
 def enter_revision(

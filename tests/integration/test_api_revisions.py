@@ -3,6 +3,7 @@
 import io
 import zipfile
 
+import orjson
 import pytest
 from fastapi.testclient import TestClient
 
@@ -83,3 +84,22 @@ def test_what_does_not_fit_changes_nothing(archive: Archive, client: TestClient,
     assert (found["state"], found["version"]) == ("published", 1)
     assert left_in(archive) == []
     assert client.post("/api/packages/0000-none/versions?withdraw=a").status_code == 404
+
+
+def test_a_new_record_names_the_one_that_it_replaces(
+    archive: Archive, client: TestClient, published: str
+) -> None:
+    shown = client.get(f"{published}/record")
+    changed = orjson.dumps(shown.json() | {"title": "Another title"})
+    form = [("file", ("g.txt", b"g")), ("record", ("record.json", changed, "application/json"))]
+
+    def sent(headers: dict[str, str]) -> int:
+        return int(client.post(f"{published}/versions", files=form, headers=headers).status_code)
+
+    assert sent({}) == 428
+    assert sent({"If-Match": '"other"'}) == 412
+    assert left_in(archive) == []
+    assert sent({"If-Match": shown.headers["etag"]}) == 202
+    run_due(archive)
+    assert client.get(f"{published}/record").json()["title"] == "Another title"
+    assert sent({"If-Match": shown.headers["etag"]}) == 412
