@@ -2,8 +2,8 @@
 
 Why a child: (1) a file on which the parser loops, crashes or swells must not take the archive down; (2) the
 Go runtime reads GOMAXPROCS when its process starts, and with more threads of Go than cores, which wait for
-the disk in turns, it does 1.6 times as many small files a second on two cores. To collect its garbage less often
-(GOGC=400) was tried: 200 MB more, and no less work that could be measured.
+the disk in turns, it does 1.6 times as many small files a second on two cores. To collect its garbage less
+often (GOGC=400) was tried: 200 MB more, and no less work that could be measured.
 """
 
 from collections import deque
