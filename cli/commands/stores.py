@@ -2,13 +2,13 @@
 
 import sys
 import time
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli import exit_codes
-from cli.call import Call
+from cli.call import Call, UsageError
 from cli.main_app import store_app
 from cli.options import Reason, command
 from cli.text import count, moment, padded, painted, printable
@@ -94,10 +94,9 @@ def add(call: Call, name: Name, url: Url, facts: Facts = None, dry_run: DryRun =
 
     Packages that are kept already are copied by `holdfast store fill`, or by the next reconcile.
     """
-    from services.settings_file import facts_of  # noqa: PLC0415  # same reason
     from services.stores import add as add_one  # noqa: PLC0415  # start-up time
 
-    done = add_one(call.archive, call.actor, name, url, facts_of(facts or ()), dry_run=dry_run)
+    done = add_one(call.archive, call.actor, name, url, _said(facts or ()), dry_run=dry_run)
     _show_changed(call, done)
     if done.to_copy:
         call.voice.note(f"→ {count(done.to_copy, 'package')} to copy: holdfast store fill {name}")
@@ -113,10 +112,9 @@ def describe(
     ],
 ) -> int:
     """Say more of a store, in holdfast.toml, or something else."""
-    from services.settings_file import facts_of  # noqa: PLC0415  # same reason
     from services.stores import describe as describe_one  # noqa: PLC0415  # start-up time
 
-    describe_one(call.archive, call.actor, name, facts_of(facts))
+    describe_one(call.archive, call.actor, name, _said(facts))
     return show(call, name)
 
 
@@ -179,6 +177,17 @@ def retire(call: Call, name: Name, reason: Reason, dry_run: DryRun = False) -> i
     call.interrupted_hint = "run it again: it goes on from there"
     _show_changed(call, retire_one(call.archive, call.actor, name, reason, dry_run=dry_run))
     return exit_codes.DONE
+
+
+def _said(facts: Sequence[str]) -> dict[str, Any]:
+    """Return what FACT=VALUE say. Raises UsageError, naming every one that was not understood."""
+    from packages.errors import Invalid  # noqa: PLC0415  # start-up time
+    from services.settings_file import facts_of  # noqa: PLC0415  # same reason
+
+    try:
+        return facts_of(facts)
+    except Invalid as error:
+        raise UsageError(error.message, error.hint) from None
 
 
 def _show_changed(call: Call, done: "Changed") -> None:

@@ -58,7 +58,11 @@ def test_trouble_with_stores_has_its_exit_code(holdfast: Holdfast, tmp_path: Pat
     holdfast("init")
     assert "one of primary, copy" in holdfast("store", "show", "attic", code=1).err
     holdfast("store", "retire", "copy", "--reason", "thrift", code=1)
-    holdfast("store", "describe", "copy", "plaice=Oslo", code=1)
+    for wrong in ("plaice=Oslo", "required=maybe", "tape"):
+        told = holdfast("store", "describe", "copy", wrong, code=2).err
+        assert wrong.partition("=")[0] in told
+        assert "write FACT=VALUE" in told
+        holdfast("store", "add", "vault", f"file://{tmp_path}/vault", wrong, code=2)
     holdfast("store", "add", "vault", code=2)
     gone = tmp_path / "home" / "stores" / "copy"
     shutil.rmtree(gone)
