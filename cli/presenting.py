@@ -125,6 +125,8 @@ def _copies(package: Shown) -> str:
     copies = package["copies"]
     if not copies:
         return ""
+    if package["state"] == "partly_deleted":
+        return "; ".join(f"{each['store']} may still have bytes ({each['message']})" for each in copies)
     verified = sum(each["state"] == "intact" for each in copies)
     named = ", ".join(f"{each['store']} {each['state']}" for each in copies)
     return f"{verified} of {len(copies)} verified ({named})"

@@ -10,6 +10,7 @@ from packages.model import Agent, Event, now
 from services.agents import HOLDFAST
 from services.archive import Archive
 from services.logbook import write_log
+from services.not_kept import why_not_kept
 from services.views import GONE
 from storage.catalogue.port import ReadSession
 
@@ -26,9 +27,9 @@ class Outcome:
 def require_deletable(view: ReadSession, package: Package, of: str | None = None) -> None:
     """Raise unless the package may be deleted now; `of` is the request that is being decided on."""
     if package.state in GONE:
-        raise Conflict(f"{package.id} is {package.state}", hint="see `holdfast deletion list`")
+        raise Conflict(why_not_kept(view, package), hint="see `holdfast deletion list`")
     if package.state not in KEPT_STATES or package.version is None:
-        raise Conflict(f"{package.id} is {package.state}: no store holds it")
+        raise Conflict(why_not_kept(view, package))
     if package.hold is not None:
         raise Refused(
             f"{package.id} is under legal hold: {package.hold}", hint=f"see `holdfast release {package.id}`"

@@ -11,6 +11,7 @@ from packages.model import Actor
 from services.archive import Archive
 from services.fixity import audit
 from services.mending import repair
+from services.not_kept import why_not_kept
 from services.people import require_archivist
 from storage.ports import Progress
 
@@ -55,8 +56,8 @@ class Errands:
         require_archivist(actor, verb)
         with self._archive.catalogue.read() as view:
             package = view.package(view.resolve(reference))
-        if package.state not in KEPT_STATES:
-            raise Conflict(f"{package.id} is {package.state}: no store holds it")
+            if package.state not in KEPT_STATES:
+                raise Conflict(why_not_kept(view, package))
         with self._lock:
             if package.id in self._wanted:
                 raise Conflict("its copies are being read already", hint="wait until that is done")

@@ -16,6 +16,7 @@ from packages.model import Actor, later
 from packages.ocfl.inventory import NAME as INVENTORY
 from packages.premis import URN, package_urn
 from services.archive import Archive
+from services.not_kept import why_not_kept
 from services.people import require_archivist
 from services.recording import Recording
 from services.seals import check_store, seal_new
@@ -157,10 +158,10 @@ def _named(archive: Archive, store: str | None) -> Sequence[ArchivalStore]:
 def _packages(archive: Archive, references: Iterable[str]) -> Iterator[Package]:
     with archive.catalogue.read() as view:
         found = [view.package(view.resolve(each)) for each in references]
-    for package in found:
-        if package.state not in KEPT_STATES:
-            raise NotFound(f"{package.id} is {package.state}: no store holds it")
-        yield package
+        for package in found:
+            if package.state not in KEPT_STATES:
+                raise NotFound(why_not_kept(view, package))
+    yield from found
 
 
 def _copies_of(archive: Archive, packages: Iterable[str], stores: Sequence[ArchivalStore]) -> Iterator[Copy]:

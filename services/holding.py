@@ -9,6 +9,7 @@ from packages.model import Actor, Agent, Event, now
 from services.agents import HOLDFAST
 from services.archive import Archive
 from services.logbook import write_log
+from services.not_kept import why_not_kept
 from services.outbox import INDEX, drain
 from services.people import require_archivist
 
@@ -64,8 +65,8 @@ def _named(archive: Archive, actor: Actor, reference: str, verb: str, reason: st
         raise Refused(f"to {verb} a package needs a reason", hint="add --reason")
     with archive.catalogue.read() as view:
         package = view.package(view.resolve(reference))
-    if package.state not in KEPT_STATES:
-        raise Conflict(f"{package.id} is {package.state}: no store holds it")
+        if package.state not in KEPT_STATES:
+            raise Conflict(why_not_kept(view, package))
     return package
 
 

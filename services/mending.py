@@ -12,6 +12,7 @@ from services.archive import Archive
 from services.evidence import object_of
 from services.fixity import holding, read_copy, sealed_of
 from services.logbook import write_log
+from services.not_kept import why_not_kept
 from services.people import require_archivist
 from services.recording import Recording
 from services.seals import check_store, number_in
@@ -85,8 +86,8 @@ def repair_store(archive: Archive, actor: Actor, name: str) -> ObjectReport:
 def _kept(archive: Archive, reference: str) -> Package:
     with archive.catalogue.read() as view:
         package = view.package(view.resolve(reference))
-    if package.state not in KEPT_STATES:
-        raise NotFound(f"{package.id} is {package.state}: no store holds it")
+        if package.state not in KEPT_STATES:
+            raise NotFound(why_not_kept(view, package))
     return package
 
 

@@ -7,7 +7,16 @@ from typing import Any
 from packages.access import may_read_metadata, today
 from packages.deletions import ItemState
 from packages.errors import Invalid, NotFound
-from packages.ledger import CopyRecord, Job, JobState, Package, PackageFilter, PackageState, StepRecord
+from packages.ledger import (
+    CopyRecord,
+    CopyState,
+    Job,
+    JobState,
+    Package,
+    PackageFilter,
+    PackageState,
+    StepRecord,
+)
 from packages.model import Actor, Event, FileEntry, now
 from packages.record import full_record
 from services.archive import Archive
@@ -225,7 +234,7 @@ def summary(
         "source_name": package.source_name,
         "copies": [
             {"store": each.store, "state": each.state, "verified": each.verified} | _said(each)
-            for each in copies
+            for each in (copies if package.state not in GONE else map(_in_doubt, copies))
         ],
     }
 
@@ -252,6 +261,12 @@ def file_json(file: FileEntry) -> dict[str, Any]:
         "modified": file.modified,
         "derived_from": file.derived_from,
     }
+
+
+def _in_doubt(copy: CopyRecord) -> CopyRecord:
+    """Return a copy that is being deleted: what was found in it once says nothing of what is left."""
+    message = copy.message or "being deleted: what is left of it is not known"
+    return replace(copy, state=CopyState.UNCHECKED, verified=None, message=message)
 
 
 def _said(copy: CopyRecord) -> dict[str, str | None]:

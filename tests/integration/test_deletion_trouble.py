@@ -8,15 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from packages.errors import Unavailable
+from cli.presenting import show_package
+from cli.voice import Voice
+from packages.errors import HoldfastError, Unavailable
 from packages.ledger import JobState, PackageState
 from packages.ocfl.layout import object_path
 from packages.premis import package_urn
 from packages.tombstone import PREFIX, tombstone_id
-from services import deletion, deletion_views, tombstones, views
+from services import deletion, deletion_views, fixity, tombstones, views
 from services.decisions import decide
 from services.engine import run_job
 from services.holding import hold
+from services.mending import repair
 from services.people import local_actor
 from services.rebuild import rebuild_catalogue
 from services.reconcile import reconcile
@@ -52,7 +55,9 @@ class Stubborn(OcflStore):
         raise Unavailable(f"{object_id} is locked for another year")
 
 
-def test_K3_a_copy_that_stays_makes_it_partly_deleted_and_is_tried_again(house: House) -> None:
+def test_K3_a_copy_that_stays_makes_it_partly_deleted_and_is_tried_again(
+    house: House, capsys: pytest.CaptureFixture[str]
+) -> None:
     archive = house.archive
     package_id = house.deposit("owner", "K3")
     made = approved(archive, [package_id])
@@ -75,6 +80,22 @@ def test_K3_a_copy_that_stays_makes_it_partly_deleted_and_is_tried_again(house: 
     [left] = status["copies"]
     assert left["store"] == "copy"
     assert "not deleted" in left["message"]
+    assert (left["state"], left["verified"]) == ("unchecked", None)  # half of it may be gone
+    one = house.people["admin"].actor
+    for refusing in (
+        lambda: hold(archive, one, package_id, "court order"),
+        lambda: list(fixity.audit(archive, one, [package_id])),
+        lambda: repair(archive, one, package_id),
+        lambda: deletion.request(archive, one, [package_id], "r"),
+    ):
+        with pytest.raises(HoldfastError) as told:
+            refusing()
+        assert told.value.message == f"{package_id} is being deleted: bytes of it may still be in copy"
+    voice = Voice()
+    show_package(voice, status, is_test=True, steps=False)
+    shown_copies = next(line for line in capsys.readouterr().out.splitlines() if "copies" in line)
+    assert "copy may still have bytes (not deleted" in shown_copies
+    assert "intact" not in shown_copies
     assert house.client().get(f"/records/{package_id}").status_code == 410  # out of everybody's sight already
     assert house.client("archivist").get(f"/api/packages/{package_id}/dip").status_code == 404
     assert decide(archive, house.people["admin"].actor, "cancel", [package_id])[0].error is not None
