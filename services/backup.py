@@ -8,6 +8,7 @@ import hashlib
 import os
 import secrets
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -31,7 +32,20 @@ queued, submissions that were turned down, clients' keys. The archived packages 
 the archive's stores. Each file in tables/ holds a row a line, as JSON; backup.json lists their SHA-512.
 Back into an archive: `holdfast rebuild`, then `holdfast restore FILE`.
 """
+UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError)
+"""What reading a ZIP raises that is damaged, encrypted, or packed by a method that is not known."""
+
 _LONGEST_LINE = 64 << 20
+_LARGEST_HEAD = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """What a backup says of itself, and the SHA-512 of each table."""
+
+    archive: str
+    created: str
+    tables: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +105,13 @@ def restore(archive: Archive, actor: Actor, source: Path, *, replace: bool = Fal
     _require_administrator(actor, "restore a backup")
     with _opened(source) as bundle:
         head = _head(bundle)
-        if head["archive"] != archive.archive_id:
+        if head.archive != archive.archive_id:
             raise Refused(
-                f"this is a backup of the archive {head['archive']}, and this one is {archive.archive_id}",
+                f"this is a backup of the archive {head.archive}, and this one is {archive.archive_id}",
                 hint="restore it into its own archive",
             )
-        for name, said in head["tables"].items():
-            _verify(bundle, _place(name), said["sha512"])
+        for name, digest in head.tables.items():
+            _verify(bundle, _place(name), digest)
         counts: dict[str, int] = {}
         with archive.catalogue.write() as unit:
             held = unit.holds_backed_up()
@@ -110,10 +124,10 @@ def restore(archive: Archive, actor: Actor, source: Path, *, replace: bool = Fal
             if replace:
                 unit.clear_backed_up()
             for name in unit.backup_tables():
-                if name in head["tables"]:
+                if name in head.tables:
                     with bundle.open(_place(name)) as lines:
                         counts[name] = unit.restore_rows(name, _rows(lines))
-    return BackedUp(source.absolute(), head["archive"], head["created"], counts)
+    return BackedUp(source.absolute(), head.archive, head.created, counts)
 
 
 def _require_administrator(actor: Actor, what: str) -> None:
@@ -160,32 +174,41 @@ def _opened(source: Path) -> zipfile.ZipFile:
         raise Unavailable(f"{source} cannot be read: {error.strerror}") from error
 
 
-def _head(bundle: zipfile.ZipFile) -> dict[str, Any]:
+def _head(bundle: zipfile.ZipFile) -> _Head:
     try:
         data, line = _read(bundle, HEAD), _read(bundle, SIDECAR)
     except KeyError:
         raise Invalid(
             f"{bundle.filename} is no backup of ours", hint="`holdfast backup` makes them"
         ) from None
-    if hashlib.sha512(data).hexdigest() != line.split()[0].decode("ascii", "replace"):
+    if line.split()[:1] != [hashlib.sha512(data).hexdigest().encode()]:
         raise Corrupt(f"{bundle.filename} is not as it was written: {HEAD} is damaged")
-    head = orjson.loads(data)
-    if head.get("$schema") != FORMAT:
-        raise Invalid(f"{bundle.filename} was made by another release: {head.get('$schema')}")
-    return dict(head)
+    try:
+        head = dict(orjson.loads(data))
+        if head.get("$schema") != FORMAT:
+            raise Invalid(f"{bundle.filename} was made by another release: {head.get('$schema')}")
+        tables = {str(name): str(said["sha512"]) for name, said in head["tables"].items()}
+        return _Head(str(head["archive"]), str(head["created"]), tables)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise Corrupt(f"{bundle.filename} is no backup of ours: {HEAD}: {error!r}") from error
 
 
 def _read(bundle: zipfile.ZipFile, name: str) -> bytes:
+    """Return a small file; no more is unpacked than one of ours can have. Raises Corrupt, KeyError."""
     try:
-        return bundle.read(name)
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
+        with bundle.open(name) as stream:
+            data = stream.read(_LARGEST_HEAD + 1)
+    except UNREADABLE as error:
         raise Corrupt(f"{bundle.filename} is not as it was written: {name}: {error}") from error
+    if len(data) > _LARGEST_HEAD:
+        raise Corrupt(f"{bundle.filename} is no backup of ours: {name} is too large")
+    return data
 
 
 def _verify(bundle: zipfile.ZipFile, name: str, expected: str) -> None:
     """Read one file through before anything is changed. Raises Corrupt."""
     hashed = hashlib.sha512()
-    with suppress(zipfile.BadZipFile, EOFError, OSError, KeyError), bundle.open(name) as stream:
+    with suppress(*UNREADABLE, KeyError), bundle.open(name) as stream:
         while data := stream.read(1 << 20):
             hashed.update(data)
     if hashed.hexdigest() != expected:
@@ -194,7 +217,13 @@ def _verify(bundle: zipfile.ZipFile, name: str, expected: str) -> None:
 
 def _rows(lines: IO[bytes]) -> Iterator[dict[str, Any]]:
     while line := lines.readline(_LONGEST_LINE):
-        yield orjson.loads(line)
+        try:
+            row = orjson.loads(line)
+        except ValueError as error:
+            raise Corrupt(f"a line of the backup is no JSON, or too long: {error}") from error
+        if not isinstance(row, dict):
+            raise Corrupt("a line of the backup is no row")
+        yield row
 
 
 def _place(table: str) -> str:

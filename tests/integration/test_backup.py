@@ -1,5 +1,6 @@
 """Class C: what only the database knows survives its loss by `holdfast backup` and `restore`."""
 
+import hashlib
 import json
 import zipfile
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from packages.ledger import IdempotencyKey, JobState, PackageState
 from packages.model import Actor
 from services import views
 from services.archive import Archive, init_archive
-from services.backup import HEAD, SIDECAR, backup, restore
+from services.backup import FORMAT, HEAD, SIDECAR, backup, restore
 from services.engine import run_job
 from services.people import hash_secret, local_actor
 from services.rebuild import rebuild_catalogue, rebuild_index
@@ -166,4 +167,57 @@ def test_a_damaged_or_foreign_backup_changes_nothing(house: House, saved: Path, 
             restore(stranger, local_actor(stranger), saved)
     finally:
         stranger.close()
+    assert answers(archive, house.packages) == before
+
+
+def made_anew(saved: Path, to: Path, members: dict[str, bytes]) -> Path:
+    """A backup with other members in place of those of the same names."""
+    with zipfile.ZipFile(saved) as old, zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED) as new:
+        for each in old.namelist():
+            new.writestr(each, members.get(each, old.read(each)))
+    return to
+
+
+@pytest.mark.parametrize(
+    ("head", "sidecar", "told"),
+    [
+        (None, b"", "damaged"),
+        (None, b"\n", "damaged"),
+        (b"{", None, "no backup of ours"),
+        (b"[1]", None, "no backup of ours"),
+        (b'{"$schema": "%s"}' % FORMAT.encode(), None, "'tables'"),
+        (b'{"$schema": "%s", "tables": {"tokens": {}}}' % FORMAT.encode(), None, "'sha512'"),
+        (b'{"$schema": "%s", "tables": []}' % FORMAT.encode(), None, "no backup of ours"),
+        (b" " * (200 << 20), None, "too large"),
+        (None, b" " * (200 << 20), "too large"),
+    ],
+)
+def test_a_head_that_is_none_of_ours_is_told_and_never_unpacked_whole(
+    house: House, saved: Path, tmp_path: Path, head: bytes | None, sidecar: bytes | None, told: str
+) -> None:
+    members = {}
+    if head is not None:
+        members = {HEAD: head, SIDECAR: hashlib.sha512(head).hexdigest().encode()}
+    if sidecar is not None:
+        members[SIDECAR] = sidecar
+    made = made_anew(saved, tmp_path / "made.zip", members)
+    with pytest.raises(Corrupt, match=told):
+        restore(house.archive, local_actor(house.archive), made, replace=True)
+
+
+@pytest.mark.parametrize("row", [b"{\n", b"1\n"])
+def test_a_line_that_is_no_row_changes_nothing(house: House, saved: Path, tmp_path: Path, row: bytes) -> None:
+    archive, me = house.archive, local_actor(house.archive)
+    before = answers(archive, house.packages)
+    with zipfile.ZipFile(saved) as old:
+        head = json.loads(old.read(HEAD))
+    head["tables"]["tokens"]["sha512"] = hashlib.sha512(row).hexdigest()
+    data = json.dumps(head).encode()
+    members = {
+        HEAD: data,
+        SIDECAR: hashlib.sha512(data).hexdigest().encode(),
+        "tables/tokens.jsonl": row,
+    }
+    with pytest.raises(Corrupt, match="a line of the backup"):
+        restore(archive, me, made_anew(saved, tmp_path / "made.zip", members), replace=True)
     assert answers(archive, house.packages) == before
