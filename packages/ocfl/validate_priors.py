@@ -18,8 +18,9 @@ def judge_prior(tree: Tree, path: str, root: Examined, prior: Examined, folder: 
         faults.add("E110", prior.file, f"{prior.object_id} and {root.object_id}")
     if prior.content_directory != root.content_directory:
         faults.add("E020", prior.file, f"{prior.content_directory} and {root.content_directory}")
-    upto = root.versions.names[: root.versions.names.index(folder) + 1]
-    if prior.versions.names != upto:
+    former = root.versions.names[: root.versions.names.index(folder) + 1]
+    upto = set(former)
+    if prior.versions.names != former:
         faults.add("E066", prior.file, f"it has {', '.join(prior.versions.names[-3:]) or 'no version'}")
     for name in prior.versions.names:
         if name not in upto or name not in prior.states or name not in root.states:
@@ -30,7 +31,7 @@ def judge_prior(tree: Tree, path: str, root: Examined, prior: Examined, folder: 
         for key in ("created", "message", "user"):
             if prior.said[name].get(key) != root.said[name].get(key):
                 faults.add("W011", prior.file, f"{key} of {name}")
-    _judge_files(root, prior, set(upto), faults)
+    _judge_files(root, prior, upto, faults)
 
 
 def _judge_files(root: Examined, prior: Examined, upto: set[str], faults: Faults) -> None:
