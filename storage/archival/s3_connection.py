@@ -22,6 +22,7 @@ IN_FLIGHT = 8
 """Requests for small files at a time: more do not make it faster, one alone waits for each round trip."""
 _ATTEMPTS = 3  # of one request, by botocore, with growing pauses; only what may pass
 _PAGE = 1000  # keys that one DeleteObjects may name
+_IDLE = 100  # pages in a row that may be empty: servers skip what was deleted
 
 
 class Connection:
@@ -108,7 +109,7 @@ class Connection:
         """Yield (keys, prefixes) below a folder, a page at a time, relative to the root."""
         below = f"{self._prefix}{folder}/" if folder else self._prefix
         named: dict[str, Any] = {"Prefix": below, "Delimiter": delimiter, "MaxKeys": limit}
-        cut = len(self._prefix)
+        cut, idle = len(self._prefix), 0
         while True:
             page = self.call("list_objects_v2", folder or "the root", **named)
             yield (
@@ -117,18 +118,32 @@ class Connection:
             )
             if not page.get("IsTruncated"):
                 return
-            named["ContinuationToken"] = page["NextContinuationToken"]
+            self._go_on(named, idle, ContinuationToken=page.get("NextContinuationToken"))
+            idle = 0 if page.get("Contents") or page.get("CommonPrefixes") else idle + 1
 
     def uploads(self) -> Iterator[tuple[str, str, Any]]:
         """Yield (key, upload id, when begun) of every upload in parts that was not completed."""
         named: dict[str, Any] = {"Prefix": self._prefix}
+        idle = 0
         while True:
             page = self.call("list_multipart_uploads", "uploads", **named)
             for each in page.get("Uploads", ()):
                 yield each["Key"][len(self._prefix) :], each["UploadId"], each["Initiated"]
             if not page.get("IsTruncated"):
                 return
-            named.update(KeyMarker=page["NextKeyMarker"], UploadIdMarker=page["NextUploadIdMarker"])
+            where = {"KeyMarker": page.get("NextKeyMarker"), "UploadIdMarker": page.get("NextUploadIdMarker")}
+            self._go_on(named, idle, **where)
+            idle = 0 if page.get("Uploads") else idle + 1
+
+    def _go_on(self, named: dict[str, Any], idle: int, **where: str | None) -> None:
+        """Ask for the next page. Raises Unavailable for a server that would give pages without end."""
+        if (
+            None in where.values()
+            or idle >= _IDLE
+            or all(named.get(each) == to for each, to in where.items())
+        ):
+            raise Unavailable(f"{self._url}: the S3 server lists without end.", hint="Check the server.")
+        named.update(where)
 
     def _remove_page(self, page: list[dict[str, str]]) -> None:
         answer = self.call("delete_objects", "keys", Delete={"Objects": page, "Quiet": True})
@@ -162,9 +177,8 @@ def _client(
     It costs 0.2 s of processor time, and keeps connections open: stores of one server share it.
     """
     del pid, credentials
-    address = urlsplit(endpoint_url or "http://default")
-    if address.scheme not in {"http", "https"} or not address.hostname:
-        raise Refused(f"HOLDFAST_S3_ENDPOINT_URL is no http:// or https:// URL: {endpoint_url}.")
+    if not _is_web(endpoint_url or "http://default"):  # not repeated: it may hold credentials
+        raise Refused("HOLDFAST_S3_ENDPOINT_URL is no http:// or https:// URL.")
     fs = S3FileSystem(
         endpoint_url=endpoint_url,
         use_listings_cache=False,
@@ -183,6 +197,14 @@ def _client(
     # With "Expect: 100-continue" a silent server is waited for without end, whatever the time-out.
     fs.s3.meta.events.unregister("before-call.s3", add_expect_header)
     return fs
+
+
+def _is_web(url: str) -> bool:
+    try:
+        address = urlsplit(url)
+        return address.scheme in {"http", "https"} and bool(address.hostname) and address.port != 0
+    except ValueError:  # its text may repeat the URL
+        return False
 
 
 def crc32(data: bytes) -> str:
