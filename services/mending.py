@@ -1,7 +1,7 @@
 """Repair: mend bad copies from a good one that has been proven first, or say that there is none."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from packages.errors import Conflict, Corrupt, HoldfastError, Kind, NotFound
 from packages.ledger import KEPT_STATES, Package
@@ -23,15 +23,22 @@ _PASSING = {Kind.CORRUPT, Kind.NOT_FOUND, Kind.UNAVAILABLE, Kind.REFUSED}
 _LEFT_ALONE = {Verdict.INTACT, Verdict.UNCHECKED}
 """What could not be read is not known to be damaged."""
 
+Hear = Callable[[Event], None]
+
 
 def repair(
-    archive: Archive, actor: Actor, reference: str, *, progress: Progress = lambda _done: None
+    archive: Archive,
+    actor: Actor,
+    reference: str,
+    *,
+    progress: Progress = lambda _done: None,
+    hear: Hear = lambda _event: None,
 ) -> list[ObjectReport]:
     """Read every copy of the package, mend bad ones from good ones, and return a fresh report of each.
 
     Replacements are proven good before the first is put in place. A copy for which no store has what it lacks
     is quarantined: marked, in its log and by its alarm, and left as it is. Raises Corrupt then, once all that
-    could be mended is.
+    could be mended is. `hear` is called with the event of each copy that was mended or quarantined.
     """
     require_archivist(actor, "repair")
     package = _kept(archive, reference)
@@ -52,11 +59,11 @@ def repair(
                 try:
                     others = _best(stores, reports, each)
                     source, reports[each.name] = _mend(archive, each, before, package.id, others)
-                    _log(archive, package.id, _mended(each, source, before, actor))
+                    hear(_log(archive, package.id, _mended(each, source, before, actor)))
                 except Corrupt as error:
                     lost.append(error)
                     is_lost = True
-                    _log(archive, package.id, _quarantined(each, before, error, actor))
+                    hear(_log(archive, package.id, _quarantined(each, before, error, actor)))
             recording.add(package.id, reports[each.name], quarantined=is_lost)
     if lost:
         raise Corrupt("; ".join(each.message for each in lost), hint=lost[0].hint)
@@ -161,11 +168,12 @@ def _mend_link(archive: Archive, store: ArchivalStore, number: int) -> None:
             return
 
 
-def _log(archive: Archive, package_id: str, event: Event) -> None:
+def _log(archive: Archive, package_id: str, event: Event) -> Event:
     """Keep an event beside the package in storage, and then in the catalogue."""
     write_log(archive, package_id, [event], {}, at=event.at)
     with archive.catalogue.write() as unit:
         unit.add_events(package_id, [event])
+    return event
 
 
 def _mended(store: ArchivalStore, source: ArchivalStore, before: ObjectReport, actor: Actor) -> Event:

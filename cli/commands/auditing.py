@@ -1,6 +1,8 @@
 """Fixity: audit, repair, what audits found, alarms, seals."""
 
 import sys
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,6 +15,7 @@ from cli.text import count, moment, octets_of, painted, printable, size
 
 if TYPE_CHECKING:
     from packages.errors import HoldfastError
+    from packages.model import Event
     from storage.ports import ObjectReport
 
 
@@ -98,9 +101,19 @@ def repair(
         raise UsageError("name a package, or a store with --store", "`holdfast alarms` lists what is damaged")
     if reference is None:
         return _show_report(call, repair_store(call.archive, call.actor, store or ""))
+    mended: dict[str, str] = {}
+
+    def hear(event: "Event") -> None:
+        mended[event.note] = event.detail
+        call.voice.say(f"{'mended' if event.type == 'recovery' else event.type}: {printable(event.detail)}")
+
     with call.activity("reading copies back") as progress:
-        reports = repair_one(call.archive, call.actor, reference, progress=progress)
-    return exit_codes.worst([_show_report(call, each) for each in reports])
+        reports = repair_one(call.archive, call.actor, reference, progress=progress, hear=hear)
+    if not mended and all(each.verdict == "intact" for each in reports):
+        call.voice.note("nothing to mend")
+    return exit_codes.worst(
+        [_show_report(call, each, {"mended": mended.get(each.store)}) for each in reports]
+    )
 
 
 @command(app, "holdfast audits 5d0e4c55 --csv > report.csv")
@@ -215,12 +228,12 @@ def _rate(budget: str | None) -> int | None:
         raise UsageError(f"--budget: {error}") from None
 
 
-def _show_report(call: Call, report: "ObjectReport") -> int:
+def _show_report(call: Call, report: "ObjectReport", more: Mapping[str, Any] = MappingProxyType({})) -> int:
     """Print what was found in one copy; return its exit code."""
     from services.fixity import report_json  # noqa: PLC0415  # start-up time
 
     shown = report_json(report)
-    call.voice.document(shown)
+    call.voice.document({**shown, **more})
     code = exit_codes.BY_VERDICT[report.verdict]
     _say_copy(call, shown | {"package": shown["id"]})
     if code == exit_codes.DAMAGED and not call.voice.json:

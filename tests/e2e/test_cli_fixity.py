@@ -34,11 +34,30 @@ def test_an_alarm_is_listed_until_it_is_mended(holdfast: Holdfast, package: dict
     assert (alarm["package"], alarm["store"], alarm["verdict"]) == (package["id"], "copy", "corrupt")
     assert (alarm["title"], alarm["problems"], alarm["mended"]) == ("Harbour letters", 1, None)
     assert f"holdfast repair {package['id']}" in holdfast("alarms", code=exit_codes.DAMAGED).out
-    holdfast("repair", package["id"])
+    told = holdfast("repair", package["id"]).out
+    assert "mended: 1 file in copy mended from primary: " in told
+    assert "letter.txt" in told
+    again = holdfast("repair", package["id"])
+    assert "mended" not in again.out
+    assert "nothing to mend" in again.err
     assert holdfast.json("alarms").lines == []
     [ended] = holdfast.json("alarms", "--all").lines
     assert (ended["id"], ended["how"]) == (alarm["id"], "repair")
     assert ended["mended_by"]
+
+
+def test_a_repair_says_what_it_mended_and_what_it_set_aside(
+    holdfast: Holdfast, package: dict[str, Any]
+) -> None:
+    flip(holdfast, "primary", "letter.txt")
+    found = (holdfast.home / "stores/primary").rglob("letter.txt")
+    [file] = [each for each in found if "original" in each.parts]
+    (file.parent / "stray").write_bytes(b"x")
+    first, second = holdfast.json("repair", package["id"]).lines
+    assert "1 file in primary mended from copy: " in first["mended"]
+    assert "1 file in primary set aside: " in first["mended"]
+    assert "stray" in first["mended"]
+    assert (second["store"], second["mended"]) == ("copy", None)
 
 
 def test_audits_are_listed_and_their_report_is_json_csv_and_text(
