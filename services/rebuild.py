@@ -121,6 +121,7 @@ def rebuild_catalogue(
                 progress(1)
             # else never archived, as far as the catalogue knows: its job knows better, and goes on
         restore_runs(unit, chain)
+        unit.order_events()  # those of logs came with each package, those of audits just now
         # A log tells when something was published, not when harvesters could see it, which was later: so
         # they read everything again. Last of all, because publishing waits for it.
         unit.date_anew()

@@ -130,6 +130,14 @@ class ItemReading(Protocol):
         ...
 
 
+class EventOrdering(Protocol):
+    """Orders what a rebuild brings back source by source."""
+
+    def order_events(self) -> None:
+        """Put the events of all packages that were archived in the order of time; as recorded where equal."""
+        ...
+
+
 class ItemDating(Protocol):
     """Gives datestamps to what harvesters must see (again)."""
 
@@ -150,5 +158,5 @@ class DoorReading(SignInReading, Overseeing, EventFeed, DepositReading, ItemRead
     """All that the doors read: each part states what it owes, and none changes anything."""
 
 
-class DoorWriting(SignInWriting, ItemDating, Protocol):
+class DoorWriting(SignInWriting, ItemDating, EventOrdering, Protocol):
     """All that the doors write: each change is part of the session's one transaction."""

@@ -249,6 +249,19 @@ class RecordWriting(Reading, Dating, AuditWriting, DeletionWriting, StoreWriting
         run(delete(audit_tables.audit_runs))  # and their reports
         run(delete(packages).where(archived))  # versions, copies, PIDs and events go with them
 
+    def order_events(self) -> None:
+        events, run = tables.events, self._connection.execute
+        archived = select(packages.c.id).where(packages.c.state.not_in(_NEVER_ARCHIVED))
+        # They change places among the numbers that they have, by way of negative ones: no two are ever alike.
+        run(update(events).where(events.c.package_id.in_(archived)).values(number=-events.c.number))
+        old, rank = -events.c.number, func.row_number()
+        moved = events.c.number < 0
+        timed = select(events.c.id, rank.over(order_by=(events.c.at, old)).label("place")).where(moved)
+        places = select(old.label("number"), rank.over(order_by=old).label("place")).where(moved)
+        by_time, free = timed.subquery("by_time"), places.subquery("free")
+        to = select(by_time.c.id, free.c.number).join(free, free.c.place == by_time.c.place).subquery("to_")
+        run(update(events).where(events.c.id == to.c.id).values(number=to.c.number))
+
 
 def _chunks(ids: Iterable[int]) -> Iterable[list[int]]:
     numbers = list(ids)

@@ -19,6 +19,7 @@ from packages.record import CURRENT
 from services import export, fixity, mending, reconcile, views
 from services.archive import Archive, init_archive
 from services.engine import run_job
+from services.holding import hold, release
 from services.rebuild import rebuild_catalogue, rebuild_index
 from services.revision import update_record
 from services.searching import hits_json, search
@@ -232,6 +233,28 @@ def test_the_archive_works_on_after_a_rebuild(filled: Depositor, tmp_path: Path)
         assert updated.status["version"] == 4
         again.prove_accepted(updated)
         assert again.give_back(updated, "aip", version=1).is_dir()
+
+
+def test_events_of_logs_and_of_audits_come_back_in_the_order_of_time(tmp_path: Path) -> None:
+    with depositor_of(tmp_path / "home", tmp_path / "out") as depositor:
+        archive, actor = depositor.archive, depositor.actor
+        made = [depositor.accepted(put(tmp_path / name, {name: b"a"})).id for name in ("a", "b")]
+        for reason in ("first", "second"):
+            list(fixity.audit(archive, actor))
+            for each in made:
+                hold(archive, actor, each, reason)
+                release(archive, actor, each, reason)
+        before = {each: list(views.events(archive, actor, each)) for each in made}
+        with rebuilt(depositor) as again:
+            for each in made:
+                told = list(views.events(again.archive, again.actor, each))
+                assert [(one["at"], one["type"]) for one in told] == [
+                    (one["at"], one["type"]) for one in sorted(before[each], key=lambda one: one["at"])
+                ]
+                assert [one["id"] for one in told] == [one["id"] for one in before[each]]
+            hold(again.archive, again.actor, made[0], "anew")
+            *_, last = views.events(again.archive, again.actor, made[0])
+            assert last["detail"] == "put under legal hold: anew"
 
 
 def test_it_is_rebuilt_from_either_store(filled: Depositor) -> None:
