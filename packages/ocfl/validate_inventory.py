@@ -279,11 +279,12 @@ class _Examiner:
     def _judge_places(self) -> None:
         """Judge where content paths lead, once versions and content folder are known."""
         seen = self.seen
+        names = set(seen.versions.names)
+        spelt = {number_of(each) for each in names}
         for (version, folder), (count, path) in seen.places.items():
             detail = path if count == 1 else f"{path} and {count - 1:,} more"
-            if version not in seen.versions.names:
+            if version not in names:
                 number = number_of(version)
-                spelt = {number_of(each) for each in seen.versions.names}
                 self._fault("E014" if number and number in spelt else "E042", detail)
             elif folder != seen.content_directory:
                 self._fault("E042", detail)
