@@ -30,6 +30,7 @@ def try_all(archive: Archive) -> Iterator[Tried]:
         yield _try(f"store {name}", partial(_store, archive, name))
     yield from _devices(archive)
     yield _try("staging", lambda: f"{archive.staging.free_bytes():,} bytes free in {archive.staging.root}")
+    yield from _reserves(archive)
     yield _try("search index", lambda: _index(archive))
     yield _try("format identifier", lambda: archive.identifier.version)
     yield _try("normalisation", lambda: _normaliser(archive))
@@ -62,6 +63,25 @@ def _store(archive: Archive, name: str) -> str:
     given = {"purpose": said.purpose, "place": said.place, "medium": said.medium, "operator": said.operator}
     facts = [f"{fact} {value}" for fact, value in given.items() if value]
     return ", ".join([store.url, *([] if free is None else [f"{free:,} bytes free"]), *facts])
+
+
+def _reserves(archive: Archive) -> Iterator[Tried]:
+    """Say where less is free than is to be kept free; on the disk of staging nothing is received then."""
+    reserve = archive.settings.reserve_bytes
+    disks: list[tuple[str, Callable[[], int | None]]] = [("staging", archive.staging.free_bytes)]
+    disks += [(f"store {name}", each.free_bytes) for name, each in archive.written_stores.items()]
+    for part, free_bytes in disks:
+        try:
+            free = free_bytes()
+        except (HoldfastError, OSError):
+            continue  # that it is away has been said
+        if free is not None and free < reserve:
+            yield Tried(
+                part,
+                "error" if part == "staging" else "warning",
+                f"{free:,} bytes are free, less than the {reserve:,} that are kept free "
+                "(HOLDFAST_RESERVE_BYTES): make room",
+            )
 
 
 def _devices(archive: Archive) -> Iterator[Tried]:

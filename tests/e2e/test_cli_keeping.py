@@ -241,9 +241,20 @@ def test_config_shows_origins_masks_secrets_and_tries_everything(
     )
     assert shown["HOLDFAST_SEARCH_URL"]["source"] == "environment"
     checks = holdfast.json("config", "--check").document["checks"]
+    assert not any("kept free" in each["message"] for each in checks)
     assert {each["verdict"] for each in checks} == {"ok", "warning"}
     monkeypatch.setenv("HOLDFAST_DATABASE_URL", "postgresql+psycopg://u:hush@127.0.0.1:1/x")
     assert "hush" not in holdfast("config").said
     monkeypatch.setenv("HOLDFAST_CLAMDD", "x")
     answer = holdfast.json("config", code=exit_codes.USAGE)
     assert "did you mean HOLDFAST_CLAMD" in answer.document["error"]["message"]
+
+
+def test_a_disk_with_less_than_is_kept_free_is_told(
+    holdfast: Holdfast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holdfast("init")
+    monkeypatch.setenv("HOLDFAST_RESERVE_BYTES", str(2**60))
+    checks = holdfast.json("config", "--check", code=exit_codes.SYSTEM).document["checks"]
+    told = {each["part"]: each["verdict"] for each in checks if "HOLDFAST_RESERVE_BYTES" in each["message"]}
+    assert told == {"staging": "error", "store primary": "warning", "store copy": "warning"}
