@@ -153,6 +153,7 @@ def test_links_to_many_long_names_give_way_to_one(house: House) -> None:
     link = house.client().get(f"/records/{package}", headers={"Accept": "text/html"}).headers["link"]
     assert len(link) < 4096
     assert re.findall(r'<([^>]*)>; rel="item"', link) == [f"/api/packages/{package}/dip"]
+    withdraw(house.archive, house.people["admin"].actor, package, "out of the others' searches")
 
 
 # --- who may see what ----------------------------------------------------------
