@@ -1,7 +1,7 @@
 """An archivist's hand over HTTP: retry, approve, reject, cancel, withdraw, hold, release; one or many."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -53,17 +53,16 @@ class Selection(FilterModel):
     model_config: ClassVar[ConfigDict] = {"extra": "forbid"}
 
 
-class DecisionOnMany(BaseModel):
-    """One decision on several packages: those named by `ids`, or all that `filter` finds."""
+One = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 
-    model_config = {"extra": "forbid"}
 
-    verb: Verb
-    ids: list[Annotated[str, StringConstraints(min_length=1, max_length=500)]] | None = Field(
-        default=None, min_length=1, max_length=MOST, examples=[[ID]]
-    )
+class OnMany(BaseModel):
+    """Several packages: those named by `ids`, or all that `filter` finds."""
+
+    model_config: ClassVar[ConfigDict] = {"extra": "forbid"}
+
+    ids: list[One] | None = Field(default=None, min_length=1, max_length=MOST, examples=[[ID]])
     filter: Selection | None = Field(default=None, examples=[{"work": "failed", "reason": "no space"}])
-    reason: Why = Field(default="", description="Why; a rejection needs it.", examples=["the disk is mended"])
     dry_run: bool = Field(default=False, description="Only show which packages it would be.")
     expected: int | None = Field(
         default=None,
@@ -73,11 +72,22 @@ class DecisionOnMany(BaseModel):
     )
 
     @model_validator(mode="after")
-    def _one_way(self) -> "DecisionOnMany":
+    def _one_way(self) -> Self:
         if (self.ids is None) == (self.filter is None):
             raise ValueError("name ids, or give a filter, not both")
         if self.filter is not None and not any(self.filter.model_dump().values()):
             raise ValueError("filter: give at least one field")
+        return self
+
+
+class DecisionOnMany(OnMany):
+    """One decision on several packages: those named by `ids`, or all that `filter` finds."""
+
+    verb: Verb
+    reason: Why = Field(default="", description="Why; a rejection needs it.", examples=["the disk is mended"])
+
+    @model_validator(mode="after")
+    def _reasoned(self) -> Self:
         if self.verb == "reject" and not self.reason:
             raise ValueError("reason: a rejection needs a reason, for the depositor")
         return self

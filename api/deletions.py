@@ -4,10 +4,10 @@ from http import HTTPStatus
 from typing import Annotated, Any, ClassVar
 
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.answers import LIMIT, After, Limit, json_answer, key_of, page_answer, token_of
-from api.decisions import MOST, SHOWN, Because, Selection, Trouble, Why, summary_of
+from api.decisions import MOST, SHOWN, Because, One, OnMany, Selection, Trouble, Why, summary_of
 from api.identity import Archivist, Served
 from api.models import ID, TIME, PackageSummary
 from api.packages import UNCHANGED
@@ -39,7 +39,7 @@ class SomebodyThen(BaseModel):
     """Who, and when."""
 
     by: str = Field(description="the person's id", examples=["token:5b1f0c9c2a7e4d5f"])
-    name: str = Field(examples=["Ada Lovelace"])
+    name: str = Field(examples=["The second archivist"])
     at: str = Field(examples=[TIME])
 
 
@@ -109,32 +109,13 @@ class DeletionPage(BaseModel):
     next: str | None
 
 
-class AskedFor(BaseModel):
+class AskedFor(OnMany):
     """Packages to be deleted: those named by `ids`, or all that `filter` finds."""
 
-    model_config: ClassVar[ConfigDict] = {"extra": "forbid"}
-
-    ids: list[Annotated[str, StringConstraints(min_length=1, max_length=500)]] | None = Field(
-        default=None, min_length=1, max_length=5 * MOST, examples=[[ID]]
-    )
+    ids: list[One] | None = Field(default=None, min_length=1, max_length=5 * MOST, examples=[[ID]])
     filter: Selection | None = Field(default=None, examples=[{"state": "withdrawn"}])
     reason: Because = Field(description="Why; kept for ever.", examples=["kept for ten years, as agreed"])
     category: Category = Field(default=Category.OTHER, description="What everybody is told.")
-    dry_run: bool = Field(default=False, description="Only show which packages it would be.")
-    expected: int | None = Field(
-        default=None,
-        ge=0,
-        le=2**53,
-        description="How many packages a preview showed; with another number now nothing is asked (409).",
-    )
-
-    @model_validator(mode="after")
-    def _one_way(self) -> "AskedFor":
-        if (self.ids is None) == (self.filter is None):
-            raise ValueError("name ids, or give a filter, not both")
-        if self.filter is not None and not any(self.filter.model_dump().values()):
-            raise ValueError("filter: give at least one field")
-        return self
 
 
 class PackageOutcome(BaseModel):
