@@ -38,7 +38,6 @@ class JobKind(StrEnum):
     INGEST = "ingest"
     UPDATE = "update"  # a new version with another record
     REVISE = "revise"  # a new version with other files
-    MIGRATE = "migrate"
     DELETE = "delete"
 
 
