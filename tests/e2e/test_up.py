@@ -95,6 +95,28 @@ def is_answering(one: Running) -> Callable[[], bool]:
     return answers
 
 
+def ingest_via_prefect(home: Path) -> None:
+    """Deposit the sample by command, and wait until Prefect's worker has archived it."""
+    command = [
+        sys.executable,
+        "-m",
+        "cli.main",
+        "ingest",
+        str(SAMPLE),
+        "--via",
+        "prefect",
+        "--home",
+        str(home),
+    ]
+    subprocess.run(
+        command,
+        check=True,
+        stdout=subprocess.DEVNULL,
+        env={**os.environ, "HOLDFAST_PREFECT_PATIENCE": "90"},  # its worker may still be loading Prefect
+        timeout=240,
+    )
+
+
 @pytest.mark.slow
 def test_up_serves_works_and_stops_by_one_interrupt(home: Path) -> None:
     with running(home) as one:
@@ -117,23 +139,7 @@ def test_up_serves_works_and_stops_by_one_interrupt(home: Path) -> None:
 
         # What is deposited is worked on by its worker, and Prefect shows it once it is there.
         assert eventually(lambda: is_there(f"{one.addresses['prefect']}/api/health"), 120)
-        subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "cli.main",
-                "ingest",
-                str(SAMPLE),
-                "--via",
-                "prefect",
-                "--home",
-                str(home),
-            ],
-            check=True,
-            stdout=subprocess.DEVNULL,
-            env={**os.environ, "HOLDFAST_PREFECT_PATIENCE": "90"},  # its worker may still be loading Prefect
-            timeout=240,
-        )
+        ingest_via_prefect(home)
         parts = one.parts()
         assert {"api", "flows.worker"} <= parts.keys()
 

@@ -87,6 +87,15 @@ def test_audits_and_their_reports_are_listed_and_downloaded(tmp_path: Path) -> N
             assert client.get(f"/api/audits{path}").status_code == status
         assert client.get(f"{address}/reports?after=x").status_code == 422
         assert client.get(f"{address}/report?format=pdf").status_code == 422
+
+
+def test_stores_are_told_with_their_copies_and_levels(tmp_path: Path) -> None:
+    with house_with(tmp_path) as house:
+        house.deposit("owner", "one")
+        letter = next((tmp_path / "home/stores/copy").rglob("letter.txt"))
+        letter.chmod(0o644)
+        letter.write_bytes(b"not what it was")
+        list(audit(house.archive, house.people["archivist"].actor))
         told = house.client("archivist").get("/api/stores").json()
         assert told["retired"] == []
         assert {name: each["level"] for name, each in told["levels"].items()} == {

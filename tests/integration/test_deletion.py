@@ -1,7 +1,6 @@
 """Deletion from the request to the tombstone: two people, every copy, and what stays (K1 to K6)."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,27 +20,10 @@ from services.people import local_actor
 from services.revision import update_record
 from services.submission import Wanted, submit
 from storage.ports import Verdict
-from tests.support.deleting import approved, carried_out, left_of, second_person
+from tests.support.deleting import approved, big_house, carried_out, house, left_of, second_person, state_of
 from tests.support.serving import RECORD, House, house_with
 
-
-@pytest.fixture(scope="module")
-def big_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """An archive that the tests of this module share; each brings its own packages."""
-    with house_with(tmp_path_factory.mktemp("house")) as made:
-        made.deposit("owner", "stays")
-        yield made
-
-
-@pytest.fixture
-def house(big_house: House) -> Iterator[House]:
-    yield big_house
-    assert not list(big_house.archive.staging.existing())
-
-
-def state_of(house: House, package_id: str) -> PackageState:
-    with house.archive.catalogue.read() as view:
-        return view.package(package_id).state
+__all__ = ["big_house", "house"]  # fixtures
 
 
 def test_K1_every_copy_goes_and_the_tombstone_stays(house: House) -> None:

@@ -2,7 +2,6 @@
 
 import shutil
 import uuid
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,27 +23,10 @@ from services.people import local_actor
 from services.rebuild import rebuild_catalogue
 from services.reconcile import reconcile
 from storage.archival import OcflStore
-from tests.support.deleting import approved, carried_out, left_of
+from tests.support.deleting import approved, big_house, carried_out, house, left_of, state_of
 from tests.support.serving import House, house_with
 
-
-@pytest.fixture(scope="module")
-def big_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """An archive that the tests of this module share; each brings its own packages."""
-    with house_with(tmp_path_factory.mktemp("house")) as made:
-        made.deposit("owner", "stays")
-        yield made
-
-
-@pytest.fixture
-def house(big_house: House) -> Iterator[House]:
-    yield big_house
-    assert not list(big_house.archive.staging.existing())
-
-
-def state_of(house: House, package_id: str) -> PackageState:
-    with house.archive.catalogue.read() as view:
-        return view.package(package_id).state
+__all__ = ["big_house", "house"]  # fixtures
 
 
 class Stubborn(OcflStore):

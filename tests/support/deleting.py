@@ -1,7 +1,9 @@
 """Deletions for tests: two people, a request and its approval, and a look at all that must be gone."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+import pytest
 
 from packages.deletions import Category, Deletion
 from packages.ledger import Job, PackageState
@@ -13,7 +15,28 @@ from services.archive import Archive
 from services.engine import run_job
 from services.people import local_actor
 from services.searching import search
-from tests.support.serving import caller_of
+from tests.support.serving import House, caller_of, house_with
+
+
+@pytest.fixture(scope="module")
+def big_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """An archive that the tests of a module share; each brings its own packages."""
+    with house_with(tmp_path_factory.mktemp("house")) as made:
+        made.deposit("owner", "stays")
+        yield made
+
+
+@pytest.fixture
+def house(big_house: House) -> Iterator[House]:
+    """The archive, in which nothing may be left in staging."""
+    yield big_house
+    assert not list(big_house.archive.staging.existing())
+
+
+def state_of(house: House, package_id: str) -> PackageState:
+    """Return what state a package is in."""
+    with house.archive.catalogue.read() as view:
+        return view.package(package_id).state
 
 
 def second_person(archive: Archive) -> Actor:
