@@ -242,7 +242,7 @@ def test_repair_from_a_bad_source_changes_nothing(two: Two) -> None:
 
 def test_J4_what_cannot_be_read_is_unchecked_not_corrupt(two: Two) -> None:
     two.both()
-    broken = OcflStore("copy", UnreadableMedium(two.copy.medium, "data/a.txt"))  # type: ignore[arg-type]
+    broken = OcflStore("copy", UnreadableMedium(two.copy.medium, "data/a.txt"))
     report = broken.verify(OBJECT)
     assert (report.verdict, report.unchecked, report.corrupt) == (Verdict.UNCHECKED, 1, 0)
     assert report.problems[0].found == "connection lost"

@@ -37,7 +37,7 @@ def test_H1_a_crash_without_atomic_rename_is_completed_or_taken_away(tmp_path: P
             store.replicate(two.primary, OBJECT) if step == "replicate" else store.publish(staged)
 
         try:
-            work(OcflStore("x", FaultyMedium(target.medium, at, crash)))  # type: ignore[arg-type]
+            work(OcflStore("x", FaultyMedium(target.medium, at, crash)))
             crashed = False
         except Crash:
             target.recover()

@@ -59,7 +59,7 @@ def test_H1_I1_any_fault_leaves_a_valid_object_or_none(
         before = keys(store, ROOT)
         medium = MisbehavingMedium(store.medium, at, way)
         try:
-            work(OcflStore("x", medium))  # type: ignore[arg-type]
+            work(OcflStore("x", medium))
             failed = False
         except HoldfastError:
             failed = True

@@ -50,11 +50,11 @@ def test_two_writers_race_one_wins_and_the_other_leaves_nothing(
 
         def write(each: int) -> None:
             store = two.open("rival", two.primary.url)  # noqa: B023  # as another machine would
-            together.wait()  # noqa: B023
+            together.wait()  # noqa: B023  # the threads end within the round
             try:
-                outcomes[each] = store.publish(rivals[each])  # noqa: B023
+                outcomes[each] = store.publish(rivals[each])  # noqa: B023  # the threads end within the round
             except Conflict as error:
-                outcomes[each] = error  # noqa: B023
+                outcomes[each] = error  # noqa: B023  # the threads end within the round
 
         threads = [threading.Thread(target=write, args=(each,)) for each in range(3)]
         for thread in threads:

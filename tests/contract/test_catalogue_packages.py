@@ -159,7 +159,7 @@ def test_lists_are_filtered_by_package_and_by_its_latest_job(catalogue: Catalogu
 
     def listed(**wanted: object) -> list[str]:
         with catalogue.read() as session:
-            return [each.title for each in session.packages(PackageFilter(**wanted))]  # type: ignore[arg-type]
+            return [each.title for each in session.packages(PackageFilter(**wanted))]
 
     assert listed() == ["Package 1", "Package 2", "Package 3"]
     assert listed(state=PackageState.PUBLISHED) == ["Package 1"]

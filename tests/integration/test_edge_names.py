@@ -53,7 +53,7 @@ def kept(depositor: Depositor, tmp_path: Path, names: list[str]) -> tuple[Deposi
 def test_A1_a_name_in_either_unicode_form_is_kept_as_it_is(
     shared_depositor: Depositor, tmp_path: Path, form: str
 ) -> None:
-    name = unicodedata.normalize(form, "Übersicht é.txt")  # type: ignore[arg-type]
+    name = unicodedata.normalize(form, "Übersicht é.txt")
     made, aip = kept(shared_depositor, tmp_path, [name, f"ordner-{name}/{name}"])
     assert "name.unicode-collision" not in made.codes
     assert name in (aip / "manifest-sha512.txt").read_text(encoding="utf-8")

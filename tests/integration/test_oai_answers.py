@@ -212,7 +212,7 @@ def test_M8_post_and_odd_characters_work(harvester: Harvester) -> None:
     for post in (False, True):
         document = harvester.ask(verb="GetRecord", identifier=name, metadataPrefix="oai_dc", post=post)
         assert document.findtext(".//o:identifier", namespaces=NS) == name
-        assert document.find("o:request", NS).get("identifier") == name  # type: ignore[union-attr]
+        assert document.find("o:request", NS).get("identifier") == name
         listed = [each for page in harvester.pages(post=post) for each in headers_of(page)]
         assert len(listed) == 24
     # half in the address, half in the form
@@ -229,7 +229,7 @@ def test_M9_one_record_that_cannot_be_said_is_left_out_and_told(
     text = record if isinstance(record, str) else json.dumps(record)
     with harvester.archive.catalogue.write() as unit:
         change = "UPDATE packages SET record = ? WHERE oai_id = 'oai:archive.localhost:5'"
-        unit._connection.exec_driver_sql(change, (text,))  # type: ignore[attr-defined]
+        unit._connection.exec_driver_sql(change, (text,))
     with caplog.at_level(logging.ERROR):
         for prefix in ("oai_dc", "oai_datacite"):
             assert harvester.listed(metadataPrefix=prefix) == [each for each in expected if each != "5"]
@@ -245,7 +245,7 @@ def test_M9_one_record_that_cannot_be_said_is_left_out_and_told(
 def test_M9_a_whole_part_that_cannot_be_said_does_not_end_the_list(harvester: Harvester) -> None:
     fill(harvester, 25)
     with harvester.archive.catalogue.write() as unit:
-        unit._connection.exec_driver_sql("UPDATE packages SET record = '{}' WHERE title < 'Package 25'")  # type: ignore[attr-defined]
+        unit._connection.exec_driver_sql("UPDATE packages SET record = '{}' WHERE title < 'Package 25'")
         left = [each.oai_id for each in unit.packages(limit=30) if each.record]
     assert left
     assert harvester.listed() == [str(each).rpartition(":")[2] for each in left]

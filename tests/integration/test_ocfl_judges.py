@@ -160,7 +160,7 @@ def dies_at(found: OcflStore, at: int, work) -> bool:
     child = os.fork()
     if not child:
         try:
-            work(OcflStore(found.name, FaultyMedium(found.medium, at, lambda: os.kill(os.getpid(), 9))))  # type: ignore[arg-type]
+            work(OcflStore(found.name, FaultyMedium(found.medium, at, lambda: os.kill(os.getpid(), 9))))
         except BaseException:  # noqa: BLE001  # a child must never go on as a second pytest
             os._exit(2)
         os._exit(0)
@@ -248,7 +248,7 @@ def test_H9_a_full_disk_is_unavailable_and_leaves_nothing(tmp_path: Path) -> Non
         raise unavailable(OSError(28, "No space left on device"), "Cannot write")
 
     for at in range(2, 12):
-        broken = OcflStore("copy", FaultyMedium(copy.medium, at, full))  # type: ignore[arg-type]
+        broken = OcflStore("copy", FaultyMedium(copy.medium, at, full))
         with pytest.raises(Unavailable, match="no space"):
             broken.replicate(primary, OBJECT)
         assert staging_is_empty(copy)

@@ -28,7 +28,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[frozenset[str]]:
     times: list[frozenset[str]] = []
 
     def counted(archive: Archive, ids: object) -> Mapping[str, str]:
-        wanted = frozenset(ids)  # type: ignore[call-overload]
+        wanted = frozenset(ids)
         times.append(wanted)
         return pulse(archive, wanted)
 

@@ -38,7 +38,7 @@ def bag_files(
 
 def make_bag(root: Path, **fields: object) -> Path:
     """Write such a bag to `root`, and return it."""
-    return put(root, bag_files(**fields))  # type: ignore[arg-type]
+    return put(root, bag_files(**fields))
 
 
 def originals(payload: Mapping[str, bytes] = PAYLOAD) -> dict[str, bytes]:

@@ -71,7 +71,7 @@ def events() -> st.SearchStrategy[Event]:
 
 def entry(path: str, **more: object) -> FileEntry:
     fields: dict[str, object] = {"location": "", "size": 3, "sha512": "ab" * 64, "crc32": 7, **more}
-    return FileEntry(path=path, **fields)  # type: ignore[arg-type]
+    return FileEntry(path=path, **fields)
 
 
 def schema(shared: Path, name: str) -> etree.XMLSchema:

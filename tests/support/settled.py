@@ -173,7 +173,7 @@ def _whole(archive: Archive, held: list[str]) -> Iterator[str]:
         yield f"left in staging: {left}"
     if archive.index.count() != len(held):
         yield f"{archive.index.count()} documents for {len(held)} packages"
-    if (home / "access").is_dir() and (strange := set(os.listdir(home / "access")) - set(held)):  # noqa: PTH208
+    if (home / "access").is_dir() and (strange := set(os.listdir(home / "access")) - set(held)):  # noqa: PTH208  # names are wanted, not paths
         yield f"access copies of {strange}"
     yield from _tables(home, len(held))
 

@@ -91,7 +91,7 @@ def beset(announcer: Announcer) -> None:
         announcer.reach("drained", "publish")
         return done
 
-    engine.drain = drained  # type: ignore[assignment]
+    engine.drain = drained
 
 
 def obey(order: Order) -> None:

@@ -104,8 +104,8 @@ def test_a_range_is_open_where_nothing_is_said() -> None:
 
 @given(stamp=st.datetimes(), second=st.datetimes())
 def test_M7_a_datestamp_is_in_a_range_as_its_seconds_and_days_are(stamp: object, second: object) -> None:
-    datestamp = f"{stamp.isoformat(timespec='microseconds')}Z"  # type: ignore[attr-defined]
-    for wanted in (f"{second.isoformat(timespec='seconds')}Z", f"{second.date().isoformat()}"):  # type: ignore[attr-defined]
+    datestamp = f"{stamp.isoformat(timespec='microseconds')}Z"
+    for wanted in (f"{second.isoformat(timespec='seconds')}Z", f"{second.date().isoformat()}"):
         shown = granular(datestamp)[: len(wanted) - wanted.count("Z")]
         first, last = Selection(wanted, None).first or "", Selection(None, wanted).last or ""
         assert (datestamp >= first) == (shown >= wanted.rstrip("Z"))

@@ -32,7 +32,7 @@ def event(**more: object) -> Event:
         "paths": ("data/original/a b\x03.txt",),
         **more,
     }
-    return Event(**fields)  # type: ignore[arg-type]
+    return Event(**fields)
 
 
 def written(listed: list[Event]) -> bytes:
