@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_socket
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadFileScheduling
 
 PROJECT = Path(__file__).resolve().parent.parent
 SHARED = PROJECT.parent / "shared"
@@ -30,14 +31,31 @@ LONGEST = ("flows", "test_schemathesis", "test_demo_played", "test_up", "test_cr
 """Groups that take longest: they begin first, so that no core idles at the end beside one of them."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
+class ByModule(LoadFileScheduling):
+    """Keeps the tests of a module on one worker, and those of all flows: they share a Prefect server.
+
+    Not by marks of groups: pytest 9.2 takes no notice of the suffix that xdist 3.8 gives to node ids.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid.partition("::")[0])
+
+
+def group_of(path: str) -> str:
+    """Return what a module's tests belong to, given its path from the project's folder."""
+    return "flows" if path.startswith("tests/flows/") else Path(path).stem
+
+
+@pytest.hookimpl(optionalhook=True)  # there is none where tests run in one process
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByModule:
+    """Say how tests are spread over workers."""
+    return ByModule(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a module on one worker (and those of the flows: they share a Prefect server)."""
-    for item in items:
-        flows = "flows" in item.path.relative_to(PROJECT).parts
-        item.add_marker(pytest.mark.xdist_group("flows" if flows else item.path.stem))
+    """Put the groups that take longest first."""
     turns = {name: number for number, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: turns.get(next(item.iter_markers("xdist_group")).args[0], len(turns)))
+    items.sort(key=lambda item: turns.get(group_of(item.nodeid.partition("::")[0]), len(turns)))
 
 
 @pytest.fixture(autouse=True)
