@@ -10,8 +10,9 @@ from packages.checksum_lists import algorithms_declared
 from packages.errors import HoldfastError, Invalid, NotFound
 from packages.findings import Finding, Severity, has_errors
 from services.examination import examine
+from services.profiles import Profiles
 from storage.ports import Progress
-from storage.sources import Limits, measure
+from storage.sources import CONTAINER, Limits, measure
 from storage.staging import StagedSubmission, Staging
 from tools.pronom import PronomIdentifier
 
@@ -35,6 +36,19 @@ class Checked:
         return shown | ({"reason": self.reason} if self.reason else {})
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What comes beside a submission: what it is called where its file is called otherwise, record and title.
+
+    `is_made` tells that its archive was made here, of files that came singly.
+    """
+
+    name: str | None = None
+    record: bytes | None = None
+    title: str | None = None
+    is_made: bool = False
+
+
 def check(
     source: Path,
     *,
@@ -42,16 +56,15 @@ def check(
     scratch: Path | None = None,
     strict: bool = False,
     progress: Progress = lambda _done: None,
-    name: str | None = None,
-    record: bytes | None = None,
-    title: str | None = None,
+    profiles: Profiles | None = None,
+    beside: Beside | None = None,
 ) -> Checked:
     """Validate what lies at `source` as an ingest would, and leave no trace.
 
     A folder is read where it lies; an archive is unpacked into a temporary folder below `scratch`. With
-    `strict` a warning makes it invalid. `name` is what it is called where its file is called otherwise;
-    `record` and `title` come beside it.
+    `strict` a warning makes it invalid. `profiles` are the BagIt profiles that count.
     """
+    said = beside or Beside()
     with tempfile.TemporaryDirectory(
         prefix="holdfast-check-", dir=scratch, ignore_cleanup_errors=True
     ) as folder:
@@ -60,10 +73,18 @@ def check(
             if not source.exists():
                 raise NotFound(f"there is nothing at {source}", hint="check the path")
             received = measure(
-                source, workspace, limits, algorithms=algorithms_declared, progress=progress, name=name
+                source, workspace, limits, algorithms=algorithms_declared, progress=progress, name=said.name
             )
             with StagedSubmission(workspace) as submission:
-                seen = examine(submission, record=record, title=title, name=name or source.name, publisher="")
+                seen = examine(
+                    submission,
+                    record=said.record,
+                    title=said.title,
+                    name=said.name or source.name,
+                    publisher="",
+                    profiles=profiles or Profiles(),
+                    container="" if said.is_made else workspace.read_json(CONTAINER),
+                )
         except Invalid as error:
             return Checked(str(source), "invalid", error.findings, error.message)
         except HoldfastError as error:

@@ -15,8 +15,9 @@ from packages.errors import Conflict, HoldfastError, Invalid, NotFound, Refused,
 from packages.ledger import IdempotencyKey, JobState
 from packages.model import Actor
 from services.archive import Archive
-from services.checking import Checked, check
+from services.checking import Beside, Checked, check
 from services.people import require_depositor
+from services.profiles import archive_profiles
 from services.submission import Terms, enter
 from services.views import readable
 from storage.sources import is_archive
@@ -236,7 +237,7 @@ def deposit(
             return known
         staged.hand_over(archive.staging.workspace(job_id))
         with archive.catalogue.write() as unit:
-            job = enter(unit, actor, terms, name=shown, job_id=job_id, upload=called)
+            job = enter(unit, actor, terms, name=shown, job_id=job_id, upload=called, is_made=upload.is_made)
             if key is not None:
                 unit.add_idempotency_key(IdempotencyKey(actor.id, key, body, job.package_id, job.created))
     except BaseException as error:
@@ -275,10 +276,14 @@ def check_upload(archive: Archive, upload: Upload, terms: Terms, *, name: str = 
         return check(
             staged.path,
             limits=archive.limits,
+            profiles=archive_profiles(archive.settings),
             scratch=archive.staging.root,
-            name=f"{shown}.tar" if upload.is_made else shown,
-            record=terms.record,
-            title=terms.title,
+            beside=Beside(
+                name=f"{shown}.tar" if upload.is_made else shown,
+                record=terms.record,
+                title=terms.title,
+                is_made=upload.is_made,
+            ),
         )
     finally:
         staged.discard()

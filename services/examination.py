@@ -3,20 +3,18 @@
 `holdfast check` and the ingest's *validate* step both call `examine`, so that a check and an ingest agree.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
 
-import schemas
-from packages.bagit.profile import check_profile
 from packages.bagit.validate import BagReport, validate_bag
 from packages.checksum_lists import check_lists
 from packages.findings import Finding, Findings, finding
 from packages.names import name_findings, only_system_files
 from packages.record import CURRENT, check_files_named, files_named, minimal_record, parse_record, title_of
 from packages.submission import Shape, Submission, interpret
+from services.profiles import Profiles
 
 CONTAINERS = frozenset({".zip", ".7z", ".tar", ".gz", ".bz2", ".xz", ".zst", ".tgz", ".tbz2", ".txz"})
 
@@ -35,13 +33,21 @@ class Examined:
 
 
 def examine(
-    submission: Submission, *, record: bytes | None, title: str | None, name: str, publisher: str
+    submission: Submission,
+    *,
+    record: bytes | None,
+    title: str | None,
+    name: str,
+    publisher: str,
+    profiles: Profiles,
+    container: str = "",
 ) -> Examined:
     """Check names, bag or checksum lists, and the record, and return all findings at once.
 
     `record` was given beside the submission and goes before one inside. `name` is the submission's file
     name, used as the title when nothing else says one. Without a record a minimal one is made, with a
-    warning.
+    warning. A bag is held to those of `profiles` that count for it; `container` is the media type of the
+    archive that it came in, empty for a folder.
     """
     shape = interpret(submission)
     findings = Findings()
@@ -50,10 +56,11 @@ def examine(
     if shape.kind == "bag":
         bag = validate_bag(submission, shape.root, digests_known=True)
         declared = bag.declared
-        findings.extend((*bag.findings, *_profile(submission, shape, bag)))
+        findings.extend(bag.findings)
     else:
         declared, more = check_lists(submission)
         findings.extend(more)
+    findings.extend(profiles.judge(submission, shape, bag, container or None))
     content = [path for path in submission.paths() if path.startswith(content_prefix(shape))]
     if only_system_files(content) and not findings.count("submission.no-files"):
         findings.make("submission.no-files")
@@ -100,17 +107,6 @@ def _record(
         present = {path.removeprefix(prefix) for path in submission.paths()}
         findings += check_files_named(parsed, present, place)
     return parsed, findings
-
-
-def _profile(submission: Submission, shape: Shape, bag: BagReport) -> Iterable[Finding]:
-    """Check a bag that says it follows our profile; another profile is named as not checked."""
-    profile = schemas.load("bagit-profile.json")
-    for label, value in bag.info:
-        if label.lower() == "bagit-profile-identifier":
-            if value == profile["BagIt-Profile-Info"]["BagIt-Profile-Identifier"]:
-                yield from check_profile(profile, bag, submission, shape.root)
-            else:
-                yield finding("profile.not-checked", f"{shape.root}bag-info.txt", profile=value)
 
 
 def _record_inside(submission: Submission, shape: Shape) -> tuple[str | None, bytes | None]:

@@ -101,6 +101,18 @@ class Settings(BaseModel):
         default="", description="whom harvesters may write to; unset: archivist at the OAI namespace"
     )
     publisher: str = Field(default="", description="publisher in records that are made without one")
+    bagit_profiles: str = Field(
+        default="",
+        description="files of further BagIt profiles, commas between; a bag that names one is held to it",
+    )
+    bagit_profiles_required: str = Field(
+        default="",
+        description="identifiers of BagIt profiles, commas between; each bag must follow one of them",
+    )
+    fetch_allowed: str = Field(
+        default="",
+        description="starts of URLs that fetch.txt of a bag may name, commas between; unset: none is read",
+    )
     max_members: int = Field(default=2_000_000, gt=0, description="files and folders in one submission")
     max_bytes: int = Field(default=16 * 2**40, gt=0, description="bytes in one submission, unpacked")
     max_ratio: int = Field(default=200, gt=0, description="unpacked to packed size of an archive")

@@ -59,10 +59,12 @@ def enter(
     job_id: str | None = None,
     source: str = "",
     upload: str | None = None,
+    is_made: bool = False,
 ) -> Job:
     """Add a package, shown as coming from `name`, and its ingest job to the ledger; return the job.
 
-    Its bytes lie at `source`, or (`upload`: what the archive is called) in the job's workspace already.
+    Its bytes lie at `source`, or (`upload`: what the archive is called) in the job's workspace already; then
+    `is_made` tells that the archive was made here, of files that came singly.
     """
     created = now()
     package = Package(
@@ -84,6 +86,8 @@ def enter(
         options["new"] = True
     if upload is not None:
         options["upload"] = upload
+    if is_made:
+        options["made"] = True
     job = Job(
         id=job_id or str(uuid.uuid4()),
         package_id=package.id,

@@ -42,6 +42,10 @@ def check(
     call: Call,
     paths: Paths,
     strict: Annotated[bool, typer.Option("--strict", help="Fail on warnings too.")] = False,
+    profile: Annotated[
+        Path | None,
+        typer.Option("--profile", metavar="FILE", help="A BagIt profile (JSON) that each must follow."),
+    ] = None,
 ) -> int:
     """Validate submissions, taking nothing in.
 
@@ -51,13 +55,17 @@ def check(
 
     from services.archive import Archive  # noqa: PLC0415  # start-up time
     from services.checking import check as check_one  # noqa: PLC0415  # same reason
+    from services.profiles import archive_profiles  # noqa: PLC0415  # same reason
     from services.settings import load_settings  # noqa: PLC0415  # same reason
 
-    limits = call.opened(lambda: Archive(load_settings(call.home))).limits
+    archive = call.opened(lambda: Archive(load_settings(call.home)))
+    profiles = archive_profiles(archive.settings, profile)
     codes = []
     for path in paths:
         with call.activity(f"checking {path.name}") as progress:
-            checked = check_one(path, limits=limits, strict=strict, progress=progress)
+            checked = check_one(
+                path, limits=archive.limits, profiles=profiles, strict=strict, progress=progress
+            )
         shown = [asdict(each) for each in checked.findings]
         code = exit_codes.BY_VERDICT[checked.verdict]
         codes.append(code)

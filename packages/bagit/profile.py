@@ -1,19 +1,36 @@
-"""Checking a bag against a BagIt profile (BagIt-Profiles specification 1.3 and 1.4).
+"""Checking a bag against a BagIt profile (BagIt Profiles Specification 1.1 to 1.4).
 
-A profile is data; ours is ``schemas/bagit-profile.json``. Nothing is fetched: the caller brings the profile.
+A profile is data; ours is ``schemas/bagit-profile.json``. Nothing is fetched: the caller brings the profile
+(`packages.bagit.profile_document` reads one).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-from packages.bagit.manifest import manifest_name
+from packages.bagit.manifest import algorithm_named, manifest_name
+from packages.bagit.profile_document import IDENTIFIER, covered
 from packages.bagit.report import BagReport
 from packages.errors import Invalid
 from packages.findings import Finding, Findings
 from packages.submission import Submission
 
 _OWN = frozenset({"bagit.txt", "bag-info.txt", "package-info.txt", "fetch.txt"})
+_SAME = {
+    "application/x-zip-compressed": "application/zip",
+    "application/x-zip": "application/zip",
+    "application/tar": "application/x-tar",
+    "application/x-gtar": "application/x-tar",
+    "application/x-gzip": "application/gzip",
+    "application/x-tar+gzip": "application/gzip",
+    "application/tar+gzip": "application/gzip",
+    "application/x-gtar-compressed": "application/gzip",
+    "application/x-compressed-tar": "application/gzip",
+    "application/x-bzip": "application/x-bzip2",
+    "application/bzip2": "application/x-bzip2",
+    "application/x-7z": "application/x-7z-compressed",
+}
+"""Names in use for media types, and the one that we mean by them."""
 
 
 def check_profile(
@@ -26,7 +43,7 @@ def check_profile(
 ) -> tuple[Finding, ...]:
     """Return what in the bag at `root` breaks `profile`, each finding naming the field of the profile.
 
-    `report` is what `validate_bag` returned for the same bag; `serialization` is the MIME type of the
+    `report` is what `validate_bag` returned for the same bag; `serialization` is the media type of the
     archive that the bag came in, None for a folder. Raises Invalid when `profile` is no BagIt profile.
     """
     if not isinstance(profile, Mapping) or not isinstance(profile.get("BagIt-Profile-Info"), Mapping):
@@ -34,16 +51,22 @@ def check_profile(
     findings = Findings(root)
     files = [path[len(root) :] for path in submission.paths() if path.startswith(root)]
     tags = {each for each in files if not each.startswith("data/")}
-    _info(profile, report, findings)
+    # What the rest depends on comes first, as the specification wants it.
+    _serialization(profile, serialization, findings)
     _version(profile, report, findings)
+    _identifier(profile, report, findings)
+    _info(profile, report, findings)
     _manifests(profile, tags, findings)
     _files(profile, tags, "Tag-Files", findings)
-    payload = [each for each in files if each.startswith("data/")]
     if "Payload-Files-Required" in profile or "Payload-Files-Allowed" in profile:
-        _files(profile, set(payload), "Payload-Files", findings)
+        _files(profile, {each for each in files if each.startswith("data/")}, "Payload-Files", findings)
     _payload_and_fetch(profile, report, tags, findings)
-    _serialization(profile, serialization, findings)
     return findings.all()
+
+
+def profiles_named(report: BagReport) -> list[str]:
+    """Return the profiles that a bag says it follows, in the order of its ``bag-info.txt``."""
+    return [value for label, value in report.info if label.lower() == IDENTIFIER.lower()]
 
 
 def _texts(profile: Mapping[str, Any], field: str) -> list[str]:
@@ -54,15 +77,31 @@ def _texts(profile: Mapping[str, Any], field: str) -> list[str]:
     return [str(each) for each in value]
 
 
+def _identifier(profile: Mapping[str, Any], report: BagReport, findings: Findings) -> None:
+    """Check that the bag names the profile: always required, though profiles do not list it."""
+    expected = str(profile["BagIt-Profile-Info"].get(IDENTIFIER, ""))
+    if not expected or IDENTIFIER in profile.get("Bag-Info", {}):
+        return
+    named = profiles_named(report)
+    if not named:
+        findings.make("profile.tag-missing", "bag-info.txt", field=IDENTIFIER)
+    elif expected not in named:
+        told = ", ".join(named)
+        findings.make("profile.tag-value", "bag-info.txt", field=IDENTIFIER, value=told, allowed=expected)
+
+
 def _info(profile: Mapping[str, Any], report: BagReport, findings: Findings) -> None:
-    """Check the tags of bag-info.txt: required, repeatable, values. Labels are compared without case."""
+    """Check the tags of bag-info.txt: required, recommended, repeatable, values; labels without case."""
     given: dict[str, list[str]] = {}
     for label, value in report.info:
         given.setdefault(label.lower(), []).append(value)
     for label, rule in profile.get("Bag-Info", {}).items():
         values = given.get(label.lower(), [])
-        if rule.get("required", False) and not any(values):
-            findings.make("profile.tag-missing", "bag-info.txt", field=label)
+        if not any(values):
+            if rule.get("required", False):
+                findings.make("profile.tag-missing", "bag-info.txt", field=label)
+            elif rule.get("recommended", False):
+                findings.make("profile.tag-recommended", "bag-info.txt", field=label)
         if not rule.get("repeatable", True) and len(values) > 1:
             findings.make("profile.tag-repeated", "bag-info.txt", field=label)
         allowed = rule.get("values", [])
@@ -88,12 +127,12 @@ def _manifests(profile: Mapping[str, Any], tags: Iterable[str], findings: Findin
     for is_tag, prefix in ((False, "Manifests"), (True, "Tag-Manifests")):
         there = {str(each.algorithm or each.name): each.name for each in named if each.is_tag is is_tag}
         for algorithm in _texts(profile, f"{prefix}-Required"):
-            if algorithm not in there:
+            if (algorithm_named(algorithm) or algorithm) not in there:
                 findings.make(
                     "profile.manifest-missing", None, field=f"{prefix}-Required", algorithm=algorithm
                 )
         if f"{prefix}-Allowed" in profile:
-            allowed = _texts(profile, f"{prefix}-Allowed")
+            allowed = [algorithm_named(each) or each for each in _texts(profile, f"{prefix}-Allowed")]
             for algorithm, name in sorted(there.items()):
                 if algorithm not in allowed:
                     findings.make(
@@ -102,15 +141,22 @@ def _manifests(profile: Mapping[str, Any], tags: Iterable[str], findings: Findin
 
 
 def _files(profile: Mapping[str, Any], there: set[str], prefix: str, findings: Findings) -> None:
-    """Check required and allowed files; allowed ones are patterns, and BagIt's own files need no leave."""
+    """Check required and allowed files: names, patterns, folders; BagIt's own files need no leave."""
     for path in _texts(profile, f"{prefix}-Required"):
-        if path not in there:
+        if path not in there and not _is_met(path, there):
             findings.make("profile.file-missing", path, field=f"{prefix}-Required")
     if f"{prefix}-Allowed" in profile:
         patterns = _texts(profile, f"{prefix}-Allowed")
         for path in sorted(_others(there)):
-            if not any(fnmatchcase(path, pattern) for pattern in patterns):
+            if not covered(path, patterns):
                 findings.make("profile.file-not-allowed", path, field=f"{prefix}-Allowed")
+
+
+def _is_met(wanted: str, there: Iterable[str]) -> bool:
+    """Tell whether a required entry that names no file is met: a folder that is not empty, or a pattern."""
+    if wanted.endswith("/"):
+        return any(each.startswith(wanted) for each in there)
+    return any(mark in wanted for mark in "*?[") and any(fnmatchcase(each, wanted) for each in there)
 
 
 def _others(there: Iterable[str]) -> Iterator[str]:
@@ -137,8 +183,20 @@ def _serialization(profile: Mapping[str, Any], mime: str | None, findings: Findi
     """Check whether the bag came in an archive, and in which."""
     wish = profile.get("Serialization", "optional")
     accepted = _texts(profile, "Accept-Serialization")
-    wrong = (mime is None and wish == "required") or (mime is not None and wish == "forbidden")
-    if wrong or (mime is not None and accepted and mime not in accepted):
+    if (mime is None and wish == "required") or (mime is not None and wish == "forbidden"):
+        found = mime or "a folder"
+        findings.make("profile.serialization", None, field="Serialization", wish=wish, found=found)
+    elif mime is not None and accepted and _meant(mime) not in map(_meant, accepted):
         findings.make(
-            "profile.serialization", None, field="Serialization", wish=wish, found=mime or "a folder"
+            "profile.serialization-accepted",
+            None,
+            field="Accept-Serialization",
+            found=mime,
+            accepted=", ".join(accepted),
         )
+
+
+def _meant(mime: str) -> str:
+    """Return the usual name of a media type."""
+    plain = mime.partition(";")[0].strip().lower()
+    return _SAME.get(plain, plain)

@@ -9,10 +9,11 @@ refused on every platform: what we keep may be read on another one.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from packages.bagit import fetch
 from packages.bagit.completeness import check_completeness
 from packages.bagit.manifest import Listed, ManifestName, manifest_name, read_manifest
 from packages.bagit.oxum import check_oxum
-from packages.bagit.paths import decode, is_inside
+from packages.bagit.paths import is_inside
 from packages.bagit.report import BagReport, Declared
 from packages.bagit.tags import (
     DECLARATION,
@@ -33,7 +34,6 @@ _STRENGTH = (
     *("sha384", "sha512", "blake2b", "sha3_512"),
 )
 _DECLARATION_LIMIT = 1 << 16
-_FETCH_PARTS = 3
 
 
 @dataclass(slots=True)
@@ -54,11 +54,14 @@ class _Bag:
         return path in self.payload or path in self.tags
 
 
-def validate_bag(submission: Submission, root: str = "", *, digests_known: bool = False) -> BagReport:
+def validate_bag(
+    submission: Submission, root: str = "", *, digests_known: bool = False, is_fetched: bool = False
+) -> BagReport:
     """Check the bag that begins at `root` (``""`` or ``folder/``) of `submission`; find everything at once.
 
     A bag whose Payload-Oxum disagrees is not digested, unless `digests_known` says that digests cost
-    nothing. What fetch.txt names is never fetched: a bag that needs it is an error. Valid means that at
+    nothing. What fetch.txt names is never fetched here: a bag that lacks it is an error; `is_fetched` tells
+    that the caller has fetched some of it. Valid means that at
     least one payload manifest was read and every file in it compared; a bag of which nothing could be
     parsed is never valid. Memory grows with the number of files (about 300 bytes each), not with their
     size. Raises Unavailable when the medium cannot be read.
@@ -70,7 +73,7 @@ def validate_bag(submission: Submission, root: str = "", *, digests_known: bool 
     payload = {each: _read(bag, each) for each in manifests if not each.is_tag and each.algorithm}
     _unknown_algorithms(bag, manifests)
     _payload_manifests(bag, payload)
-    fetched = _fetch(bag)
+    fetched = _fetch(bag, is_fetched=is_fetched)
     listed = [(name.name, entries) for name, entries in payload.items()]
     check_completeness(bag.payload, listed, fetched, bag.root, bag.numbers, bag.findings)
     entries = [each for _, each in listed]
@@ -205,26 +208,13 @@ def _payload_manifests(bag: _Bag, payload: dict[ManifestName, dict[str, bytes]])
         bag.findings.make("bag.digests-weak", bag.root or None, algorithms=names)
 
 
-def _fetch(bag: _Bag) -> set[str]:
-    """Read fetch.txt and return the paths in it; none of its addresses is ever asked (RFC 8493, 2.2.3)."""
-    if "fetch.txt" not in bag.tags:
+def _fetch(bag: _Bag, *, is_fetched: bool) -> set[str]:
+    """Read fetch.txt and return the paths in it; none of its addresses is asked here (RFC 8493, 2.2.3)."""
+    if fetch.NAME not in bag.tags:
         return set()
-    path = bag.root + "fetch.txt"
-    wanted: set[str] = set()
-    for number, line in enumerate(_lines(bag, path), 1):
-        parts = line.split(maxsplit=2)
-        if not parts:
-            continue
-        if len(parts) != _FETCH_PARTS or not (parts[1] == "-" or parts[1].isdecimal()):
-            bag.findings.make("bag.fetch-line", path, number=number)
-            continue
-        name = parts[2].removeprefix("./")
-        name = name if name in bag.payload else decode(name)
-        if not is_inside(name) or not name.startswith("data/"):
-            bag.findings.make("bag.path-outside", path, name=parts[2], number=number)
-            continue
-        wanted.add(name)
-    if wanted and wanted <= bag.payload:
+    path = bag.root + fetch.NAME
+    wanted = {each.path for each in fetch.read_fetch(_lines(bag, path), bag.payload, path, bag.findings)}
+    if wanted and wanted <= bag.payload and not is_fetched:
         bag.findings.make("bag.fetch-not-needed", path)
     return wanted
 

@@ -10,9 +10,11 @@ from packages.model import Event
 from packages.record import access_of, title_of
 from packages.wording import counted
 from services.examination import Examined, examine
+from services.profiles import archive_profiles
 from services.steps.context import StepContext, StepResult, judged
 from services.steps.fingerprint import fingerprint
 from storage.catalogue.port import WriteSession
+from storage.sources import CONTAINER
 from storage.staging import StagedSubmission
 
 
@@ -39,6 +41,8 @@ def validate(context: StepContext) -> StepResult:
             title=context.job.options.get("title"),
             name=context.package.source_name,
             publisher=context.archive.settings.publisher,
+            profiles=archive_profiles(context.archive.settings),
+            container=_container(context),
         )
     events = _events(context, seen)
     judgement = judged(
@@ -65,6 +69,13 @@ def validate(context: StepContext) -> StepResult:
         events,
         apply=lambda unit: _settle(unit, context, record, digest),
     )
+
+
+def _container(context: StepContext) -> str:
+    """Return the media type of the archive that the depositor packed, or nothing."""
+    if context.job.options.get("made") or not context.workspace.has_json(CONTAINER):
+        return ""
+    return str(context.workspace.read_json(CONTAINER))
 
 
 def _settle(unit: WriteSession, context: StepContext, record: Mapping[str, Any], digest: str) -> None:

@@ -35,6 +35,15 @@ _SUFFIXES = {
     ".xz": "tar.xz",
     ".zst": "tar.zst",
 }
+_MEDIA_TYPES = {
+    "zip": "application/zip",
+    "7z": "application/x-7z-compressed",
+    "tar": "application/x-tar",
+    "tar.gz": "application/gzip",
+    "tar.bz2": "application/x-bzip2",
+    "tar.xz": "application/x-xz",
+    "tar.zst": "application/zstd",
+}
 _DOCUMENTS = frozenset(
     {
         ".docx",
@@ -99,6 +108,7 @@ def _receive(stream: BinaryIO, name: str, intake: Intake, algorithms: Algorithms
     name = shown(name)
     kind = detect(stream, name)
     _compare(kind, name, intake)
+    intake.container = _MEDIA_TYPES[kind]
     stream.seek(0)
     if kind == "zip":
         return "zip", receive_zip(stream, name, intake, algorithms)

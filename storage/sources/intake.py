@@ -73,7 +73,7 @@ class Intake:
 
     Each accepted file lies in ``incoming/`` at its content path and has its row in the sheet ``received``,
     which takes its name when the block ends well. `archive_size`, once set, is the size of the container, by
-    which the ratio is judged.
+    which the ratio is judged; `container` is then its media type.
     """
 
     def __init__(
@@ -95,6 +95,7 @@ class Intake:
         self._landed = landed
         self._unreported = 0
         self.archive_size: int | None = None
+        self.container = ""
         self._ask_at = _ASK_FOR_SPACE_EVERY
         self._made = {""}
         self._threads = DigestThreads()

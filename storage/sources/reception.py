@@ -14,6 +14,9 @@ from storage.sources.intake import Algorithms, Intake, Received
 from storage.sources.limits import Limits
 from storage.staging import Workspace
 
+CONTAINER = "container"
+"""The fact which media type the archive has that was received; empty for a folder."""
+
 
 def receive(
     source: Path,
@@ -30,7 +33,7 @@ def receive(
     `algorithms` is given the names and tells which digests beside SHA-512 the content will ask for;
     `progress` hears of bytes done, a MiB and more at a time, `landed` of each file that is whole; `name` is
     what an archive is called where its file is called otherwise. Writes the sheet ``received`` and the fact
-    ``directories`` (the empty folders). The source is not altered. Nothing is durable until
+    ``directories`` (the empty folders) and ``container``. The source is not altered. Nothing is durable until
     ``workspace.sync``.
 
     May be called again after a crash: it begins anew. Raises Invalid with all findings when the content
@@ -80,6 +83,7 @@ def _bring(
             intake.findings.add(finding("source.no-files"))
         intake.findings.settle()
     workspace.write_json("directories", empty)
+    workspace.write_json(CONTAINER, intake.container)
     return Received(kind, intake.files, intake.bytes, tuple(empty), intake.findings.all())
 
 
