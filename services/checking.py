@@ -6,10 +6,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from packages.bagit.fetch import Allowed
 from packages.checksum_lists import algorithms_declared
 from packages.errors import HoldfastError, Invalid, NotFound
 from packages.findings import Finding, Severity, has_errors
 from services.examination import examine
+from services.fetching import complete
 from services.profiles import Profiles
 from storage.ports import Progress
 from storage.sources import CONTAINER, Limits, measure
@@ -57,12 +59,14 @@ def check(
     strict: bool = False,
     progress: Progress = lambda _done: None,
     profiles: Profiles | None = None,
+    fetch_from: tuple[Allowed, ...] = (),
     beside: Beside | None = None,
 ) -> Checked:
     """Validate what lies at `source` as an ingest would, and leave no trace.
 
     A folder is read where it lies; an archive is unpacked into a temporary folder below `scratch`. With
-    `strict` a warning makes it invalid. `profiles` are the BagIt profiles that count.
+    `strict` a warning makes it invalid. `profiles` are the BagIt profiles that count, `fetch_from` is
+    where files that a fetch.txt names are fetched from.
     """
     said = beside or Beside()
     with tempfile.TemporaryDirectory(
@@ -75,6 +79,7 @@ def check(
             received = measure(
                 source, workspace, limits, algorithms=algorithms_declared, progress=progress, name=said.name
             )
+            fetched = complete(workspace, fetch_from, limits, progress)
             with StagedSubmission(workspace) as submission:
                 seen = examine(
                     submission,
@@ -84,6 +89,7 @@ def check(
                     publisher="",
                     profiles=profiles or Profiles(),
                     container="" if said.is_made else workspace.read_json(CONTAINER),
+                    fetched=fetched,
                 )
         except Invalid as error:
             return Checked(str(source), "invalid", error.findings, error.message)

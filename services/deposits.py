@@ -16,6 +16,7 @@ from packages.ledger import IdempotencyKey, JobState
 from packages.model import Actor
 from services.archive import Archive
 from services.checking import Beside, Checked, check
+from services.fetching import allowed_places
 from services.people import require_depositor
 from services.profiles import archive_profiles
 from services.submission import Terms, enter
@@ -277,6 +278,7 @@ def check_upload(archive: Archive, upload: Upload, terms: Terms, *, name: str = 
             staged.path,
             limits=archive.limits,
             profiles=archive_profiles(archive.settings),
+            fetch_from=allowed_places(archive.settings),
             scratch=archive.staging.root,
             beside=Beside(
                 name=f"{shown}.tar" if upload.is_made else shown,

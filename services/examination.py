@@ -14,6 +14,7 @@ from packages.findings import Finding, Findings, finding
 from packages.names import name_findings, only_system_files
 from packages.record import CURRENT, check_files_named, files_named, minimal_record, parse_record, title_of
 from packages.submission import Shape, Submission, interpret
+from services.fetching import Fetched
 from services.profiles import Profiles
 
 CONTAINERS = frozenset({".zip", ".7z", ".tar", ".gz", ".bz2", ".xz", ".zst", ".tgz", ".tbz2", ".txz"})
@@ -41,20 +42,23 @@ def examine(
     publisher: str,
     profiles: Profiles,
     container: str = "",
+    fetched: Fetched | None = None,
 ) -> Examined:
     """Check names, bag or checksum lists, and the record, and return all findings at once.
 
     `record` was given beside the submission and goes before one inside. `name` is the submission's file
     name, used as the title when nothing else says one. Without a record a minimal one is made, with a
     warning. A bag is held to those of `profiles` that count for it; `container` is the media type of the
-    archive that it came in, empty for a folder.
+    archive that it came in, empty for a folder; `fetched`, what came of its fetch.txt before.
     """
     shape = interpret(submission)
     findings = Findings()
     findings.extend((*shape.findings, *name_findings(submission.paths())))
     bag = None
     if shape.kind == "bag":
-        bag = validate_bag(submission, shape.root, digests_known=True)
+        came = fetched is not None and fetched.files > 0
+        bag = validate_bag(submission, shape.root, digests_known=True, is_fetched=came)
+        findings.extend(fetched.findings(f"{shape.root}fetch.txt") if fetched else ())
         declared = bag.declared
         findings.extend(bag.findings)
     else:

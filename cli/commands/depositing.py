@@ -55,16 +55,23 @@ def check(
 
     from services.archive import Archive  # noqa: PLC0415  # start-up time
     from services.checking import check as check_one  # noqa: PLC0415  # same reason
+    from services.fetching import allowed_places  # noqa: PLC0415  # same reason
     from services.profiles import archive_profiles  # noqa: PLC0415  # same reason
     from services.settings import load_settings  # noqa: PLC0415  # same reason
 
     archive = call.opened(lambda: Archive(load_settings(call.home)))
     profiles = archive_profiles(archive.settings, profile)
+    places = allowed_places(archive.settings)
     codes = []
     for path in paths:
         with call.activity(f"checking {path.name}") as progress:
             checked = check_one(
-                path, limits=archive.limits, profiles=profiles, strict=strict, progress=progress
+                path,
+                limits=archive.limits,
+                profiles=profiles,
+                fetch_from=places,
+                strict=strict,
+                progress=progress,
             )
         shown = [asdict(each) for each in checked.findings]
         code = exit_codes.BY_VERDICT[checked.verdict]

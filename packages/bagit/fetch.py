@@ -15,7 +15,7 @@ from packages.findings import Findings
 NAME = "fetch.txt"
 _PARTS = 3
 _PORTS = {"http": 80, "https": 443}
-_FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\x9f\\]")
+_FORBIDDEN = re.compile(r"[^\x21-\x7e]|\\")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,10 @@ def _taken_apart(url: str) -> tuple[str, str, int, str]:
     """
     if _FORBIDDEN.search(url):
         raise ValueError("holds characters that no URL has")
-    parts: SplitResult = urlsplit(url)
+    try:
+        parts: SplitResult = urlsplit(url)
+    except ValueError:
+        raise ValueError("is none") from None
     if parts.scheme not in _PORTS:
         raise ValueError("is neither http nor https")
     if not parts.hostname:

@@ -97,6 +97,33 @@ def validate_bag(
     )
 
 
+def fetchable(submission: Submission, root: str = "") -> list[fetch.Wanted]:
+    """Return what the bag at `root` lacks, and its fetch.txt and a payload manifest name; each path once.
+
+    Reads fetch.txt and manifests; what is wrong with them `validate_bag` says.
+    """
+    bag = _Bag(submission, root, numbers=(0, 97))
+    for path in submission.paths():
+        if path.startswith(root):
+            relative = path[len(root) :]
+            (bag.payload if relative.startswith("data/") else bag.tags).add(relative)
+    if fetch.NAME not in bag.tags:
+        return []
+    _declaration(bag)
+    where = root + fetch.NAME
+    wanted = {
+        each.path: each
+        for each in fetch.read_fetch(_lines(bag, where), bag.payload, where, bag.findings)
+        if each.path not in bag.payload
+    }
+    manifests = [each for each in map(manifest_name, sorted(bag.tags)) if each is not None]
+    listed: set[str] = set()
+    for manifest in manifests if wanted else ():
+        if not manifest.is_tag and manifest.algorithm:
+            listed |= wanted.keys() & _read(bag, manifest).keys()
+    return [each for path, each in wanted.items() if path in listed]
+
+
 def _list(submission: Submission, root: str) -> _Bag:
     """List the bag's files, payload and tag files apart."""
     bag = _Bag(submission, root)

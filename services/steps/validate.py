@@ -10,6 +10,7 @@ from packages.model import Event
 from packages.record import access_of, title_of
 from packages.wording import counted
 from services.examination import Examined, examine
+from services.fetching import Fetched, allowed_places, complete
 from services.profiles import archive_profiles
 from services.steps.context import StepContext, StepResult, judged
 from services.steps.fingerprint import fingerprint
@@ -34,6 +35,7 @@ def validate(context: StepContext) -> StepResult:
     """
     context.workspace.upload.unlink(missing_ok=True)  # receiving it is recorded by now
     given = context.job.options.get("record")
+    fetched = _completed(context)
     with StagedSubmission(context.workspace) as submission:
         seen = examine(
             submission,
@@ -43,8 +45,10 @@ def validate(context: StepContext) -> StepResult:
             publisher=context.archive.settings.publisher,
             profiles=archive_profiles(context.archive.settings),
             container=_container(context),
+            fetched=fetched,
         )
-    events = _events(context, seen)
+        total = (len(submission), sum(map(submission.size, submission.paths()))) if fetched else None
+    events = _events(context, seen, fetched)
     judgement = judged(
         seen.shape.kind, seen.findings, events, f"{seen.shape.kind}, {counted(len(seen.findings), 'finding')}"
     )
@@ -67,8 +71,19 @@ def validate(context: StepContext) -> StepResult:
         judgement.message,
         seen.findings,
         events,
-        apply=lambda unit: _settle(unit, context, record, digest),
+        apply=lambda unit: _settle(unit, context, record, digest, total),
     )
+
+
+def _completed(context: StepContext) -> Fetched | None:
+    """Fetch what the bag's fetch.txt names, where that is allowed, and make it durable."""
+    archive = context.archive
+    fetched = complete(
+        context.workspace, allowed_places(archive.settings), archive.limits, progress=context.progress
+    )
+    if fetched is not None:
+        context.workspace.sync()
+    return fetched
 
 
 def _container(context: StepContext) -> str:
@@ -78,7 +93,13 @@ def _container(context: StepContext) -> str:
     return str(context.workspace.read_json(CONTAINER))
 
 
-def _settle(unit: WriteSession, context: StepContext, record: Mapping[str, Any], digest: str) -> None:
+def _settle(
+    unit: WriteSession,
+    context: StepContext,
+    record: Mapping[str, Any],
+    digest: str,
+    total: tuple[int, int] | None,
+) -> None:
     package = context.package
     if not context.job.options.get("new"):
         existing = unit.same_content(package.owner, digest)
@@ -87,9 +108,11 @@ def _settle(unit: WriteSession, context: StepContext, record: Mapping[str, Any],
     unit.update_package(
         package.id, title=title_of(record), access=access_of(record), record=record, fingerprint=digest
     )
+    if total is not None:  # more came than was received
+        unit.update_package(package.id, files=total[0], bytes=total[1])
 
 
-def _events(context: StepContext, seen: Examined) -> tuple[Event, Event]:
+def _events(context: StepContext, seen: Examined, fetched: Fetched | None) -> tuple[Event, ...]:
     errors = [each for each in seen.findings if each.severity is Severity.ERROR]
     others = counted(len(seen.findings) - len(errors), "other finding")
     mismatched = any("mismatch" in each.code for each in errors)
@@ -98,7 +121,9 @@ def _events(context: StepContext, seen: Examined) -> tuple[Event, Event]:
         if seen.checked
         else "the depositor gave no digests"
     )
+    captured = (context.event("capture", fetched.told()),) if fetched is not None and fetched.files else ()
     return (
+        *captured,
         context.event("fixity check", told, outcome="failure" if mismatched else "success"),
         context.event(
             "validation",

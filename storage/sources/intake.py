@@ -96,6 +96,7 @@ class Intake:
         self._unreported = 0
         self.archive_size: int | None = None
         self.container = ""
+        self._goes_on = False
         self._ask_at = _ASK_FOR_SPACE_EVERY
         self._made = {""}
         self._threads = DigestThreads()
@@ -111,6 +112,11 @@ class Intake:
         if self._progress is not None and self._unreported:
             self._progress(self._unreported)
         self._sheet.__exit__(*error)  # type: ignore[arg-type]  # passed on as they came
+
+    def go_on(self) -> None:
+        """Keep the rows of an earlier reception, which this one adds to; call it before anything is taken."""
+        self._sheet.add_all_of("received")
+        self._goes_on = True
 
     def declare(self, algorithms: Iterable[str]) -> None:
         """Compute these digests too, for files taken from now on; unknown ones are passed over."""
@@ -201,8 +207,15 @@ class Intake:
         for segment in folder.split("/"):
             at = f"{at}/{segment}" if at else segment
             if at not in self._made:
-                os.mkdir(at, 0o755, dir_fd=self._incoming)
+                self._make_one(at)
                 self._made.add(at)
+
+    def _make_one(self, folder: str) -> None:
+        try:
+            os.mkdir(folder, 0o755, dir_fd=self._incoming)
+        except FileExistsError:
+            if not self._goes_on:
+                raise
 
     def sink(self, fd: int, *, sparse: bool) -> Sink:
         """Return a sink that writes to `fd`."""
