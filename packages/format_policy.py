@@ -1,18 +1,18 @@
 """The format policy: what is made of a file, decided from data by its PUID.
 
-The rules are in ``schemas/format-policy.json``; this module reads them and says, without touching a file,
-what is to be done and why the rest is left alone.
+The rules are in ``schemas/format-policy.json`` (their shape in ``schemas/format-policy.schema.json``); this
+module reads them and says, without touching a file, what is to be done and why the rest is left alone.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from functools import cache
 from typing import Any
 
 import schemas
 from packages.errors import Invalid
-from packages.model import FileEntry
+from packages.model import NOTHING, FileEntry
 
 
 class Kind(StrEnum):
@@ -24,23 +24,61 @@ class Kind(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What became of one derivative of one file; closed."""
+    """What became of one derivative of one file; closed. All but the first leave the original alone."""
 
     DONE = "done"
     NO_RULE = "no_rule"  # the policy says nothing about the format
     SKIPPED = "skipped"  # the policy says that the original will do
-    TOOL_MISSING = "tool_missing"
-    FAILED = "failed"
+    TOOL_MISSING = "tool_missing"  # the converter is not installed here
+    FAILED = "failed"  # the converter refused, crashed, or wrote nothing
+    TIMED_OUT = "timed_out"  # it was ended at its deadline
+    TOO_LARGE = "too_large"  # more was written, or would be, than the limits allow
+    WRONG_FORMAT = "wrong_format"  # what came out is not of a format that the policy expects
+    DIFFERS = "differs"  # a check found that what came out is not what went in
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """One derivative to be made: `format` is png-or-tiff or jpeg, `max_side` the most pixels of a side."""
+class Limits:
+    """What one conversion may take, for one file.
 
+    `seconds` of time, `memory_bytes` for each process, output of `output_ratio` times the input (at least
+    `output_floor_bytes`, never more than `output_ceiling_bytes`), and for images `max_pixels` of a frame
+    and `max_frames`.
+    """
+
+    max_pixels: int
+    max_frames: int
+    output_ratio: float
+    output_floor_bytes: int
+    output_ceiling_bytes: int
+    seconds: int
+    memory_bytes: int
+
+    def largest_output(self, size: int) -> int:
+        """Return how many bytes may be made of a file of `size` bytes."""
+        return min(self.output_ceiling_bytes, max(self.output_floor_bytes, int(self.output_ratio * size)))
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One derivative to be made: `tool` does its `recipe` with `arguments`, and the rest judges the output.
+
+    The output must be of a format of `expect` (any, where that is empty) and hold each of `checks`;
+    `within` says how far numbers may lie apart, by check. `significant` are technical properties whose
+    change is told. `label` is a word in the name of the derivative, so that two of a kind do not meet.
+    """
+
+    rule: str
     kind: Kind
     tool: str
-    format: str
-    max_side: int | None = None
+    recipe: str
+    limits: Limits
+    arguments: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+    expect: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()
+    within: Mapping[str, float] = field(default_factory=lambda: NOTHING)
+    significant: tuple[str, ...] = ()
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,32 +91,24 @@ class Left:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """What one conversion may take: pixels of a frame, frames, and output against input size (bytes)."""
-
-    max_pixels: int
-    max_frames: int
-    output_ratio: int
-    output_floor_bytes: int
-
-    def largest_output(self, size: int) -> int:
-        """Return how many bytes may be made of a file of `size` bytes."""
-        return max(self.output_floor_bytes, self.output_ratio * size)
-
-
-@dataclass(frozen=True, slots=True)
 class Plan:
     """What is to be done for one file."""
 
-    tasks: tuple[Task, ...]
+    actions: tuple[Action, ...]
     left: tuple[Left, ...]
 
 
 class FormatPolicy:
-    """The policy `data` (as ``schemas/format-policy.json``); raises Invalid where it contradicts itself."""
+    """The policy `data` (as ``schemas/format-policy.json``); raises Invalid where it contradicts itself.
 
-    def __init__(self, data: Mapping[str, Any]) -> None:
+    `version` names the rules that Holdfast comes with, `override` the digest of the home's own rules that
+    were merged into them (empty where there are none).
+    """
+
+    def __init__(self, data: Mapping[str, Any], override: str = "") -> None:
+        self.data = data
         self.version: str = data["version"]
+        self.override = override
         self.limits = Limits(**data["limits"])
         self._rules: dict[str, Mapping[str, Any]] = {}
         for rule in data["rules"]:
@@ -88,10 +118,25 @@ class FormatPolicy:
                 self._rules[puid] = rule
 
     @property
+    def name(self) -> str:
+        """Return what a package says it was made under: the version, and the digest of the home's rules."""
+        return f"{self.version}+{self.override[:12]}" if self.override else self.version
+
+    @property
     def tools(self) -> frozenset[str]:
         """The names of all tools that the policy asks for, to see before a run whether they are there."""
-        parts = (rule.get(kind, {}) for rule in self._rules.values() for kind in Kind)
-        return frozenset(part["tool"] for part in parts if "tool" in part)
+        return frozenset(action.tool for rule in self.data["rules"] for action in self.actions(rule))
+
+    def rule(self, puid: str) -> Mapping[str, Any] | None:
+        """Return the rule for a format."""
+        return self._rules.get(puid)
+
+    def actions(self, rule: Mapping[str, Any]) -> Iterator[Action]:
+        """Yield everything that `rule` may want made."""
+        for kind in Kind:
+            for part in parts_of(rule, kind):
+                if part.get("action") != "keep":
+                    yield self._action(rule, kind, part)
 
     def plan(self, entry: FileEntry) -> Plan:
         """Say what to make of `entry`, from its PUID, size and (for images) width and height."""
@@ -101,11 +146,48 @@ class FormatPolicy:
             return Plan(
                 (), (Left(Kind.PRESERVATION, Outcome.NO_RULE, f"The policy has no rule for {named}."),)
             )
-        decided = [_decide(kind, rule.get(kind), entry) for kind in Kind]
+        decided = [each for kind in Kind for each in self._decide(rule, kind, entry)]
         return Plan(
-            tuple(each for each in decided if isinstance(each, Task)),
+            tuple(each for each in decided if isinstance(each, Action)),
             tuple(each for each in decided if isinstance(each, Left)),
         )
+
+    def _decide(self, rule: Mapping[str, Any], kind: Kind, entry: FileEntry) -> Iterator[Action | Left]:
+        parts = parts_of(rule, kind)
+        if not parts:
+            yield Left(kind, Outcome.NO_RULE, f"The policy makes no {kind} copy of {entry.puid}.")
+        for part in parts:
+            if part.get("action") == "keep":
+                yield Left(kind, Outcome.SKIPPED, f"{entry.puid} is a preservation format already.")
+            elif _is_its_own(part, entry):
+                why = f"The original is small enough to be its own {kind} copy."
+                yield Left(kind, Outcome.SKIPPED, why)
+            else:
+                yield self._action(rule, kind, part)
+
+    def _action(self, rule: Mapping[str, Any], kind: Kind, part: Mapping[str, Any]) -> Action:
+        return Action(
+            rule=rule["name"],
+            kind=kind,
+            tool=part["tool"],
+            recipe=part["recipe"],
+            limits=replace(self.limits, **part["limits"]) if "limits" in part else self.limits,
+            arguments=part.get("arguments", NOTHING),
+            expect=tuple(part.get("expect", ())),
+            checks=tuple(part.get("checks", ())),
+            within=part.get("within", NOTHING),
+            significant=tuple(part.get("significant", rule.get("significant", ()))),
+            label=part.get("label", ""),
+        )
+
+
+LIMITS = frozenset(each.name for each in fields(Limits))
+
+
+def parts_of(rule: Mapping[str, Any], kind: Kind) -> list[Mapping[str, Any]]:
+    """Return what a rule says of one kind: one part or a list of parts in the data."""
+    part = rule.get(kind) or []
+    return part if isinstance(part, list) else [part]
 
 
 @cache
@@ -114,23 +196,15 @@ def default_policy() -> FormatPolicy:
     return FormatPolicy(schemas.load("format-policy.json"))
 
 
-def derivative_name(path: str, extension: str) -> str:
+def derivative_name(path: str, extension: str, label: str = "") -> str:
     """Return the name of a derivative of the original `path` within the tree of its kind.
 
     Each derivative has a folder named like its original: ``a/b.bmp`` becomes ``a/b.bmp/b.bmp.png``. As no
-    original is also a folder, no derivative can meet another, whatever the originals are called.
+    original is also a folder, no derivative can meet another, whatever the originals are called. Several
+    derivatives of one original and kind are told apart by their `label` (letters, digits, ``-``).
     """
-    return f"{path}/{path.rpartition('/')[2]}.{extension}"
-
-
-def _decide(kind: Kind, part: Mapping[str, Any] | None, entry: FileEntry) -> Task | Left:
-    if part is None:
-        return Left(kind, Outcome.NO_RULE, f"The policy makes no {kind} copy of {entry.puid}.")
-    if part.get("action") == "keep":
-        return Left(kind, Outcome.SKIPPED, f"{entry.puid} is a preservation format already.")
-    if _is_its_own(part, entry):
-        return Left(kind, Outcome.SKIPPED, f"The original is small enough to be its own {kind} copy.")
-    return Task(kind, part["tool"], part["format"], part.get("max_side"))
+    label = f"{label}." if label else ""
+    return f"{path}/{path.rpartition('/')[2]}.{label}{extension}"
 
 
 def _is_its_own(part: Mapping[str, Any], entry: FileEntry) -> bool:

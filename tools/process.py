@@ -14,14 +14,14 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from queue import Empty, LifoQueue
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import tools
 
@@ -73,6 +73,42 @@ def start_python(
         env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})},
         start_new_session=True,  # Ctrl-C is for us; the child ends when its input does
     )
+
+
+def start_confined(
+    facts: Mapping[str, Any],
+    command: Sequence[str],
+    *,
+    cwd: Path,
+    environment: Mapping[str, str],
+    stdin: IO[bytes],
+) -> "tuple[subprocess.Popen[bytes], int]":
+    """Start `command` below `tools.confine` in a process group of its own, with nothing but `environment`.
+
+    Return the process, and the descriptor from which the launcher's report is read; the caller closes both.
+    """
+    ours, theirs = os.pipe()
+    try:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-I", "-S", str(ROOT / "tools/confine.py")),
+                json.dumps({**facts, "status": theirs}),
+                *command,
+            ],
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=cwd,
+            env=dict(environment),
+            pass_fds=[theirs],
+            start_new_session=True,
+        )
+    except BaseException:
+        os.close(ours)
+        raise
+    finally:
+        os.close(theirs)
+    return process, ours
 
 
 class _Child:

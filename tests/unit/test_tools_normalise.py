@@ -144,7 +144,7 @@ def test_F5_an_empty_output_is_a_failure(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(raster, "write_jpeg", lambda _image, part, _side: part.touch())
     limits = {"max_pixels": 10**6, "max_frames": 10, "largest_output": 10**6}
     targets = {each: str(tmp_path / "out" / each) for each in ("png", "tif", "jpg")}
-    task = {"format": "jpeg", "max_side": 100, "targets": targets}
+    task = {"recipe": "jpeg", "arguments": {"max_side": 100}, "targets": targets}
     job = {"source": str(bmp(tmp_path)), "tasks": [task], "limits": limits}
     assert worker.convert(job) == [{"error": "the tool wrote 0 bytes"}]
 
@@ -153,7 +153,7 @@ def test_F6_a_missing_tool_is_known_before_the_run_and_told_for_each_file(tmp_pa
     rule = {
         "name": "x",
         "puids": [BMP],
-        "preservation": {"action": "make", "tool": "nosuch", "format": "png"},
+        "preservation": {"action": "make", "tool": "nosuch", "recipe": "png"},
     }
     path = bmp(tmp_path)
     with Normaliser(policy_with(rules=[rule])) as normaliser:
@@ -187,8 +187,8 @@ def test_F8_preservation_formats_are_skipped(normaliser: Normaliser, tmp_path: P
     assert {each.outcome for each in result.values()} == {Outcome.SKIPPED}
     assert not (tmp_path / "out").exists()
     big = evolved(entry(path, JPEG, width=5000, height=10), size=10**6)
-    assert [task.kind for task in default_policy().plan(big).tasks] == [Kind.ACCESS, Kind.THUMBNAIL]
-    assert [task.kind for task in default_policy().plan(entry(path, TIFF)).tasks] == [
+    assert [each.kind for each in default_policy().plan(big).actions] == [Kind.ACCESS, Kind.THUMBNAIL]
+    assert [each.kind for each in default_policy().plan(entry(path, TIFF)).actions] == [
         Kind.ACCESS,
         Kind.THUMBNAIL,
     ]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from packages.content_paths import content_path
-from packages.format_policy import FormatPolicy, Kind, Outcome, Plan, default_policy, derivative_name
+from packages.format_policy import Action, FormatPolicy, Kind, Outcome, Plan, default_policy, derivative_name
 from packages.model import ORIGINALS, FileEntry
 from packages.policies import NORMALISE_SECONDS
 from tools.process import Employer, Lost, Work
@@ -86,7 +86,7 @@ class Normaliser(Employer):
             for entry, source in originals:
                 plan = self._policy.plan(entry)
                 tasks = [
-                    self._task(entry, task, folder) for task in plan.tasks if task.tool not in self._absent
+                    self._task(entry, each, folder) for each in plan.actions if each.tool not in self._absent
                 ]
                 waiting.append((plan, tasks))
                 if tasks:
@@ -104,15 +104,22 @@ class Normaliser(Employer):
         while waiting:
             yield self._made(waiting.popleft()[0])
 
-    def _task(self, entry: FileEntry, task: Any, folder: Path) -> dict[str, Any]:
+    def _task(self, entry: FileEntry, task: Action, folder: Path) -> dict[str, Any]:
         original = entry.path.removeprefix(ORIGINALS)
         names = {extension: derivative_name(original, extension) for extension in ("png", "tif", "jpg")}
         targets = {each: str(folder / task.kind / content_path(name)) for each, name in names.items()}
-        return {**asdict(task), "names": names, "targets": targets}
+        return {
+            "kind": task.kind,
+            "tool": task.tool,
+            "recipe": task.recipe,
+            "arguments": dict(task.arguments),
+            "names": names,
+            "targets": targets,
+        }
 
     def _made(self, plan: Plan) -> list[Made]:
         left = [Made(each.kind, each.outcome, each.message) for each in plan.left]
-        for task in plan.tasks:
+        for task in plan.actions:
             if task.tool in self._absent:
                 message = f"The tool {task.tool} is not installed."
                 left.append(Made(task.kind, Outcome.TOOL_MISSING, message, task.tool))

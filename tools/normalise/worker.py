@@ -35,8 +35,8 @@ def _one(source: Path, task: dict[str, Any], limits: dict[str, int]) -> dict[str
         # CMYK TIFF that is to be turned upright.
         with source.open("rb") as data, Image.open(data) as image, _output_of(limits["largest_output"]):
             raster.check(image, limits["max_pixels"], limits["max_frames"])
-            if task["format"] == "jpeg":
-                raster.write_jpeg(image, part, task["max_side"])
+            if task["recipe"] == "jpeg":
+                raster.write_jpeg(image, part, task["arguments"]["max_side"])
                 extension, lossless = "jpg", False
             else:
                 extension, lossless = raster.write_lossless(image, part), True
