@@ -1,4 +1,6 @@
-"""Kill ingests by the hundred and look after each: ``python -m benchmarks.kill --kills 1000 --seed 7``.
+"""Kill by the hundred and look after each: ``python -m benchmarks.kill --kills 1000 --seed 7``.
+
+Ingests, new versions, replications, repairs, deletions and rebuilds; ``--only`` names some of them.
 
 With ``--everywhere`` the instants are not drawn: one ingest is killed before its first change of a name or a
 file, another before its second, and so on until one gets through. Prints where the kills struck; exits 1 when
@@ -14,10 +16,10 @@ import time
 from pathlib import Path
 
 from services.archive import init_archive, open_archive
-from tests.support import deposits, rounds, settled
+from tests.support import deposits, duties, rounds, settled
 from tests.support.killer import Killer
 
-ROUNDS_PER_HOME = 30  # each round looks at the whole home, so homes stay small
+ROUNDS_PER_HOME = 12  # each round looks at the whole home, so homes stay small
 
 
 class Known:
@@ -35,17 +37,24 @@ class Known:
         return self._known[kind]
 
 
-def at_random(killer: Killer, template: Path, folder: Path, kills: int, seed: int) -> rounds.Tally:
-    """Kill at drawn instants until `kills` have struck or something is amiss."""
+def at_random(killer: Killer, template: Path, folder: Path, asked: argparse.Namespace) -> rounds.Tally:
+    """Kill at drawn instants, home after home, until enough kills have struck or something is amiss."""
     known, tally, number = Known(killer, template, folder), rounds.Tally(), 0
-    while tally.kills < kills and not tally.wrong:
-        home = settled.empty_home(template, folder / f"home-{number}" / "home")
-        chosen = list(rounds.plans(seed + number, deposits.KINDS, known, ROUNDS_PER_HOME))
-        rounds.run(killer, home, chosen, known, tally, first=1 + number * ROUNDS_PER_HOME)
+    spans: dict[str, float] = {}
+    while tally.kills < asked.kills and not tally.wrong:
+        place = folder / f"home-{number}"
+        place.mkdir()
+        if number % 3 == 0 and rounds.INGEST in asked.only:
+            home = settled.empty_home(template, place / "home")
+            chosen = list(rounds.plans(asked.seed + number, deposits.KINDS, known, ROUNDS_PER_HOME))
+            rounds.run(killer, home, chosen, known, tally, first=1 + number * ROUNDS_PER_HOME)
+        elif names := [each for each in duties.NAMES if each in asked.only]:
+            ward = duties.ward_of(killer, template, place, asked.seed + number, tally, spans)
+            duties.run(ward, [names[each % len(names)] for each in range(ROUNDS_PER_HOME)])
         number += 1
         print(f"{tally}", flush=True)
         if not tally.wrong:
-            shutil.rmtree(home.parent)
+            shutil.rmtree(place)
     return tally
 
 
@@ -77,6 +86,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=7)
+    known = (rounds.INGEST, *duties.NAMES)
+    parser.add_argument("--only", nargs="+", choices=known, default=known, help="of these only")
     parser.add_argument("--everywhere", choices=deposits.KINDS, help="kill before every change, in turn")
     parser.add_argument("--every", type=int, default=1, help="with --everywhere: each so manieth change only")
     asked = parser.parse_args()
@@ -89,7 +100,7 @@ def main() -> int:
         if asked.everywhere:
             tally = everywhere(killer, template, folder, asked.everywhere, asked.every)
         else:
-            tally = at_random(killer, template, folder, asked.kills, asked.seed)
+            tally = at_random(killer, template, folder, asked)
         orphans = killer.orphans()
     print(f"{tally}; {time.monotonic() - begun:.0f} s")
     for each in [*tally.wrong, *(f"still running: {each}" for each in orphans)]:

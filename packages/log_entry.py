@@ -70,6 +70,15 @@ def in_order(entries: Mapping[str, LogEntry]) -> list[LogEntry]:
     return done
 
 
+def events_in(entries: Iterable[LogEntry]) -> list[Event]:
+    """Return the events of entries that are in order, each once.
+
+    Of one that is in several entries the last is taken: after a kill between an entry and its row the entry
+    was written again, and then came the row.
+    """
+    return list({event.id: event for entry in entries for event in entry.events}.values())
+
+
 def dump_log_entry(entry: LogEntry) -> bytes:
     """Return the entry as JSON; the same entry gives the same bytes, so that its digest can name it."""
     said = {

@@ -7,7 +7,6 @@ since (docs/decisions/0018). Its number is its place: two who write at once cann
 
 import hashlib
 import logging
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -31,6 +30,7 @@ from services.evidence_lines import (
     parse_report,
     parse_root,
 )
+from services.side_rooms import name_for
 from storage.audits import THE_STORE, AuditRun, CopyReport, Link, Root, RunState
 from storage.catalogue.port import WriteSession
 from storage.ports import ArchivalStore, StagedVersion, Verdict
@@ -211,7 +211,7 @@ def _write(archive: Archive, actor: Actor, part: Part) -> Link:
         ROOTS: dump_roots(part.roots),
         NAME: dump_events(part.events),
     }
-    workspace = archive.staging.workspace(f"audit-{uuid.uuid4()}")
+    workspace = archive.staging.workspace(name_for("audit"))
     try:
         content = workspace.object / "v1" / "content"
         content.mkdir(parents=True)

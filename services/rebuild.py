@@ -25,7 +25,7 @@ from packages.ledger import (
     StepRecord,
     VersionRecord,
 )
-from packages.log_entry import LogEntry
+from packages.log_entry import LogEntry, events_in
 from packages.mets_reading import read_files_mets
 from packages.model import Actor, Event, FileEntry, Role
 from packages.ocfl.inventory import Inventory
@@ -366,8 +366,7 @@ def _events(held: _Held) -> Iterator[Event]:
         place = held.inventory.locate(events_name(number), number)
         if place is not None:
             yield from read_events(io.BytesIO(bytes_of(held.store, package_urn(held.package_id), place[0])))
-    for entry in held.logs:
-        yield from entry.events
+    yield from events_in(held.logs)
 
 
 def _restore_job(unit: WriteSession, held: _Held, facts: Mapping[str, Any]) -> None:

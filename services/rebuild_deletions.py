@@ -18,6 +18,7 @@ from packages.ledger import (
     StepOutcome,
     StepRecord,
 )
+from packages.log_entry import events_in
 from packages.tombstone import UNTITLED
 from services import tombstones
 from services.deletable import job_of
@@ -65,8 +66,7 @@ def restore_deleted(
     for version in stone.versions:
         unit.publish_version(version)
     unit.add_events(stone.package_id, tombstones.events(found))
-    for entry in logs:
-        unit.add_events(stone.package_id, entry.events)
+    unit.add_events(stone.package_id, events_in(logs))
     if stone.pid is not None:
         unit.reserve_pid(stone.pid, stone.package_id)
         unit.set_pid_state(stone.pid, PidState.TOMBSTONE, stone.pid_target)

@@ -23,6 +23,7 @@ from services.logbook import bring_up_logs
 from services.outbox import drain
 from services.people import require_archivist
 from services.recording import end_dead_runs
+from services.side_rooms import is_left
 from storage import uploads
 from storage.archival.medium import ABANDONED_AFTER
 from storage.catalogue.paging import PAGE, by_age, paged
@@ -192,6 +193,8 @@ def _is_in_use(archive: Archive, name: str) -> bool:
         with archive.catalogue.read() as view:
             return view.job(name).is_open
     except NotFound:
+        if is_left(name):
+            return False
         with suppress(FileNotFoundError):
             age = time.time() - (archive.staging.root / name).stat().st_mtime
             return age < ABANDONED_AFTER

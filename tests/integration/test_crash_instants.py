@@ -1,4 +1,4 @@
-"""H1: SIGKILL at random instants inside the steps, of the ingest and of the restart after it."""
+"""H1: SIGKILL at random instants of an ingest, of what befalls a kept package, of the restart after it."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import rounds, settled
+from tests.support import duties, rounds, settled
 from tests.support.deposits import KINDS
 from tests.support.killer import Killer
 from tests.support.settled import Undisturbed
@@ -14,8 +14,9 @@ from tests.support.settled import Undisturbed
 pytest_plugins = ["tests.support.crash_fixtures"]
 
 SEED = 20261121
-BATCHES = 4
-KILLS = 15  # in each batch; relapses come on top
+BATCHES = 3
+KILLS = 17  # in each batch; relapses come on top
+KEPT = 12  # kills of duties; 63 in all, at least
 MORE = 4  # times that kills which came too late are made up for
 
 
@@ -46,3 +47,22 @@ def test_H1_killed_at_random_instants(
     assert killer.orphans() == []
     assert tally.kills >= KILLS, str(tally)
     assert len(tally.steps.keys() - {rounds.BETWEEN}) >= 5, str(tally)  # a busy machine misses the short ones
+
+
+@pytest.mark.slow
+def test_H1_killed_at_random_instants_of_what_befalls_a_kept_package(
+    killer: Killer, empty_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A new version, a replication, a repair, a deletion and a rebuild, in turn, in one home."""
+    tally = rounds.Tally()
+    usual = dict.fromkeys(duties.NAMES, 0.4)  # seconds; a wrong guess only kills too late, or early
+    ward = duties.ward_of(killer, empty_home, tmp_path, SEED, tally, usual)
+    for _ in range(MORE):
+        if tally.kills < KEPT and not tally.wrong:
+            duties.run(ward, duties.NAMES)
+    with capsys.disabled():
+        print(f"\n{tally}")  # noqa: T201  # which duties were hit is part of the proof
+    assert tally.wrong == []
+    assert killer.orphans() == []
+    assert tally.kills >= KEPT, str(tally)
+    assert len(tally.duties) >= 4, str(tally)

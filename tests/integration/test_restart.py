@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from packages.ledger import JobState, PackageState
+from services import side_rooms
 from services.archive import init_archive, open_archive
 from services.engine import run_due
 from services.people import local_actor
@@ -36,3 +37,16 @@ def test_H13_ten_thousand_finished_packages_are_no_work_at_a_start(home: Path) -
             assert view.counts().jobs == {"done": MANY}
     finally:
         archive.close()
+
+
+def test_H16_the_workspace_of_an_audit_goes_with_its_process_and_not_before(home: Path) -> None:
+    archive, _ = init_archive(home)
+    mine = archive.staging.workspace(side_rooms.name_for("audit"))
+    _, pid, started = mine.path.name.rsplit(".", 3)[:3]
+    dead = archive.staging.workspace(mine.path.name.replace(f".{pid}.{started}.", f".{pid}.{started}1."))
+    elsewhere = archive.staging.workspace(f"audit-{'0' * 8}.{pid}.{started}1.{'0' * 8}")
+    for each in (mine, dead, elsewhere):
+        each.object.mkdir(parents=True)
+    reconcile(archive, local_actor(archive))
+    assert (mine.path.exists(), dead.path.exists(), elsewhere.path.exists()) == (True, False, True)
+    archive.close()

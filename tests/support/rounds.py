@@ -20,6 +20,7 @@ from tests.support.killer import Killer, Victim
 from tests.support.settled import Undisturbed
 
 BETWEEN = "between steps"
+INGEST = "ingest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +44,14 @@ class Tally:
     kills: int = 0
     too_late: int = 0
     steps: Counter[str] = field(default_factory=Counter)
+    duties: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         """Say it in a line."""
         where = ", ".join(f"{step} {count}" for step, count in self.steps.most_common())
-        return f"{self.kills} kills ({self.too_late} came too late): {where}"
+        of_what = ", ".join(f"{duty} {count}" for duty, count in self.duties.most_common())
+        return f"{self.kills} kills ({self.too_late} came too late) of {of_what}: {where}"
 
 
 def plans(seed: int, kinds: Sequence[str], spans: Callable[[str], Undisturbed], count: int) -> Iterator[Plan]:
@@ -62,7 +65,7 @@ def plans(seed: int, kinds: Sequence[str], spans: Callable[[str], Undisturbed], 
         yield Plan(kind, step, draw.random() * 0.9, relapses)
 
 
-def strike(victim: Victim, step: str | None, seconds: float, tally: Tally) -> None:
+def strike(victim: Victim, step: str | None, seconds: float, tally: Tally, duty: str = INGEST) -> None:
     """Kill the victim `seconds` after it has begun the step, or was ready, and note where that was."""
     if step is None:
         victim.until("ready")
@@ -73,6 +76,7 @@ def strike(victim: Victim, step: str | None, seconds: float, tally: Tally) -> No
     victim.signal(signal.SIGKILL)
     if victim.end() == -signal.SIGKILL:
         tally.kills += 1
+        tally.duties[duty] += 1
         tally.steps[victim.died_in or BETWEEN] += 1
     else:
         tally.too_late += 1

@@ -175,10 +175,10 @@ def _whole(archive: Archive, held: list[str]) -> Iterator[str]:
         yield f"{archive.index.count()} documents for {len(held)} packages"
     if (home / "access").is_dir() and (strange := set(os.listdir(home / "access")) - set(held)):  # noqa: PTH208  # names are wanted, not paths
         yield f"access copies of {strange}"
-    yield from _tables(home, len(held))
+    yield from tables(home, len(held))
 
 
-def _tables(home: Path, held: int) -> Iterator[str]:
+def tables(home: Path, held: int) -> Iterator[str]:
     """Look into the catalogue's own tables, past everything that might overlook a row."""
     with closing(sqlite3.connect(home / "catalogue.db")) as catalogue:
         ask = catalogue.execute

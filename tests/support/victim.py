@@ -24,7 +24,9 @@ from packages.model import Actor
 from services import deletion, engine, ingest
 from services.archive import Archive, open_archive
 from services.decisions import decide
+from services.mending import repair
 from services.people import local_actor
+from services.rebuild import rebuild_catalogue, rebuild_index
 from services.reconcile import reconcile
 from services.revision import update_record
 from services.submission import Wanted, submit
@@ -178,11 +180,38 @@ def _revise(archive: Archive, actor: Any, order: Order, announcer: Announcer) ->
     _tell(revised(archive, actor, order, announcer))
 
 
+def _revise_once(archive: Archive, actor: Any, order: Order, announcer: Announcer) -> None:
+    """Make a second version, or go on with it, or find it made."""
+    with archive.catalogue.read() as view:
+        is_open = view.open_job(order["package"]) is not None
+        version = view.package(order["package"]).version
+    if is_open:
+        _reconcile(archive, actor, order, announcer)
+    elif version == 1:
+        _revise(archive, actor, order, announcer)
+
+
+def _repair(archive: Archive, actor: Any, order: Order, announcer: Announcer) -> None:
+    del announcer
+    repair(archive, actor, order["package"])
+
+
+def _rebuild(archive: Archive, actor: Any, order: Order, announcer: Announcer) -> None:
+    """Make catalogue and index again. Raises AssertionError for what could not be restored."""
+    del order, announcer
+    done = rebuild_catalogue(archive, actor)
+    rebuild_index(archive, actor)
+    assert (done.failed, done.away) == ([], []), done
+
+
 DUTIES: dict[str, Callable[[Archive, Any, Order, Announcer], None]] = {
     "ingest": _ingest,
     "run": _run,
     "update": _update,
     "revise": _revise,
+    "revise_once": _revise_once,
+    "repair": _repair,
+    "rebuild": _rebuild,
     "delete": _delete,
     "reconcile": _reconcile,
     "decide": _decide,

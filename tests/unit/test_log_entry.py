@@ -15,6 +15,7 @@ from packages.log_entry import (
     digest_of,
     dump_events,
     dump_log_entry,
+    events_in,
     in_order,
     missing_from,
     newest_of,
@@ -111,3 +112,11 @@ def test_an_entry_of_an_early_release_names_no_former_one() -> None:
     del data["previous"]
     assert parse_log_entry(orjson.dumps(data)).previous == ()
     assert digest_of(b"") == f"sha512:{hashlib.sha512(b'').hexdigest()}"
+
+
+def test_an_event_that_was_written_again_after_a_kill_counts_as_it_was_written_last() -> None:
+    first = Event("1", "publication", AT, "success", "published", ())
+    again = Event("1", "publication", "2026-11-21T10:00:07.000000Z", "success", "published", ())
+    other = Event("2", "fixity check", AT, "success", "read back", ())
+    entries = [LogEntry(PACKAGE, AT, (first, other), {}), LogEntry(PACKAGE, again.at, (again,), {})]
+    assert events_in(entries) == [again, other]
