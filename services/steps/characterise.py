@@ -9,6 +9,7 @@ from packages.model import Agent
 from packages.wording import counted
 from services.steps.context import StepContext, StepResult
 from storage.staging import Workspace
+from tools.characterise import MISSING
 from tools.ports import Characterisation
 
 NOTHING = "none"
@@ -18,17 +19,26 @@ FACT = "technical"
 
 @dataclass(slots=True)
 class Technical:
-    """What the readers of technical metadata came to; `failed` holds path, tool and reason."""
+    """What the readers of technical metadata came to.
+
+    `tools` are names with versions, `failed` holds path, tool and reason, `missing` how many files each tool
+    that is not installed would have read.
+    """
 
     files: int = 0
     described: int = 0
     tools: list[str] = field(default_factory=list)
     failed: list[tuple[str, str, str]] = field(default_factory=list)
+    missing: dict[str, int] = field(default_factory=dict)
 
     def note(self, path: str, found: Characterisation) -> None:
         """Count one more file."""
         self.files += 1
         if found.tool == NOTHING:
+            return
+        if found.error is not None and found.error.startswith(MISSING):
+            tool = found.error.removeprefix(MISSING)
+            self.missing[tool] = self.missing.get(tool, 0) + 1
             return
         if found.error is not None:
             self.failed.append((path, found.tool, found.error))
@@ -50,20 +60,29 @@ class Technical:
 def characterise(context: StepContext) -> StepResult:
     """Judge the technical metadata (PREMIS *metadata extraction*) that was read along with the formats.
 
-    What a tool could not read is a warning with the tool's reason; the file itself is kept.
+    What a tool could not read is a warning with the tool's reason, and a tool that is not installed is one
+    warning; the files themselves are kept.
     """
     came_to = Technical.saved(context.workspace)
     findings = Findings()
     for path, tool, reason in came_to.failed:
         findings.make("characterise.failed", path, tool=tool, reason=reason)
+    for tool, count in sorted(came_to.missing.items()):
+        findings.make("characterise.tool-missing", tool=tool, count=counted(count, "file"))
+    unread = len(came_to.failed) + sum(came_to.missing.values())
     told = (
         f"technical metadata of {came_to.described} of {counted(came_to.files, 'file')},"
-        f" {len(came_to.failed)} could not be read"
+        f" {unread} could not be read"
     )
     event = context.event(
         "metadata extraction",
         told,
-        outcome="warning" if came_to.failed else "success",
-        agents=[Agent(name, "software") for name in sorted(came_to.tools)],
+        outcome="warning" if unread else "success",
+        agents=[_agent(tool) for tool in sorted(came_to.tools)],
     )
     return StepResult(StepOutcome.DONE, "characterised", told, findings.all(), (event,))
+
+
+def _agent(tool: str) -> Agent:
+    name, _, version = tool.partition(" ")
+    return Agent(name, "software", version or None)

@@ -1,9 +1,10 @@
-"""Technical metadata by format family: images, PDF, audio and video, office documents, text.
+"""Technical metadata by format family: see `tools.characterise.families`, and docs/technical-metadata.md.
 
 The readers run in child processes with a deadline: a file that crashes or hangs one costs its own technical
-metadata and nothing else. Formats that have nothing to say (unknown ones, archives) cost nothing.
+metadata and nothing else. Formats that no family reads cost nothing.
 """
 
-from tools.characterise.crew import Characteriser, family_of
+from tools.characterise.crew import Characteriser
+from tools.characterise.families import MISSING, family_of, missing
 
-__all__ = ["Characteriser", "family_of"]
+__all__ = ["MISSING", "Characteriser", "family_of", "missing"]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from packages.policies import CHARACTERISE_SECONDS
+from tools.characterise.families import family_of
 from tools.ports import Characterisation, Identification
 from tools.process import Employer, Lost, Work
 
@@ -18,38 +19,9 @@ WORK = Work(
     environment={},
 )
 
-_ODF = "application/vnd.oasis.opendocument."
-_OOXML = "application/vnd.openxmlformats-officedocument."
-_OLE = {
-    "application/msword",
-    "application/vnd.ms-excel",
-    "application/vnd.ms-powerpoint",
-    "application/vnd.visio",
-}
-_TEXT = {"application/json", "application/xml", "application/xhtml+xml", "application/rtf"}
-_NOT_RASTER = {"image/svg+xml", "image/vnd.dwg", "image/vnd.dxf", "image/x-wmf", "image/wmf", "image/emf"}
-_FAMILIES: tuple[tuple[str, tuple[str, ...], set[str]], ...] = (
-    ("image", ("image/",), set()),
-    ("pdf", (), {"application/pdf"}),
-    ("media", ("audio/", "video/"), {"application/mxf", "application/ogg"}),
-    ("office", (_ODF, _OOXML), set()),
-    ("ole", (), _OLE),
-    ("text", ("text/",), _TEXT),
-)
 NOTHING = Characterisation("none", {}, None)
 AT_ONCE = 1000
 """Files looked at before an answer is waited for: those that no family reads must not pile up."""
-
-
-def family_of(mime: str | None) -> str | None:
-    """Return the family that reads `mime`: image, pdf, media, office, ole or text; None for all others."""
-    mime = mime or ""
-    if mime in _NOT_RASTER:
-        return None
-    for family, beginnings, types in _FAMILIES:
-        if mime in types or mime.startswith(beginnings):
-            return family
-    return "text" if mime.endswith(("+xml", "+json")) else None
 
 
 class Characteriser(Employer):

@@ -6,16 +6,47 @@ from typing import Any
 
 import olefile
 
+MOST = 4 << 20
+MOST_NAMES = 50
 NAMES = {
     "title": "title",
     "author": "author",
     "last_saved_by": "last_modified_by",
+    "subject": "subject",
+    "keywords": "keywords",
+    "company": "company",
     "create_time": "created",
     "last_saved_time": "modified",
     "creating_application": "creating_program",
     "num_pages": "pages",
     "num_words": "words",
+    "slides": "slides",
 }
+FIELDS = {
+    "title": "title",
+    "author": "who made it",
+    "last_modified_by": "who changed it last",
+    "subject": "subject",
+    "keywords": "keywords",
+    "company": "company",
+    "created": "when it was made",
+    "modified": "when it was changed last",
+    "creating_program": "program that wrote it",
+    "pages": "how many, as the program counted",
+    "words": "how many, as the program counted",
+    "slides": "how many, as the program counted",
+    "macros": "true where Visual Basic is inside",
+    "encrypted": "true where an OOXML file is encrypted in it, or an Excel file asks for a password",
+    "sheets": "how many sheets a workbook has",
+    "sheet_names": "their names, at most 50",
+}
+BOUNDS = "The directory and the properties; of a workbook the first 4 MiB."
+_SHEET, _PASSWORD, _END = 0x85, 0x2F, 0x0A
+
+
+def tool() -> str:
+    """Return name and version."""
+    return f"olefile {olefile.__version__}"
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -26,7 +57,28 @@ def read(path: Path) -> dict[str, Any]:
         streams = {part.upper() for entry in document.listdir() for part in entry}
         found["macros"] = bool(streams & {"VBA", "_VBA_PROJECT_CUR", "MACROS"})
         found["encrypted"] = bool(streams & {"ENCRYPTEDPACKAGE", "ENCRYPTIONINFO"})
+        if document.exists("Workbook"):
+            found |= _workbook(document.openstream("Workbook").read(MOST))
     return found
+
+
+def _workbook(data: bytes) -> dict[str, Any]:
+    """Return the sheets of an Excel 97 workbook from its first substream ([MS-XLS] 2.4.28 BoundSheet8)."""
+    names: list[str] = []
+    place = 0
+    while place + 4 <= len(data):
+        kind = int.from_bytes(data[place : place + 2], "little")
+        length = int.from_bytes(data[place + 2 : place + 4], "little")
+        body = data[place + 4 : place + 4 + length]
+        if kind == _PASSWORD:
+            return {"encrypted": True}
+        if kind == _END:
+            break
+        if kind == _SHEET and len(body) > 8:
+            encoding = "utf-16-le" if body[7] & 1 else "latin-1"
+            names.append(body[8 : 8 + body[6] * (1 + (body[7] & 1))].decode(encoding, "replace"))
+        place += 4 + length
+    return {"sheets": len(names), "sheet_names": names[:MOST_NAMES]} if names else {}
 
 
 def _plain(value: Any, codepage: int | None) -> Any:

@@ -3,60 +3,100 @@
 A job is ``[family, path]``, an answer ``[tool, properties, error]``.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tools import crew_member
+from tools.characterise.families import BY_NAME, MISSING
 
-# Imported when first needed: a package of plain text needs none of the libraries.
-READERS = {
-    "image": ("tools.characterise.image", "Pillow"),
-    "pdf": ("tools.characterise.pdf", "pikepdf"),
-    "media": ("tools.characterise.media", "MediaInfo"),
-    "office": ("tools.characterise.office", "office"),
-    "ole": ("tools.characterise.ole", "olefile"),
-    "text": ("tools.characterise.text", "text"),
-}
 LONGEST = 1000
+"""Characters of one value."""
+MOST = 100
+"""Items of one list, and of an object within it."""
+DEEPEST = 4
+_LARGEST = 1 << 63
+
+
+class _Reader(NamedTuple):
+    tool: str
+    read: Callable[[Path], dict[str, Any]]
+
+
+class _Missing(Exception):
+    """A reader's library is not installed."""
 
 
 def read(family: str, path: Path) -> tuple[str, dict[str, Any], str | None]:
     """Return tool, properties and error of one file; never raises."""
-    tool = READERS[family][1]
+    tool = family
     try:
-        found = clean(_reader(family)(path))
-        return tool, {k: without(path, v) for k, v in found.items()}, None
+        tool, reader = _reader(family)
+        found = clean(reader(path))
+    except _Missing as error:
+        return tool, {}, f"{MISSING}{error}"
     except Exception as error:  # noqa: BLE001  # a reader may fail in any way on a hostile file
         return tool, {}, without(path, f"{type(error).__name__}: {error}")[:LONGEST]
+    place = str(path)
+    return tool, {k: _unplaced(v, place, path.name) for k, v in found.items()}, None
 
 
 @cache
-def _reader(family: str) -> Callable[[Path], dict[str, Any]]:
-    reader: Callable[[Path], dict[str, Any]] = import_module(READERS[family][0]).read
-    return reader
+def _reader(family: str) -> _Reader:
+    known = BY_NAME[family]
+    try:
+        module = import_module(known.module)
+        return _Reader(module.tool(), module.read)
+    except (ImportError, OSError) as error:
+        raise _Missing(known.needs or known.module) from error
 
 
 def without(path: Path, value: Any) -> Any:
     """Return `value` without the place where the file lay while it was read, which means nothing later."""
-    place = str(path)
-    if not isinstance(value, str) or place not in value:
-        return value
-    return value.replace(f"{place}: ", "").replace(place, path.name)
+    return _unplaced(value, str(path), path.name)
+
+
+def _unplaced(value: Any, place: str, name: str) -> Any:
+    if isinstance(value, str):
+        return value.replace(f"{place}: ", "").replace(place, name) if place in value else value
+    if isinstance(value, list):
+        return [_unplaced(each, place, name) for each in value]
+    if isinstance(value, dict):
+        return {key: _unplaced(each, place, name) for key, each in value.items()}
+    return value
 
 
 def clean(properties: dict[str, Any]) -> dict[str, Any]:
-    """Return `properties` small and fit for JSON, XML and SQL: no empty values, no control characters."""
-    kept = {}
-    for name, value in properties.items():
-        if isinstance(value, str):
-            if text := (value if value.isprintable() else _printable(value)).strip()[:LONGEST]:
-                kept[name] = text
-        elif value is not None:
-            kept[name] = value
-    return kept
+    """Return `properties` small and fit for JSON, XML and SQL: no empty values, no control characters.
+
+    Lists have at most `MOST` items, texts `LONGEST` characters; what is no value of JSON becomes text.
+    """
+    return {
+        name: fit for name, value in properties.items() if (fit := _fit(value, DEEPEST)) not in (None, "")
+    }
+
+
+def _fit(value: Any, depth: int) -> Any:
+    if isinstance(value, str):
+        return (value if value.isprintable() else _printable(value)).strip()[:LONGEST]
+    if isinstance(value, list | tuple | dict) and depth:
+        return _fit_items(value, depth - 1)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if value is None or isinstance(value, bool) or (type(value) is int and -_LARGEST <= value < _LARGEST):
+        return value
+    return _fit(str(value), 0)
+
+
+def _fit_items(value: Any, depth: int) -> Any:
+    """Return a list or an object that is short and shallow; None where nothing is left of it."""
+    if isinstance(value, dict):
+        pairs = ((_fit(str(key), 0), _fit(value[key], depth)) for key in list(value)[:MOST])
+        return {key: fit for key, fit in pairs if key and fit not in (None, "")} or None
+    return [fit for each in value[:MOST] if (fit := _fit(each, depth)) is not None] or None
 
 
 def _printable(text: str) -> str:

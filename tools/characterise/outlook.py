@@ -1,0 +1,60 @@
+"""Outlook messages (MSG) by olefile."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import olefile
+
+from tools.characterise import ole
+
+MOST = 1 << 20
+FIELDS = {
+    "from": "name and address of the sender",
+    "to": "as displayed",
+    "cc": "as displayed",
+    "subject": "the subject",
+    "date": "when it was sent, as RFC 3339 in UTC",
+    "message_id": "the internet Message-ID",
+    "attachments": "how many",
+}
+BOUNDS = "Single properties up to 1 MiB."
+tool = ole.tool
+_TEXTS = {"0037": "subject", "0E04": "to", "0E03": "cc", "1035": "message_id"}
+_SENT = (b"\x40\x00\x39\x00", b"\x40\x00\x06\x0e")  # client submit time, message delivery time
+_EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Return sender, recipients, subject, date and attachments."""
+    with olefile.OleFileIO(str(path)) as message:
+        found: dict[str, Any] = {name: _text(message, tag) for tag, name in _TEXTS.items()}
+        sender = [each for each in (_text(message, "0C1A"), _text(message, "5D01") or _text(message, "0C1F"))
+                  if each]  # fmt: skip
+        found["from"] = " ".join(sender) or None
+        top = {entry[0] for entry in message.listdir(streams=False, storages=True)}
+        found["attachments"] = sum(each.startswith("__attach_version1.0_#") for each in top)
+        found["date"] = _sent(message)
+    return found
+
+
+def _text(message: Any, tag: str) -> str | None:
+    for kind, encoding in (("001F", "utf-16-le"), ("001E", "latin-1")):
+        name = f"__substg1.0_{tag}{kind}"
+        if message.exists(name):
+            return str(message.openstream(name).read(MOST).decode(encoding, "replace")).strip("\0 ")
+    return None
+
+
+def _sent(message: Any) -> str | None:
+    if not message.exists("__properties_version1.0"):
+        return None
+    data = message.openstream("__properties_version1.0").read(MOST)
+    for start in range(32, len(data) - 15, 16):
+        if data[start : start + 4] in _SENT:
+            ticks = int.from_bytes(data[start + 8 : start + 16], "little")
+            try:
+                return (_EPOCH + timedelta(microseconds=ticks // 10)).strftime("%Y-%m-%dT%H:%M:%SZ")
+            except OverflowError:
+                return None
+    return None
