@@ -1,102 +1,14 @@
 """A digest → paths map in a fraction of the memory of a dictionary: a few long arrays hold everything."""
 
 from array import array
-from collections.abc import Callable, Collection, ItemsView, Iterable, Iterator, Mapping
-from itertools import pairwise
+from bisect import bisect_left
+from collections.abc import Callable, Collection, ItemsView, Iterable, Iterator, Mapping, Sequence
+from itertools import islice, pairwise
+from operator import lt
 
-_END = b"\xff"  # stands behind each path: no byte of UTF-8
+from packages.ocfl.pool import END, HANDLING, Pool, packed, unpacked
+
 _FEW = 100
-_HANDLING = "surrogatepass"  # a path from JSON may hold half a pair
-
-
-class Pool:
-    """Rows of one digest and its paths each, numbered in the order in which they came; never taken away.
-
-    Several maps may share a pool: versions of an object differ in few rows.
-    """
-
-    def __init__(self, width: int) -> None:
-        self.width = width
-        self._digests = bytearray()
-        self._starts = array("Q", [0])
-        self._paths = bytearray()
-
-    def __len__(self) -> int:
-        """Return the number of rows."""
-        return len(self._starts) - 1
-
-    def add(self, digest: bytes, paths: bytes) -> int:
-        """Append a row of a digest and `packed` paths, and return its number."""
-        self._digests += digest
-        self._paths += paths
-        self._starts.append(len(self._paths))
-        return len(self._starts) - 2
-
-    def digest(self, row: int) -> bytes:
-        """Return a row's digest."""
-        return bytes(self._digests[row * self.width : (row + 1) * self.width])
-
-    def paths(self, row: int) -> bytes:
-        """Return a row's paths, packed."""
-        return bytes(self._paths[self._starts[row] : self._starts[row + 1]])
-
-    def rows_with(self, path: str) -> Iterator[int]:
-        """Yield the rows that hold a path; as fast as memory can be searched."""
-        wanted = path.encode("utf-8", _HANDLING) + _END
-        at = self._paths.find(wanted)
-        while at >= 0:
-            if at == 0 or self._paths[at - 1 : at] == _END:
-                yield self._row_at(at)
-            at = self._paths.find(wanted, at + 1)
-
-    def path_at(self, offset: int) -> bytes:
-        """Return the path that begins there."""
-        return bytes(self._paths[offset : self._paths.index(_END, offset)])
-
-    def starting(self, prefix: str) -> Iterator[tuple[int, int]]:
-        """Yield where each path lies that begins with `prefix`, and its row."""
-        begin = prefix.encode("utf-8", _HANDLING)
-        at = 0 if self._paths.startswith(begin) else self._after(begin, 0)
-        while at >= 0:
-            yield at, self._row_at(at)
-            at = self._after(begin, self._paths.index(_END, at))
-
-    def offsets(self, row: int) -> Iterator[int]:
-        """Yield where each path of a row lies."""
-        at, end = self._starts[row], self._starts[row + 1]
-        while at < end:
-            yield at
-            at = self._paths.index(_END, at) + 1
-
-    def _after(self, begin: bytes, offset: int) -> int:
-        """Return where the next path that begins so begins, or -1."""
-        found = self._paths.find(_END + begin, offset)
-        return found + 1 if found >= 0 else -1
-
-    def _row_at(self, offset: int) -> int:
-        low, high = 0, len(self)
-        while low < high:
-            middle = (low + high) // 2
-            if self._starts[middle + 1] <= offset:
-                low = middle + 1
-            else:
-                high = middle
-        return low
-
-
-def packed(paths: Iterable[str]) -> bytes:
-    """Return paths as a row of a pool keeps them, in the order of their UTF-8."""
-    encoded = [path.encode("utf-8", _HANDLING) for path in paths]
-    if len(encoded) == 1:
-        return encoded[0] + _END
-    return b"".join(each + _END for each in sorted(encoded))
-
-
-def unpacked(paths: bytes) -> tuple[str, ...]:
-    """Return what `packed` was given, in order."""
-    if paths.find(_END) == len(paths) - 1:
-        return (paths[:-1].decode("utf-8", _HANDLING),)
-    return tuple(each.decode("utf-8", _HANDLING) for each in paths.split(_END)[:-1])
 
 
 class DigestPaths(Mapping[str, tuple[str, ...]]):
@@ -158,13 +70,7 @@ class DigestPaths(Mapping[str, tuple[str, ...]]):
         except ValueError:
             return None
         rows, digest_of = self._rows, self._pool.digest
-        low, high = 0, len(rows)
-        while low < high:
-            middle = (low + high) // 2
-            if digest_of(rows[middle]) < wanted:
-                low = middle + 1
-            else:
-                high = middle
+        low = bisect_left(rows, wanted, key=digest_of)
         return low if low < len(rows) and digest_of(rows[low]) == wanted else None
 
     def digest(self, place: int) -> str:
@@ -180,6 +86,24 @@ class DigestPaths(Mapping[str, tuple[str, ...]]):
         pool = self._pool
         return ((pool.digest(row), pool.paths(row)) for row in self._rows)
 
+    def lacking(self, other: "DigestPaths") -> str | None:
+        """Return a digest that `other` has and this map has not, or None; both are gone through once."""
+        both = (self, other)
+        if all(each.has_whole_pool() for each in both) and self._pool.same_digests(other.pool):
+            return None
+        known = iter(self)
+        at = next(known, None)
+        for digest in other:
+            while at is not None and at < digest:
+                at = next(known, None)
+            if at != digest:
+                return digest
+        return None
+
+    def has_whole_pool(self) -> bool:
+        """Tell whether the map has all rows of its pool, which are in order there."""
+        return self._rows == array("I", range(len(self._pool)))
+
     def rows(self) -> Iterator[tuple[str, str]]:
         """Yield (path, digest) of everything, by digest."""
         for digest, paths in self.raw():
@@ -190,17 +114,24 @@ class DigestPaths(Mapping[str, tuple[str, ...]]):
     def starting(self, prefix: str) -> Iterator[tuple[str, str]]:
         """Yield (path, digest) of the paths that begin with `prefix`, which is not empty."""
         for offset, row in self.places(prefix):
-            yield self._pool.path_at(offset).decode("utf-8", _HANDLING), self._pool.digest(row).hex()
+            yield self._pool.path_at(offset).decode("utf-8", HANDLING), self._pool.digest(row).hex()
 
     def places(self, prefix: str) -> Iterator[tuple[int, int]]:
         """Yield where in the pool each path lies that begins with `prefix`, and its row; empty means all."""
         if not prefix:
             yield from ((offset, row) for row in self._rows for offset in self._pool.offsets(row))
             return
+        ours = self._members()
         for offset, row in self._pool.starting(prefix):
-            place = self.place(self._pool.digest(row).hex())
-            if place is not None and self._rows[place] == row:
+            if row < len(ours) and ours[row]:
                 yield offset, row
+
+    def _members(self) -> bytearray:
+        """Return a 1 for each row of the pool that is in this map."""
+        found = bytearray(len(self._pool))
+        for row in self._rows:
+            found[row] = 1
+        return found
 
     def items(self) -> "ItemsView[str, tuple[str, ...]]":
         """Return digests and paths in order, gone through without a look-up each."""
@@ -220,11 +151,11 @@ class DigestPaths(Mapping[str, tuple[str, ...]]):
         owners = array("I")
         raw = []
         for row in self._rows:
-            for path in self._pool.paths(row).split(_END)[:-1]:
+            for path in self._pool.paths(row).split(END)[:-1]:
                 raw.append(path)
                 owners.append(row)
         for number in sorted(range(len(raw)), key=raw.__getitem__):
-            yield raw[number].decode("utf-8", _HANDLING), self._pool.digest(owners[number]).hex()
+            yield raw[number].decode("utf-8", HANDLING), self._pool.digest(owners[number]).hex()
 
     def changed(self, *, without: Iterable[str] = (), put: Iterable[tuple[str, str]] = ()) -> "DigestPaths":
         """Return a map without the paths `without`, and with (path, digest) `put` in place of what was there.
@@ -309,6 +240,26 @@ class Builder:
         row = self._shared(raw, held) if self._like is not None else None
         self._rows.append(self._pool.add(raw, held) if row is None else row)
 
+    def add_many(self, digests: Sequence[str], paths: Sequence[Sequence[str]]) -> None:
+        """Take the paths of many digests, as `add` takes those of one: digests in lower case."""
+        if self._like is not None:
+            for digest, each in zip(digests, paths, strict=True):
+                self.add(digest, each)
+            return
+        raw = bytes.fromhex("".join(digests))
+        if digests:
+            before = self._last.hex()
+            self._ascending &= before < digests[0] and all(map(lt, digests, islice(digests, 1, None)))
+            self._last = raw[-self._pool.width :]
+        single = [each[0] for each in paths if len(each) == 1]
+        if len(single) == len(paths) and all(map(str.isascii, single)):
+            text = "\xff".join((*single, "")).encode("latin-1")  # `END`, as `packed` has it
+            rows = self._pool.extend(raw, text, map((1).__add__, map(len, single)))
+        else:
+            held = [packed(each) for each in paths]
+            rows = self._pool.extend(raw, b"".join(held), map(len, held))
+        self._rows.extend(rows)
+
     def _shared(self, raw: bytes, held: bytes) -> int | None:
         like, pool = self._like, self._pool
         if like is None:
@@ -378,10 +329,10 @@ def clashes(paths: Iterable[str]) -> Iterator[tuple[str, bool]]:
     Needs the bytes of all paths at once, no more.
     """
     # With a zero byte for the slash, what lies in a folder follows right behind the folder's own name.
-    raw = sorted(each.encode("utf-8", _HANDLING).replace(b"/", b"\0") for each in paths)
+    raw = sorted(each.encode("utf-8", HANDLING).replace(b"/", b"\0") for each in paths)
     for first, second in pairwise(raw):
         if first == second or second.startswith(first + b"\0"):
-            yield first.replace(b"\0", b"/").decode("utf-8", _HANDLING), first == second
+            yield first.replace(b"\0", b"/").decode("utf-8", HANDLING), first == second
 
 
 def absent(wanted: Iterator[str], known: Iterator[str]) -> Iterator[str]:
@@ -396,4 +347,4 @@ def absent(wanted: Iterator[str], known: Iterator[str]) -> Iterator[str]:
 
 def path_key(path: str) -> bytes:
     """Return what paths are ordered by here: their UTF-8."""
-    return path.encode("utf-8", _HANDLING)
+    return path.encode("utf-8", HANDLING)

@@ -4,16 +4,18 @@ import hashlib
 import io
 import re
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import chain, islice, pairwise
+from operator import eq
 from typing import Any, BinaryIO
 
 import orjson
 
 from packages.errors import Invalid
 from packages.ocfl.compact import Builder, DigestPaths, compacted
-from packages.ocfl.reading import BLOCK, ByteStream, Part, read_parts
+from packages.ocfl.path_rules import are_digests, are_safe, is_safe
+from packages.ocfl.reading import BLOCK, ByteStream, Part, Rows, read_blocks, stream_blocks
 
 TYPE = "https://ocfl.io/1.1/spec/#inventory"
 ALGORITHM = "sha512"
@@ -27,6 +29,7 @@ _DIGEST = re.compile(r"[0-9a-f]{128}\Z")
 _VERSION = re.compile(r"v[1-9][0-9]*\Z")
 _CHUNK = 2_000
 _DIGITS = 128
+_FEW = 20
 
 Paths = Mapping[str, tuple[str, ...]]
 """Digest → the paths that bear it; compact where it comes from here (`packages.ocfl.compact`)."""
@@ -129,14 +132,14 @@ def read(stream: ByteStream) -> Inventory:
     Checked: types, digests, safe and unique paths, that every state is in the manifest, no gap in versions.
     """
     try:
-        return _Reader().take(read_parts(stream))
+        return _Reader().take(read_blocks(stream))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise Invalid(f"An inventory lacks something or has it in the wrong form: {error!r}.") from None
 
 
 def head_of(stream: ByteStream) -> int:
     """Return the number of an inventory's head, reading no further than it must. Raises Invalid."""
-    for where, key, value in read_parts(stream):
+    for where, key, value in stream_blocks(stream):
         if not where and key == "head" and isinstance(value, str):
             return _number(value)
     raise Invalid("An inventory has no head.")
@@ -179,7 +182,7 @@ def next_version(
     for digest, content in added:
         contents.setdefault(digest, []).append(content)
     manifest, new = compacted(base.manifest).joined(contents), compacted(state)
-    absent = first_lacking(new, manifest)
+    absent = manifest.lacking(new)
     if absent is not None:
         raise Invalid(
             f"Version {base.head + 1} of {base.object_id} names content that is not there: {absent}."
@@ -259,14 +262,12 @@ class _Reader:
                 self._last = where
             if not where:
                 self._top[key] = value
-            elif where == ("manifest",):
-                self._manifest.add(self._key(key, "manifest"), self._paths(value, key, "manifest"))
+            elif isinstance(value, Rows):
+                self._take_rows(where, value.keys, value.values)
             elif where[0] == "fixity":
                 self._fixity_part(where, key, value)
             elif len(where) == 1:
                 self._said[key] = {}
-            elif where[2:]:
-                self._states[where[1]].add(self._key(key, "state"), self._paths(value, key, "state"))
             else:
                 self._said[where[1]][key] = value
                 if key == "state" and value is BLOCK:
@@ -274,6 +275,18 @@ class _Reader:
                     self._states[where[1]] = Builder(_DIGITS, like)
         self._end_block()
         return self._made()
+
+    def _take_rows(self, where: tuple[str, ...], digests: Sequence[str], lists: Sequence[Any]) -> None:
+        """Take rows of the manifest or of a state; rows that are in doubt one by one."""
+        builder = self._states[where[1]] if where[1:] else self._manifest
+        keys = "\n".join(digests).lower().split("\n")
+        paths = list(chain.from_iterable(lists)) if set(map(type, lists)) == {list} and all(lists) else []
+        if are_safe(paths) and are_digests(keys, _DIGITS):
+            self._marks.extend(map(hash, paths))
+            builder.add_many(keys, lists)
+            return
+        for digest, each in zip(digests, lists, strict=True):
+            builder.add(self._key(digest, where[-1]), self._paths(each, digest, where[-1]))
 
     def _end_block(self) -> None:
         """Judge the paths of a block once it is whole, and build a state while its neighbour is at hand."""
@@ -285,8 +298,10 @@ class _Reader:
             state = self._built[self._last[1]] = builder.build()
             self._repeated += builder.repeated
             rows = state.rows()
-        same = {first for first, second in pairwise(sorted(self._marks)) if first == second}
-        if same:  # the same path, or one in ten million times two of the same mark
+        marks = sorted(self._marks)
+        # Two alike are the same path, or, once in ten million times, two of the same mark.
+        if any(map(eq, marks, islice(marks, 1, None))):
+            same = {first for first, second in pairwise(marks) if first == second}
             alike = [path for path, _ in rows if hash(path) in same]
             if len(set(alike)) < len(alike):
                 raise Invalid(f"The {self._last[-1]} of an inventory has a path twice.")
@@ -343,7 +358,7 @@ class _Reader:
         state = self._built.get(name)
         if state is None:
             state = Builder(_DIGITS).build()
-        lacking = first_lacking(state, manifest)
+        lacking = manifest.lacking(state)
         if lacking is not None:
             raise Invalid(f"A version's state names a digest that the manifest lacks: {lacking}.")
         user = said.get("user") or {"name": ""}
@@ -352,21 +367,11 @@ class _Reader:
         )
 
 
-def first_lacking(state: DigestPaths, manifest: DigestPaths) -> str | None:
-    """Return a digest of `state` that `manifest` has not, or None; both are gone through once."""
-    known = iter(manifest)
-    at = next(known, None)
-    for digest in state:
-        while at is not None and at < digest:
-            at = next(known, None)
-        if at != digest:
-            return digest
-    return None
-
-
 def _require_inside(manifest: DigestPaths, head: int) -> None:
     """Raise Invalid for a content path that is not in a content folder of one of the versions."""
     known = {f"v{number}/{CONTENT}" for number in range(1, head + 1)}
+    if head <= _FEW and sum(manifest.pool.count(f"{each}/") for each in known) == manifest.pool.count():
+        return
     for path, digest in manifest.rows():
         folder, _, rest = path.partition("/")
         if f"{folder}/{rest.partition('/')[0]}" not in known or "/" not in rest:
@@ -379,10 +384,3 @@ def _number(name: str) -> int:
     if not _VERSION.match(name):
         raise Invalid(f"Not the name of a version: {name!r}.")
     return int(name[1:])
-
-
-def is_safe(path: str) -> bool:
-    """Tell whether a path is relative and has no empty segment, no ``.`` and no ``..`` (§3.5.3.1)."""
-    if "//" not in path and "./" not in path and not path.endswith(".") and path[:1] not in {"/", ""}:
-        return not path.endswith("/")  # the quick way for nearly all paths
-    return not any(segment in {"", ".", ".."} for segment in path.split("/"))

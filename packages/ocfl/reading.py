@@ -1,19 +1,27 @@
-"""An inventory read as a stream: its keys one after the other, never the whole tree in memory.
+"""An inventory's keys one after the other: from a stream where it is long, never the whole tree in memory.
 
 A million files make an inventory of some 400 MB, and several gigabytes of Python objects. What comes from
-here is a line at a time; who wants to keep it keeps it compactly (`packages.ocfl.compact`).
+here is a line at a time; who wants to keep it keeps it compactly (`packages.ocfl.compact`). Inventories of
+ordinary length are parsed at once, which takes a tenth of the time and gives the same parts.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+import io
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from typing import Any, BinaryIO, Final, Protocol
 
 import ijson
+import orjson
 
 from packages.errors import Invalid
 from packages.ocfl.algorithms import ALGORITHMS
 
+AT_ONCE = 16 << 20
+"""Up to so many bytes of JSON, some 40,000 files, are parsed at once, in four times as much memory."""
 _BUFFER = 1 << 18
 _DEEPEST = 64
+_ROWS = 2_000
 
 
 class ByteStream(Protocol):
@@ -31,6 +39,14 @@ class Block:
 BLOCK: Final = Block()
 Part = tuple[tuple[str, ...], str, Any]
 """Where a key stands, the key, and its value: `BLOCK` where the keys of an object follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Many keys of one block at once, and their values: digests and what should be lists of paths."""
+
+    keys: Sequence[str]
+    values: Sequence[Any]
 
 
 class Opener:
@@ -63,6 +79,90 @@ def read_parts(stream: ByteStream) -> Iterator[Part]:
     at ``("versions", "v1", "state")``, of the fixity block at ``("fixity", "md5")``. Raises Invalid where the
     stream is no JSON object in UTF-8.
     """
+    for where, key, value in read_blocks(stream):
+        if isinstance(value, Rows):
+            yield from ((where, each, inner) for each, inner in zip(value.keys, value.values, strict=True))
+        else:
+            yield where, key, value
+
+
+def read_blocks(stream: ByteStream) -> Iterator[Part]:
+    """Yield what `read_parts` does, but digests and paths of the manifest and of states as `Rows`."""
+    first = bytearray()
+    while len(first) < AT_ONCE and (piece := stream.read(_BUFFER)):
+        first += piece
+    if len(first) >= AT_ONCE:
+        yield from stream_blocks(Rejoined(first, stream))
+        return
+    tree = _tree(first)
+    if tree is None:
+        yield from stream_blocks(io.BytesIO(first))
+    else:
+        del first
+        yield from _walked(tree, ())
+
+
+class Rejoined:
+    """The beginning of a stream that has been read, and the rest."""
+
+    def __init__(self, first: bytearray, rest: ByteStream) -> None:
+        self._first = io.BytesIO(first)
+        self._rest = rest
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Read at most `size` bytes."""
+        return self._first.read(size) or self._rest.read(size)
+
+
+def _tree(data: bytearray) -> dict[str, Any] | None:
+    """Return an inventory's JSON; None where only the stream can tell what it says, or what is wrong with it.
+
+    A key that occurs twice is lost in a dictionary. Then the text has more strings than the tree: each has
+    two quotation marks, beside those that are escaped.
+    """
+    try:
+        tree = orjson.loads(data)
+        strings = _strings(tree) if isinstance(tree, dict) else -1
+    except (orjson.JSONDecodeError, _Different):
+        return None
+    if b"\\" in data:
+        data = data.replace(rb"\\", b"").replace(rb"\"", b"")
+    return tree if data.count(b'"') == 2 * strings else None
+
+
+class _Different(Exception):
+    """A value that the two parsers do not read alike: no integer, or nested deeply."""
+
+
+def _strings(value: Any, depth: int = 0) -> int:
+    """Return how many strings a value has, keys among them."""
+    if isinstance(value, str):
+        return 1
+    if isinstance(value, dict):
+        inner = value.values()
+        if set(map(type, inner)) == {list} and set(map(type, chain.from_iterable(inner))) <= {str}:
+            return len(value) + sum(map(len, inner))  # digests and their paths: nearly all that there is
+        return len(value) + sum(_strings(each, depth + 1) for each in inner)
+    if isinstance(value, float) or depth > _DEEPEST:
+        raise _Different
+    return sum(_strings(each, depth + 1) for each in value) if isinstance(value, list) else 0
+
+
+def _walked(block: dict[str, Any], where: tuple[str, ...]) -> Iterator[Part]:
+    """Yield the keys of a block as `stream_blocks` does."""
+    if _has_rows(where):
+        yield where, "", Rows(list(block), list(block.values()))
+        return
+    for key, value in block.items():
+        if isinstance(value, dict) and _is_block(where, key):
+            yield where, key, BLOCK
+            yield from _walked(value, (*where, key))
+        else:
+            yield where, key, value
+
+
+def stream_blocks(stream: ByteStream) -> Iterator[Part]:
+    """Yield what `read_blocks` does, reading little further than it is asked to, in little memory."""
     events = ijson.basic_parse(stream, buf_size=_BUFFER, use_float=False)
     try:
         event, _ = next(events)
@@ -76,6 +176,9 @@ def read_parts(stream: ByteStream) -> Iterator[Part]:
 
 
 def _parts(events: Iterator[tuple[str, Any]], where: tuple[str, ...]) -> Iterator[Part]:
+    if _has_rows(where):
+        yield from _rows(events, where)
+        return
     for event, key in events:
         if event == "end_map":
             return
@@ -87,6 +190,27 @@ def _parts(events: Iterator[tuple[str, Any]], where: tuple[str, ...]) -> Iterato
             yield from _parts(events, (*where, key))
         else:
             yield where, key, _value(events, event, value)
+
+
+def _rows(events: Iterator[tuple[str, Any]], where: tuple[str, ...]) -> Iterator[Part]:
+    keys: list[str] = []
+    values: list[Any] = []
+    for event, key in events:
+        if event == "end_map":
+            if keys:
+                yield where, "", Rows(keys, values)
+            return
+        event, value = next(events)  # noqa: PLW2901  # as above
+        keys.append(key)
+        values.append(_array(events) if event == "start_array" else _value(events, event, value))
+        if len(keys) == _ROWS:
+            yield where, "", Rows(keys, values)
+            keys, values = [], []
+
+
+def _has_rows(where: tuple[str, ...]) -> bool:
+    """Tell whether the keys of a block are digests with paths, of which there may be very many."""
+    return where == ("manifest",) or len(where) == 3  # versions, v1, state
 
 
 def _is_block(where: tuple[str, ...], key: str) -> bool:

@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from packages.errors import Corrupt, Invalid, NotFound
 from packages.ocfl.inventory import DECLARATION, NAME, SIDECAR, Inventory, head_of, parse_sidecar, read
+from packages.ocfl.reading import Rejoined
 from storage.archival.medium import Medium
 from storage.durability import unavailable
 
@@ -63,7 +64,7 @@ def take(hashing: "Hashing") -> Inventory:
     while len(first) < _SMALL and (piece := hashing.read(_SMALL - len(first))):
         first += piece
     if len(first) == _SMALL:
-        return read(_Rejoined(first, hashing))
+        return read(Rejoined(first, hashing))
     digest = hashing.digest
     with _keeping:
         if (known := _kept.get(digest)) is not None:
@@ -121,18 +122,6 @@ class Hashing:
     def digest(self) -> str:
         """Return the SHA-512 of what was read."""
         return self._hash.hexdigest()
-
-
-class _Rejoined:
-    """The beginning of a stream that has been read, and the rest."""
-
-    def __init__(self, first: bytearray, rest: Hashing) -> None:
-        self._first = io.BytesIO(first)
-        self._rest = rest
-
-    def read(self, size: int = -1, /) -> bytes:
-        """Read at most `size` bytes."""
-        return self._first.read(size) or self._rest.read(size)
 
 
 def _require_stated(medium: Medium, folder: str, digest: str) -> None:

@@ -11,7 +11,8 @@ from typing import BinaryIO
 
 from packages.errors import Conflict, Internal, NotFound, Recalling, Unavailable
 from packages.ocfl import layout
-from packages.ocfl.inventory import Inventory, is_safe
+from packages.ocfl.inventory import Inventory
+from packages.ocfl.path_rules import is_safe
 from storage.archival import commit, removal, root
 from storage.archival.inventories import is_visible, read_head
 from storage.archival.medium import Medium, Pace, Recalls

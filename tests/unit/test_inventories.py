@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from packages.errors import Corrupt
+from packages.ocfl import reading
 from packages.ocfl.inventory import NAME, SIDECAR, Inventory, dump, first_version, sidecar
 from storage.archival import inventories
 from storage.archival.inventories import read_inventory
@@ -39,6 +40,7 @@ def test_a_large_inventory_is_read_as_a_stream_and_not_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(inventories, "_SMALL", 100)
+    monkeypatch.setattr(reading, "AT_ONCE", 100)
     medium, made = LocalMedium(tmp_path), _made("large")
     _put(tmp_path / "o", made)
     found = read_inventory(medium, "o")
