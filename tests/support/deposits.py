@@ -68,7 +68,7 @@ def _folder(folder: Path, number: int) -> Deposit:
     files = _texts(number)
     source = folder / f"folder-{number}"
     _write(source, files)
-    (source / "kept empty").mkdir()
+    (source / "kept empty").mkdir(exist_ok=True)  # a later round makes the same deposits again
     return Deposit("folder", source, files)
 
 
