@@ -10,8 +10,10 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from packages.crosswalks.dublin_core import DC, elements
+from packages.mix import is_image, mix_of
 from packages.model import FileEntry, Role
 from packages.premis import file_object, package_urn
+from packages.premis_rights import rights_statements
 from packages.xml_text import XSI, Sink, escape, href, write_pieces
 
 NAMESPACE = "http://www.loc.gov/METS/"
@@ -52,6 +54,8 @@ def _part(urn: str, name: str, label: str, created: str, entries: Iterable[FileE
             f'<techMD ID="t{number}"><mdWrap MDTYPE="PREMIS:OBJECT"><xmlData>'
             f"{file_object(entry, urn, path)}</xmlData></mdWrap></techMD>\n"
         )
+        if is_image(entry):
+            yield _wrapped("techMD", f"m{number}", "NISOIMG", mix_of(entry))
         groups.setdefault(entry.role, []).append(_file(entry, number, up + path))
     yield "</amdSec>\n"
     roles = sorted(groups)
@@ -103,8 +107,10 @@ def _root(
     title = str(record.get("title", ""))
     yield _head(urn, "AIP", created, f"{title} (version {version})")
     yield _dublin_core(record, identifiers)
-    yield from _references(documents)
-    yield f'<structMap TYPE="LOGICAL"><div LABEL="{escape(title)}" DMDID="dc">\n'
+    rights = list(rights_statements(record, urn, created))
+    yield from _references(documents, rights)
+    by = " ".join(f"rights{number}" for number in range(1, len(rights) + 1))
+    yield f'<structMap TYPE="LOGICAL"><div LABEL="{escape(title)}" DMDID="dc" ADMID="{by}">\n'
     for each in documents:
         if each.path.startswith("metadata/files/"):
             link = _relative(each.path)
@@ -112,11 +118,23 @@ def _root(
     for directory in directories:
         address = href(f"data/original/{directory.strip('/')}/")
         yield f'<div TYPE="empty directory" CONTENTIDS="{urn}#{address}"/>\n'
-    yield "</div></structMap>\n</mets>\n"
+    yield "</div></structMap>\n"
+    yield from _physical(urn, documents)
+    yield "</mets>\n"
 
 
-def _references(documents: Sequence[FileEntry]) -> Iterator[str]:
-    """Yield the sections that refer to `documents`: descriptive, source, provenance, in METS's order."""
+def _physical(urn: str, documents: Iterable[FileEntry]) -> Iterator[str]:
+    """Yield the bag as it lies there: each description of files by its place in it."""
+    yield f'<structMap TYPE="PHYSICAL"><div TYPE="bag" LABEL="{escape(urn)}">\n'
+    for each in documents:
+        if each.path.startswith("metadata/files/"):
+            link = _relative(each.path)
+            yield f'<div LABEL="{escape(each.path)}"><mptr LOCTYPE="URL" xlink:href="{link}"/></div>\n'
+    yield "</div></structMap>\n"
+
+
+def _references(documents: Sequence[FileEntry], rights: Iterable[str]) -> Iterator[str]:
+    """Yield `rights` and what refers to `documents`: descriptive, source, provenance, in METS's order."""
     records = [each for each in documents if each.path == "metadata/record.json"]
     events = [each for each in documents if each.path.startswith("metadata/premis/")]
     apart = {ROOT_NAME, *(each.path for each in (*records, *events))}
@@ -126,6 +144,8 @@ def _references(documents: Sequence[FileEntry]) -> Iterator[str]:
     for number, each in enumerate(records, 1):
         yield f'<dmdSec ID="record{number}">{_reference(each, "OTHER", "Holdfast record")}</dmdSec>\n'
     yield '<amdSec ID="administration">\n'
+    for number, statement in enumerate(rights, 1):
+        yield _wrapped("rightsMD", f"rights{number}", "PREMIS:RIGHTS", statement)
     for number, each in enumerate(others, 1):
         yield f'<sourceMD ID="source{number}">{_reference(each, "OTHER", "submission")}</sourceMD>\n'
     for number, each in enumerate(events, 1):
@@ -144,11 +164,16 @@ def _head(urn: str, kind: str, created: str, label: str) -> str:
 
 
 def _file(entry: FileEntry, number: int, link: str) -> str:
+    more = f" m{number}" if is_image(entry) else ""
     mime = f' MIMETYPE="{escape(entry.mime)}"' if entry.mime else ""
     return (
-        f'<file ID="f{number}" ADMID="t{number}"{mime} SIZE="{entry.size}" CHECKSUM="{entry.sha512}"'
+        f'<file ID="f{number}" ADMID="t{number}{more}"{mime} SIZE="{entry.size}" CHECKSUM="{entry.sha512}"'
         f' CHECKSUMTYPE="SHA-512"><FLocat LOCTYPE="URL" xlink:href="{link}"/></file>\n'
     )
+
+
+def _wrapped(section: str, name: str, kind: str, inner: str) -> str:
+    return f'<{section} ID="{name}"><mdWrap MDTYPE="{kind}"><xmlData>{inner}</xmlData></mdWrap></{section}>\n'
 
 
 def _relative(path: str) -> str:

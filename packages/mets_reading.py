@@ -38,7 +38,7 @@ def read_files_mets(stream: BinaryIO, locate: Callable[[str], str] = str) -> Ite
             if element.tag == f"{_M}techMD":
                 _keep(element, said)
             else:
-                entry = said.pop(element.attrib["ADMID"])
+                entry = said.pop(element.attrib["ADMID"].partition(" ")[0])
                 path = entry.pop("path")
                 mime = element.attrib.get("MIMETYPE")
                 yield FileEntry(path=path, location=locate(path), role=role, mime=mime, **entry)

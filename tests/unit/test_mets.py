@@ -125,6 +125,33 @@ def test_the_root_and_an_empty_part_are_valid(shared: Path, count: int) -> None:
     mets.assertValid(etree.fromstring(written))
 
 
+@pytest.mark.shared
+def test_rights_of_the_record_are_premis_and_hang_on_the_package(shared: Path) -> None:
+    record = RECORD | {
+        "rights": [
+            "All rights \x03 <reserved>",
+            {"rights": "CC BY 4.0", "rightsUri": "https://example.org/by", "rightsIdentifier": "CC-BY-4.0"},
+        ],
+        "access": {"metadata": "open", "files": "embargoed", "filesUntil": "2031-01-01"},
+    }
+    stream = io.BytesIO()
+    write_root_mets(stream, PACKAGE, 1, created=CREATED, record=record, documents=[])
+    tree = etree.fromstring(stream.getvalue())
+    mets_with_premis(shared).assertValid(tree)
+    premis = schema(shared, "premis-v3-0.xsd")
+    statements = tree.findall(".//{*}rightsMD/{*}mdWrap/{*}xmlData/{*}rights")
+    for each in statements:
+        premis.assertValid(etree.ElementTree(etree.fromstring(etree.tostring(each))))
+    assert tree.find(".//{*}structMap/{*}div").attrib["ADMID"] == "rights1 rights2 rights3"
+    assert [each.findtext(".//{*}licenseTerms") for each in statements] == [
+        "All rights \ufffd <reserved>",
+        "CC BY 4.0",
+        None,
+    ]
+    told = [each.text for each in statements[2].iter("{*}act", "{*}restriction", "{*}endDate")]
+    assert told == ["disseminate metadata", "disseminate files", "embargoed", "2031-01-01"]
+
+
 def test_the_root_points_to_every_document_with_its_digest() -> None:
     documents = [
         entry("metadata/record.json", sha512="01" * 64),
@@ -136,10 +163,9 @@ def test_the_root_points_to_every_document_with_its_digest() -> None:
     ]
     tree = etree.fromstring(root(documents))
     href = "{http://www.w3.org/1999/xlink}href"
-    assert [each.attrib[href] for each in tree.iterfind(".//{*}mptr")] == [
-        "files/v1-0001.xml",
-        "files/v2-0001.xml",
-    ]
+    for kind in ("LOGICAL", "PHYSICAL"):
+        found = tree.iterfind(f'{{*}}structMap[@TYPE="{kind}"]//{{*}}mptr')
+        assert [each.attrib[href] for each in found] == ["files/v1-0001.xml", "files/v2-0001.xml"]
     assert {each.attrib[href]: each.attrib["CHECKSUM"][:2] for each in tree.iterfind(".//{*}mdRef")} == {
         "record.json": "01",
         "premis/events-v1.xml": "02",
