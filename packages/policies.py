@@ -45,6 +45,7 @@ WORKER_DEATHS = 5  # a job that has outlived so many workers at one step is like
 IDENTIFY_BATCH_SECONDS = 300  # for 500 files
 CHARACTERISE_SECONDS = 30  # for one file
 NORMALISE_SECONDS = 120  # for all derivatives of one file
+VALIDATE_XML_SECONDS = 60  # for one document and its schemas
 SCAN_ANSWER_SECONDS = 120  # for one answer of the virus scanner
 SCAN_TOTAL_SECONDS = 6 * 3600  # for all files of a package
 FETCH_SILENCE_SECONDS = (

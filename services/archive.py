@@ -31,6 +31,7 @@ from tools.clamav import Limits as ScanLimits
 from tools.normalise import Normaliser
 from tools.pids import ArkProvider
 from tools.ports import FormatIdentifier, PidProvider, VirusScanner
+from tools.validity import Validator, load_table
 
 log = logging.getLogger("holdfast.archive")
 
@@ -168,6 +169,12 @@ class Archive:
         return self.tools.normaliser
 
     @cached_property
+    def validator(self) -> Validator:
+        """Return what holds files to the rules of their formats."""
+        said = self.settings
+        return Validator(load_table(self.home), said.tools_folder, said.schemas_folder)
+
+    @cached_property
     def pids(self) -> PidProvider:
         """Return who gives persistent identifiers."""
         return ArkProvider(self.settings.ark_naan, self.settings.ark_shoulder)
@@ -217,7 +224,7 @@ class Archive:
 
     def close(self) -> None:
         """Give everything back."""
-        for part in ("catalogue", "index"):
+        for part in ("catalogue", "index", "validator"):
             if (opened := self.__dict__.pop(part, None)) is not None:
                 opened.close()
         self.tools.close()

@@ -94,6 +94,14 @@ class Settings(BaseModel):
     clamd_max_age_days: int = Field(
         default=7, ge=0, description="older signatures are stale; 0 takes any age"
     )
+    tools: str = Field(
+        default="",
+        description="folder of Java tools, as scripts/install-tools fills it; unset: tools in the home",
+    )
+    xml_schemas: str = Field(
+        default="",
+        description="folder of XML schemas that documents are held to; unset: schemas in the home",
+    )
     archive_name: str = Field(
         default="Holdfast archive", min_length=1, description="what harvesters are told that this archive is"
     )
@@ -212,6 +220,17 @@ class Settings(BaseModel):
         """Return every local folder that is the archive's own: home, staging, stores."""
         local = [path_of(url) for url in self.store_urls.values() if url.startswith("file://")]
         return [self.home, self.staging_root, *local]
+
+    @property
+    def tools_folder(self) -> Path:
+        """Return the folder of Java tools, whether it is there or not."""
+        return Path(self.tools) if self.tools else self.home / "tools"
+
+    @property
+    def schemas_folder(self) -> Path | None:
+        """Return the folder of the archive's own XML schemas, or None where there is none."""
+        folder = Path(self.xml_schemas) if self.xml_schemas else self.home / "schemas"
+        return folder if folder.is_dir() else None
 
     def fixity_period(self, store: str) -> int:
         """Return after how many days each copy in the store is to be read back again."""

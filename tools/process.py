@@ -46,18 +46,17 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A job whose child died or was ended over it; `is_late` tells that it missed its deadline."""
+    """A job whose child died or was ended over it."""
 
     reason: str
-    is_late: bool = False
 
 
 class _Ended(Exception):
     """The child is gone; `answers` is what it had said before."""
 
-    def __init__(self, reason: str, answers: list[Any], *, is_late: bool = False) -> None:
+    def __init__(self, reason: str, answers: list[Any]) -> None:
         super().__init__(reason)
-        self.lost = Lost(reason, is_late)
+        self.reason = reason
         self.answers = answers
 
 
@@ -130,10 +129,9 @@ class _Child:
                 answers += json.loads(self._line(process))
         except TimeoutError:
             self.end()
-            raise _Ended(f"no answer within {self._work.seconds} s", answers, is_late=True) from None
+            raise _Ended(f"no answer within {self._work.seconds} s", answers) from None
         except (EOFError, BrokenPipeError):
-            status = self.end()
-            raise _Ended(_obituary(status), answers, is_late=status == -signal.SIGALRM) from None
+            raise _Ended(_obituary(self.end()), answers) from None
         return answers
 
     def start(self) -> None:
@@ -302,12 +300,12 @@ def _one_by_one(child: _Child, jobs: list[Any]) -> list[Any]:
     except _Ended as ended:
         answers = ended.answers
         if len(jobs) == 1:
-            return [ended.lost]
+            return [Lost(ended.reason)]
     for job in jobs[len(answers) :]:
         try:
             answers += child.do([job])
         except _Ended as ended:  # each job is given its own chance
-            answers.append(ended.lost)
+            answers.append(Lost(ended.reason))
     return answers
 
 

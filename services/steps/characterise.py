@@ -7,6 +7,7 @@ from packages.findings import Findings
 from packages.ledger import StepOutcome
 from packages.model import Agent
 from packages.wording import counted
+from services.steps.conformance import SCHEMAS, check_conformance
 from services.steps.context import StepContext, StepResult
 from storage.staging import Workspace
 from tools.characterise import MISSING
@@ -22,7 +23,8 @@ class Technical:
     """What the readers of technical metadata came to.
 
     `tools` are names with versions, `failed` holds path, tool and reason, `missing` how many files each tool
-    that is not installed would have read.
+    that is not installed would have read, `formats` the files by PUID, `with_schemas` the XML documents that
+    name schemas.
     """
 
     files: int = 0
@@ -30,6 +32,8 @@ class Technical:
     tools: list[str] = field(default_factory=list)
     failed: list[tuple[str, str, str]] = field(default_factory=list)
     missing: dict[str, int] = field(default_factory=dict)
+    formats: dict[str, int] = field(default_factory=dict)
+    with_schemas: int = 0
 
     def note(self, path: str, found: Characterisation) -> None:
         """Count one more file."""
@@ -44,6 +48,7 @@ class Technical:
             self.failed.append((path, found.tool, found.error))
             return
         self.described += 1
+        self.with_schemas += SCHEMAS in found.properties
         if found.tool not in self.tools:
             self.tools.append(found.tool)
 
@@ -61,7 +66,7 @@ def characterise(context: StepContext) -> StepResult:
     """Judge the technical metadata (PREMIS *metadata extraction*) that was read along with the formats.
 
     What a tool could not read is a warning with the tool's reason, and a tool that is not installed is one
-    warning; the files themselves are kept.
+    warning; the files themselves are kept. Then files are held to the rules of their formats.
     """
     came_to = Technical.saved(context.workspace)
     findings = Findings()
@@ -80,7 +85,9 @@ def characterise(context: StepContext) -> StepResult:
         outcome="warning" if unread else "success",
         agents=[_agent(tool) for tool in sorted(came_to.tools)],
     )
-    return StepResult(StepOutcome.DONE, "characterised", told, findings.all(), (event,))
+    unsound, validations = check_conformance(context, came_to.formats, came_to.with_schemas)
+    findings.extend(unsound.all())
+    return StepResult(StepOutcome.DONE, "characterised", told, findings.all(), (event, *validations))
 
 
 def _agent(tool: str) -> Agent:

@@ -47,6 +47,7 @@ def identify(context: StepContext) -> StepResult:
             yield with_format(entry, match, found.properties)
 
     count = workspace.write_sheet("identified", identified())
+    technical.formats = {puid: number for puid, number in puids.items() if puid}
     technical.save(workspace)
     unknown = puids.pop(None, 0)
     told = f"{count - unknown} of {counted(count, 'file')} identified, {counted(len(puids), 'format')}"

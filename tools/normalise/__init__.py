@@ -1,6 +1,5 @@
 """Derivatives by the format policy: preservation copies, access copies, thumbnails."""
 
-from tools.normalise.crew import Normaliser
-from tools.normalise.made import Made
+from tools.normalise.crew import Made, Normaliser
 
 __all__ = ["Made", "Normaliser"]

@@ -1,0 +1,80 @@
+"""Which tool judges which PUID: `schemas/validation.json`, read and checked."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+import schemas
+from packages.errors import Invalid
+
+OVERRIDE = "validation.json"
+"""The file in the home whose table is used instead of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the table: files of `puids` are judged by `tool`, by its `module` or `profile`.
+
+    `seconds` is how long one ordinary file may take, `largest` the bytes up to which files are judged,
+    `suffix` what the tool expects at the end of a name.
+    """
+
+    name: str
+    tool: str
+    puids: frozenset[str]
+    module: str = ""
+    profile: str = ""
+    suffix: str = ""
+    seconds: int = 60
+    largest: int = 1 << 40
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """All of it: `files` is how many a check judges of a package, `seconds` what all may take together."""
+
+    version: str
+    files: int
+    seconds: int
+    checks: tuple[Check, ...]
+
+    def by_puid(self) -> Mapping[str, Check]:
+        """Return the check of each PUID."""
+        return {puid: check for check in self.checks for puid in check.puids}
+
+
+def load_table(home: Path | None = None) -> Table:
+    """Return the table of the archive in `home`: its own ``validation.json``, else ours. Raises Invalid."""
+    override = home / OVERRIDE if home else None
+    if override is None or not override.is_file():
+        return table_of(schemas.load(OVERRIDE))
+    try:
+        return table_of(json.loads(override.read_bytes()))
+    except ValueError as error:
+        raise Invalid(
+            f"{override} is not JSON: {error}", hint="Mend it, or remove it to use ours."
+        ) from error
+
+
+def table_of(data: Any) -> Table:
+    """Return the table that `data` says. Raises Invalid where it breaks its schema or contradicts itself."""
+    wrong = sorted(
+        f"{each.json_path}: {each.message}"
+        for each in Draft202012Validator(schemas.load("validation.schema.json")).iter_errors(data)
+    )
+    if not wrong:
+        puids = [puid for check in data["checks"] for puid in check["puids"]]
+        twice = sorted({each for each in puids if puids.count(each) > 1})
+        wrong = [f"two checks for {each}" for each in twice]
+    if wrong:
+        raise Invalid(
+            f"The table of validation tools is wrong: {'; '.join(wrong[:5])}",
+            hint=f"schemas/validation.schema.json says what {OVERRIDE} may hold.",
+        )
+    limits = data["limits"]
+    checks = tuple(Check(**{**each, "puids": frozenset(each["puids"])}) for each in data["checks"])
+    return Table(data["version"], limits["files"], limits["seconds"], checks)

@@ -1,0 +1,207 @@
+"""What a caller sees of validation: which tools are here, and the outcome for each file asked about."""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+from tools.runs import SLACK, Bounds, Ended, Ran
+from tools.sandbox import Sandbox, private_folder
+from tools.validity.epubcheck import EpubCheck
+from tools.validity.jhove import Jhove
+from tools.validity.mediaconch import MediaConch
+from tools.validity.ports import Adapter, Installed, Outcome, Subject, Validity
+from tools.validity.ports import Batch as Asked
+from tools.validity.reports import EACH, FLOOR
+from tools.validity.table import Check, Table
+from tools.validity.verapdf import VeraPdf
+from tools.validity.xml_schemas import XmlSchemas
+
+ADAPTERS: tuple[Adapter, ...] = (VeraPdf(), Jhove(), MediaConch(), EpubCheck())
+AT_ONCE = 2
+"""Tools that run at the same time for one package."""
+SPLIT = 8
+"""Parts of a batch that came to nothing: the file that did it is found in few starts."""
+MEMORY = 2 << 30
+SECONDS_A_FILE, BYTES_A_SECOND = 0.25, 4 << 20
+"""What is added to a deadline for each further file, and what a tool reads at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool of the table: its name there, what people call it, its version or None where it is absent."""
+
+    name: str
+    title: str
+    version: str | None
+
+
+class Validator:
+    """Judges files by the table; close it, or let it go, to end the child that reads XML.
+
+    `folder` holds Java tools, a folder of jars each; `schemas` the archive's own XML schemas; either may be
+    None. Safe to use from several threads.
+    """
+
+    def __init__(self, table: Table, folder: Path | None = None, schemas: Path | None = None) -> None:
+        self.table = table
+        self._folder = folder
+        self.xml = XmlSchemas(schemas)
+        self._adapters = {each.name: each for each in ADAPTERS}
+        self._found: dict[str, Installed | None] = {}
+        self._lock = Lock()
+
+    def tools(self) -> list[Tool]:
+        """Return each tool of the table, by name; looks for those that nobody has asked about yet."""
+        return [self.tool(name) for name in sorted({check.tool for check in self.table.checks})]
+
+    def tool(self, name: str) -> Tool:
+        """Return the tool that the table calls `name`; looked for once."""
+        if name == XmlSchemas.name:
+            return Tool(name, XmlSchemas.title, self.xml.version)
+        found = self._installed(name)
+        return Tool(name, self._adapters[name].title, found.version if found else None)
+
+    def _installed(self, name: str) -> Installed | None:
+        with self._lock:
+            if name not in self._found:
+                self._found[name] = self._adapters[name].find(self._folder)
+            return self._found[name]
+
+    def judge(
+        self,
+        asked: Mapping[Check, Sequence[Subject]],
+        *,
+        scratch: Path,
+        root: Path,
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> dict[Check, list[Validity]]:
+        """Return an outcome for each subject, by check, in the order given.
+
+        Works in private folders below `scratch`; `root` is the folder in which the package's files lie by
+        content path. `progress` is told the bytes of what has been judged. Never raises for what a tool does.
+        """
+        until = time.monotonic() + self.table.seconds
+        found = {check: list[Validity | None]([None] * len(subjects)) for check, subjects in asked.items()}
+        lock = Lock()
+
+        def judge_some(check: Check, places: range) -> None:
+            subjects = [asked[check][at] for at in places]
+            for at, validity in zip(places, self._some(check, subjects, scratch, root, until), strict=True):
+                found[check][at] = validity
+            with lock:
+                progress(sum(each.size for each in subjects))
+
+        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="validity") as threads:
+            for each in [
+                threads.submit(judge_some, check, places)
+                for check, subjects in asked.items()
+                for places in self._batches(check, len(subjects))
+            ]:
+                each.result()
+        return {check: [one for one in some if one is not None] for check, some in found.items()}
+
+    def close(self) -> None:
+        """End the child process; a later call starts another."""
+        self.xml.close()
+
+    def _batches(self, check: Check, count: int) -> Iterator[range]:
+        adapter = self._adapters.get(check.tool)
+        size = adapter.batch if adapter else max(1, count)
+        for begin in range(0, count, size):
+            yield range(begin, min(count, begin + size))
+
+    def _some(
+        self, check: Check, subjects: Sequence[Subject], scratch: Path, root: Path, until: float
+    ) -> list[Validity]:
+        if check.tool == XmlSchemas.name:
+            return list(self.xml.judge(subjects, root, check.largest))
+        adapter, installed = self._adapters[check.tool], self._installed(check.tool)
+        tool = f"{adapter.title} {installed.version}".strip() if installed else adapter.title
+        if installed is None:
+            return [_unchecked(tool, f"{adapter.title} is not installed")] * len(subjects)
+        fitting = [at for at, each in enumerate(subjects) if each.size <= check.largest]
+        run = _Run(adapter, installed, check, subjects, scratch, until)
+        found = dict(run.judge(fitting))
+        too_large = _unchecked(
+            tool, f"it is larger than the {check.largest:,} bytes up to which files are checked"
+        )
+        return [found.get(at, too_large) for at in range(len(subjects))]
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One batch of one check; split where the tool did not get to the end of it."""
+
+    adapter: Adapter
+    installed: Installed
+    check: Check
+    subjects: Sequence[Subject]
+    scratch: Path
+    until: float
+
+    def judge(self, places: Sequence[int]) -> Iterator[tuple[int, Validity]]:
+        """Yield an outcome for each place in `subjects`."""
+        waiting = [list(places)] if places else []
+        while waiting:
+            some = waiting.pop()
+            if time.monotonic() > self.until:
+                yield from (
+                    (at, self._not_checked("the time for checking this package was used up")) for at in some
+                )
+                continue
+            said, ran = self._start(some)
+            yield from said.items()
+            rest = [at for at in some if at not in said]
+            if len(some) == 1:
+                yield from ((at, self._not_checked(_why(ran))) for at in rest)
+            elif len(rest) < len(some):
+                waiting += [rest] if rest else []
+            else:
+                size = -(-len(rest) // SPLIT)
+                waiting += [rest[begin : begin + size] for begin in range(0, len(rest), size)]
+
+    def _start(self, places: Sequence[int]) -> tuple[dict[int, Validity], Ran]:
+        """Give `places` to the tool under short safe names, links to where they lie."""
+        with private_folder(self.scratch) as folder:
+            names = {f"{number:06}{self.check.suffix}": at for number, at in enumerate(places, 1)}
+            for name, at in names.items():
+                (folder / "in" / name).symlink_to(self.subjects[at].file.absolute())
+            asked = Asked(tuple(names), self.check.module, self.check.profile)
+            sandbox = Sandbox(folder, self._bounds(places))
+            said, ran = self.adapter.judge(self.installed, asked, sandbox, self._folders(places))
+        return {names[name]: validity for name, validity in said.items()}, ran
+
+    def _bounds(self, places: Sequence[int]) -> Bounds:
+        size = sum(self.subjects[at].size for at in places)
+        report = FLOOR + EACH * len(places)
+        seconds = self.check.seconds + SECONDS_A_FILE * (len(places) - 1) + size / BYTES_A_SECOND
+        return Bounds(seconds, MEMORY, report, 2 * report + SLACK)
+
+    def _folders(self, places: Sequence[int]) -> list[Path]:
+        """Return the folder around all files: one right to read instead of one for each."""
+        return [Path(os.path.commonpath([str(self.subjects[at].file.absolute().parent) for at in places]))]
+
+    def _not_checked(self, reason: str) -> Validity:
+        return _unchecked(f"{self.adapter.title} {self.installed.version}".strip(), reason)
+
+
+def _why(ran: Ran) -> str:
+    """Say why a run came to nothing for its only file."""
+    last = ran.said.strip().rpartition("\n")[2].strip()
+    return {
+        Ended.BY_ITSELF: f"it said nothing about this file (status {ran.status})"
+        + (f": {last}" if last else ""),
+        Ended.CRASHED: f"it crashed (signal {-ran.status})",
+        Ended.DEADLINE: f"it was ended at its deadline, after {ran.seconds:.0f} s",
+        Ended.TOO_LARGE: "it was ended because it wrote too much",
+        Ended.MEMORY: "it was ended because it took too much memory",
+        Ended.NOT_FOUND: "it is not installed",
+    }[ran.ended]
+
+
+def _unchecked(tool: str, reason: str) -> Validity:
+    return Validity.of(Outcome.UNCHECKED, tool, None, [reason])
