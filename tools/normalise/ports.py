@@ -79,13 +79,15 @@ class Runner(Protocol):
         environment: Mapping[str, str] = NOTHING,
         stdin: bytes = b"",
         readable: Iterable[Path] = (),
+        sockets: Iterable[Path] = (),
     ) -> Ran:
         """Run `command` (its first word is looked up in PATH) for `jobs` and return when all of it is gone.
 
         Deadline, memory and output are those that the jobs' limits allow together. No shell, no network, no
         standard input but `stdin`; the environment is made anew, with `environment` added. Sources of the
-        jobs, the system's own folders, the program's own folder and `readable` can be read. Never raises
-        for what the program does.
+        jobs, the system's own folders, the program's own folder and `readable` can be read. In `sockets`,
+        folders, it may make sockets and nothing else; whoever asks for that removes them. Never raises for
+        what the program does.
         """
         ...
 

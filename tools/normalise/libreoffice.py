@@ -1,0 +1,222 @@
+"""LibreOffice: office documents become PDF/A, OpenDocument, and of spreadsheets a CSV file a sheet.
+
+One start of the program does all documents of a call that want the same. Its profile is new each time
+and says what an archive needs (`SETTINGS`): no macro is run, nothing that a document points to is fetched,
+and the results of formulas stay what they were when the document was saved.
+"""
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import md5
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+
+from tools.normalise.ports import Converted, Job, Runner
+from tools.normalise.programs import also, concluded, one_of, schema, version_said, whole
+from tools.runs import Ran
+
+OFFICE = "/org.openoffice.Office"
+SETTINGS: Mapping[str, Mapping[str, str]] = {
+    f"{OFFICE}.Common/Security/Scripting": {
+        "MacroSecurityLevel": "3",
+        "DisableMacrosExecution": "true",
+        "DisableActiveContent": "true",
+        "BlockUntrustedRefererLinks": "true",  # without this, linked pictures are fetched
+    },
+    f"{OFFICE}.Writer/Content/Update": {"Link": "2", "Field": "false", "Chart": "false"},
+    f"{OFFICE}.Calc/Content/Update": {"Link": "2"},
+    f"{OFFICE}.Calc/Formula/Load": {"OOXMLRecalcMode": "1", "ODFRecalcMode": "1"},
+    f"{OFFICE}.Common/Save/ODF": {"DefaultVersion": "10"},  # ODF 1.3 as it is in the standard, no extensions
+    "/org.openoffice.Setup/L10N": {
+        "ooSetupSystemLocale": "en-CA"
+    },  # writes dates as 2020-12-31, numbers as 1.5
+}
+TOLD = "with macros, links and recalculation off"
+CSV = "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,false,false,false,false,-1"
+"""Comma, double quote, UTF-8; values as they are stored, not as they are shown; every sheet."""
+
+SOCKETS = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108  # the program takes no other folder for its socket
+READABLE = (Path("/var/lib/libreoffice"), Path("/var/spool/libreoffice"))
+"""Where Debian keeps what extensions leave behind: without it the program does not start."""
+_SHEET = re.compile(r"^Writing sheet (.*) -> .*/([^/]+\.csv)$", re.MULTILINE)
+MOST_NAMES = 50
+AGAIN = 1
+"""Status of a start that came to nothing because of the socket."""
+
+
+@dataclass(frozen=True)
+class _Want:
+    """What one start of the program makes: `filter` is its ``--convert-to``, `part` that of PDF/A."""
+
+    filter: str
+    suffix: str
+    part: int = 2
+
+
+def _want(job: Job) -> _Want:
+    if job.action.recipe == "odf":
+        to = job.arguments["to"]
+        return _Want(to, to)
+    if job.action.recipe == "csv":
+        return _Want(CSV, "csv")
+    return _Want("pdf", "pdf", job.arguments.get("part", 2))
+
+
+class LibreOffice:
+    """An `Adapter`; see `tools.normalise.ports`."""
+
+    name = "libreoffice"
+    recipes: Mapping[str, Mapping[str, Any]] = {
+        "pdfa": schema(["part"], part={"enum": [1, 2, 3], "description": "Part of ISO 19005."}),
+        "odf": schema(["to"], to=one_of("odt", "ods", "odp", "odg", description="Kind of document.")),
+        "csv": schema(),
+        "jpeg": schema(["max_side"], max_side=whole(16, 20000, "Most pixels of a side.")),
+    }
+    commands = ("soffice", "pdftoppm")
+    batch = 50
+
+    def version(self) -> str:
+        """Return name and version for PREMIS."""
+        return version_said("LibreOffice", ["soffice", "--version"], r"LibreOffice (\d[\d.]*)")
+
+    def convert(self, jobs: Sequence[Job], runner: Runner) -> Iterator[Converted]:
+        """Convert each of `jobs`, with one start for all that want the same."""
+        wanted: defaultdict[_Want, list[Job]] = defaultdict(list)
+        for job in jobs:
+            wanted[_want(job)].append(job)
+        for number, (want, group) in enumerate(wanted.items()):
+            yield from _make(want, group, runner, runner.folder / "out" / str(number))
+
+
+def _make(want: _Want, jobs: Sequence[Job], runner: Runner, out: Path) -> Iterator[Converted]:
+    """Make `want` of all `jobs`; each source once, although several derivatives may be made of it."""
+    firsts: dict[Path, Job] = {}
+    for job in jobs:
+        firsts.setdefault(job.source.resolve(), job)
+    out.mkdir(parents=True)
+    ran = _start(want, list(firsts.values()), runner, out)
+    for job in jobs:
+        stem = firsts[job.source.resolve()].source.stem
+        if want.suffix == "csv":
+            yield _sheets(job, ran, out, stem)
+        else:
+            made = out / f"{stem}.{want.suffix}"
+            yield _picture(job, runner, ran, made) if job.action.recipe == "jpeg" else _one(job, ran, made)
+
+
+def _start(want: _Want, jobs: Sequence[Job], runner: Runner, out: Path) -> Ran:
+    """Start the program once for all `jobs`; with a new profile twice, as it wants to be started again then.
+
+    It would do that by itself, but finds the socket of its first life, which it may not remove.
+    """
+    profile = runner.folder / "home" / f"profile-{want.part}"
+    starts = 1 if profile.exists() else 2
+    _prepare(profile, want.part)
+    while True:
+        ran = runner.run(
+            [
+                *("soffice", f"-env:UserInstallation={profile.as_uri()}", "--headless", "--norestore"),
+                *("--nologo", "--nodefault", "--nolockcheck", "--nofirststartwizard", "--convert-to"),
+                *(want.filter, "--outdir", str(out), *(str(job.source) for job in jobs)),
+            ],
+            jobs,
+            readable=READABLE,
+            sockets=SOCKETS,
+        )
+        _remove_socket(profile)
+        starts -= 1
+        if ran.status != AGAIN or not starts:
+            break
+    told = f"{TOLD}; PDF/A-{want.part}b" if want.suffix == "pdf" else TOLD
+    return replace(ran, command=f"{ran.command} ({told})")
+
+
+def _remove_socket(profile: Path) -> None:
+    """Remove the socket by which a second start would find the first: it could not do so itself."""
+    digest = md5(profile.as_uri().encode("utf-16-le"), usedforsecurity=False).digest()
+    name = "".join(f"{each:x}" for each in digest)
+    for folder in SOCKETS:
+        (folder / f"OSL_PIPE_{os.getuid()}_SingleOfficeIPC_{name}").unlink(missing_ok=True)
+
+
+def _prepare(profile: Path, part: int) -> None:
+    """Write the profile's settings, as the program itself would."""
+    settings = {**SETTINGS, f"{OFFICE}.Common/Filter/PDF/Export": {"SelectPdfVersion": str(part)}}
+    items = "".join(
+        f'<item oor:path="{escape(path)}"><prop oor:name="{name}" oor:op="fuse">'
+        f"<value>{value}</value></prop></item>\n"
+        for path, properties in settings.items()
+        for name, value in properties.items()
+    )
+    (profile / "user").mkdir(parents=True, exist_ok=True)
+    (profile / "user" / "registrymodifications.xcu").write_text(
+        '<?xml version="1.0" encoding="UTF-8"?>\n<oor:items xmlns:oor="http://openoffice.org/2001/registry"'
+        ' xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">\n'
+        f"{items}</oor:items>\n",
+        "utf-8",
+    )
+
+
+def _one(job: Job, ran: Ran, made: Path) -> Converted:
+    """Give a job its output; a run that failed may have made it before."""
+    if not made.is_file():
+        return concluded(job, ran, made)
+    target = job.folder / f"1{made.suffix}"
+    os.link(made, target)  # another job may want the same
+    return replace(concluded(job, _well(ran), target), command=ran.command)
+
+
+def _well(ran: Ran) -> Ran:
+    """Return `ran` as one that ended well: what was wrong with it was wrong with another document."""
+    return replace(ran, ended=type(ran.ended).BY_ITSELF, status=0)
+
+
+def _picture(job: Job, runner: Runner, ran: Ran, made: Path) -> Converted:
+    """Draw the first page of the PDF that was made."""
+    if not made.is_file():
+        return concluded(job, ran, made)
+    target = job.folder / "1.jpg"
+    side = str(job.arguments["max_side"])
+    drawn = runner.run(
+        [
+            *("pdftoppm", "-jpeg", "-jpegopt", "quality=85", "-f", "1", "-l", "1", "-singlefile"),
+            *("-scale-to", side, made, target.with_suffix("")),
+        ],
+        [job],
+    )
+    done = concluded(job, drawn, target)
+    return replace(done, command=also(Converted(job, command=ran.command), drawn))
+
+
+def _sheets(job: Job, ran: Ran, out: Path, stem: str) -> Converted:
+    """Give a job a file for each sheet, in their order, and say how they are called."""
+    said = ran.output.decode(errors="replace")
+    names = {file: name for name, file in _SHEET.findall(said) if file.startswith(f"{stem}-")}
+    order = list(names)
+    made = sorted(
+        out.glob(f"{stem}-*.csv"),
+        key=lambda each: (order.index(each.name) if each.name in order else len(order), each.name),
+    )
+    if not made:
+        return concluded(job, ran, out / f"{stem}.csv")
+    files = []
+    for number, sheet in enumerate(made, 1):
+        files.append(target := job.folder / f"{number}.csv")
+        os.link(sheet, target)
+    shown = ", ".join(
+        f"{number}: {names.get(each.name, each.name)}" for number, each in enumerate(made[:MOST_NAMES], 1)
+    )
+    return Converted(
+        job,
+        message=f"sheets {shown}"[:1000],
+        files=tuple(files),
+        command=ran.command,
+        after={"sheets": len(files)},
+    )
+
+
+ADAPTER = LibreOffice()

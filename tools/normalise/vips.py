@@ -1,0 +1,101 @@
+"""libvips: HEIF becomes PNG or TIFF, large images become pyramids that a IIIF server reads.
+
+Small images are Pillow's, which starts no process for each. Loaders that libvips itself calls untrusted
+(ImageMagick among them) are shut off.
+"""
+
+from tools.normalise.ports import Converted, Job, Runner
+from tools.normalise.programs import OneByOne, also, concluded, one_of, schema, whole
+from tools.runs import Ran
+
+ENVIRONMENT = {"VIPS_BLOCK_UNTRUSTED": "1", "VIPS_CONCURRENCY": "2", "VIPS_WARNING": "0"}
+LARGEST_PIXEL = 16
+"""Bytes of a pixel: four channels of 32 bits."""
+TIFF_ENDS = 3 << 30
+KEPT_ALL = ("--compression", "deflate", "--predictor", "horizontal")
+
+
+def _vips(job: Job, runner: Runner, *words: str) -> Ran:
+    return runner.run(["vips", *words], [job], environment=ENVIRONMENT)
+
+
+def _lossless(job: Job, runner: Runner) -> Converted:
+    """Write all samples as they are decoded, with colour profile and metadata, and compare them."""
+    target = job.folder / f"1.{job.arguments['format']}"
+    if target.suffix == ".png":
+        ran = _vips(job, runner, "pngsave", str(job.source), str(target), "--compression", "9")
+    else:
+        ran = _vips(job, runner, "tiffsave", str(job.source), str(target), *KEPT_ALL, *_wide(job))
+    done = concluded(job, ran, target)
+    if not done.files:
+        return done
+    equal = runner.folder / "tmp" / "equal.tif"
+    ran = _vips(job, runner, "relational", str(job.source), str(target), str(equal), "equal")
+    lowest = _vips(job, runner, "min", str(equal)) if ran.ok else ran
+    equal.unlink(missing_ok=True)
+    is_same = lowest.ok and lowest.output.strip() in {b"255", b"255.000000"}
+    return Converted(
+        job,
+        files=(target,),
+        command=also(done, ran),
+        before={"pixels_hash": "the same"},
+        after={"pixels_hash": "the same" if is_same else "others"},
+    )
+
+
+def _wide(job: Job) -> tuple[str, ...]:
+    """Ask for BigTIFF where TIFF's 4 GiB may not do, or the size is not known."""
+    width, height = job.properties.get("width"), job.properties.get("height")
+    if isinstance(width, int) and isinstance(height, int) and width * height * LARGEST_PIXEL < TIFF_ENDS:
+        return ()
+    return ("--bigtiff",)
+
+
+def _pyramid(job: Job, runner: Runner) -> Converted:
+    """Write a tiled TIFF with ever smaller layers, its tiles JPEG (of photographs) or deflated."""
+    target = job.folder / "1.tif"
+    jpeg = ["--compression", "jpeg", "--Q", str(job.arguments["quality"])]
+    ran = _vips(
+        job,
+        runner,
+        *("tiffsave", f"{job.source}", str(target), "--tile", "--pyramid"),
+        *("--tile-width", "256", "--tile-height", "256", *_wide(job)),
+        *(jpeg if job.arguments["compression"] == "jpeg" else KEPT_ALL),
+    )
+    return concluded(job, ran, target)
+
+
+def _jpeg(job: Job, runner: Runner) -> Converted:
+    """Write it upright, in sRGB, no side longer than `max_side`."""
+    side = str(job.arguments["max_side"])
+    target = job.folder / "1.jpg"
+    saved = f"{target}[Q=85,optimize_coding,strip,background=255]"
+    ran = _vips(
+        job, runner, "thumbnail", str(job.source), saved, side,
+        *("--height", side, "--size", "down", "--export-profile", "srgb"),
+    )  # fmt: skip
+    return concluded(job, ran, target)
+
+
+_RECIPES = {"lossless": _lossless, "pyramid": _pyramid, "jpeg": _jpeg}
+
+
+def _convert(job: Job, runner: Runner) -> Converted:
+    return _RECIPES[job.action.recipe](job, runner)
+
+
+ADAPTER = OneByOne(
+    name="vips",
+    recipes={
+        "lossless": schema(["format"], format=one_of("png", "tif", description="What is written.")),
+        "pyramid": schema(
+            ["compression", "quality"],
+            compression=one_of("jpeg", "deflate", description="Of the tiles."),
+            quality=whole(50, 100, "Of JPEG."),
+        ),
+        "jpeg": schema(["max_side"], max_side=whole(16, 20000, "Most pixels of a side.")),
+    },
+    commands=("vips",),
+    says=("libvips", ["vips", "--version"], r"vips-(\d[\d.]*)"),
+    does=_convert,
+)
