@@ -46,17 +46,18 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A job whose child died or was ended over it."""
+    """A job whose child died or was ended over it; `is_late` tells that it missed its deadline."""
 
     reason: str
+    is_late: bool = False
 
 
 class _Ended(Exception):
     """The child is gone; `answers` is what it had said before."""
 
-    def __init__(self, reason: str, answers: list[Any]) -> None:
+    def __init__(self, reason: str, answers: list[Any], *, is_late: bool = False) -> None:
         super().__init__(reason)
-        self.reason = reason
+        self.lost = Lost(reason, is_late)
         self.answers = answers
 
 
@@ -129,9 +130,10 @@ class _Child:
                 answers += json.loads(self._line(process))
         except TimeoutError:
             self.end()
-            raise _Ended(f"no answer within {self._work.seconds} s", answers) from None
+            raise _Ended(f"no answer within {self._work.seconds} s", answers, is_late=True) from None
         except (EOFError, BrokenPipeError):
-            raise _Ended(_obituary(self.end()), answers) from None
+            status = self.end()
+            raise _Ended(_obituary(status), answers, is_late=status == -signal.SIGALRM) from None
         return answers
 
     def start(self) -> None:
@@ -300,12 +302,12 @@ def _one_by_one(child: _Child, jobs: list[Any]) -> list[Any]:
     except _Ended as ended:
         answers = ended.answers
         if len(jobs) == 1:
-            return [Lost(ended.reason)]
+            return [ended.lost]
     for job in jobs[len(answers) :]:
         try:
             answers += child.do([job])
         except _Ended as ended:  # each job is given its own chance
-            answers.append(Lost(ended.reason))
+            answers.append(ended.lost)
     return answers
 
 

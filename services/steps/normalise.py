@@ -1,71 +1,180 @@
 """Normalise: preservation and access derivatives by policy."""
 
-import hashlib
-import zlib
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple, Self
 
-from packages.content_paths import content_path
 from packages.findings import Findings
-from packages.format_policy import Kind, Outcome
+from packages.format_policy import FormatPolicy, Outcome
 from packages.ledger import StepOutcome
-from packages.model import Agent, FileEntry, Role, evolved
+from packages.model import Agent, Event, FileEntry, Role, evolved
+from packages.wording import counted
+from services.derivatives import Derivative, Judges, derivatives
+from services.formats import format_policy
 from services.steps.context import StepContext, StepResult
 from storage.access_copies import FOLDER
 from tools.normalise import Made
 
-CHUNK = 1 << 20
 MANY_FILES = 20_000
 """From here on the inventory, which comes next, takes memory that idle tools should not hold as well."""
-WORTH_SAYING = {Outcome.FAILED: "normalise.failed", Outcome.TOOL_MISSING: "normalise.tool-missing"}
+SHEET = "derivatives"
+MOST_COMMANDS = 5
+"""Command lines that an event names; each derivative has its own with it."""
+WORTH_SAYING = {
+    Outcome.FAILED: "normalise.failed",
+    Outcome.TIMED_OUT: "normalise.timed-out",
+    Outcome.TOO_LARGE: "normalise.too-large",
+    Outcome.WRONG_FORMAT: "normalise.wrong-format",
+    Outcome.DIFFERS: "normalise.differs",
+}
+
+
+class _Way(NamedTuple):
+    """How a derivative was made: a tool with its version, by a part of a rule; each is an event."""
+
+    tool: str
+    rule: str
+    kind: str
+    label: str
+
+    @classmethod
+    def of(cls, made: Made) -> Self:
+        """Return how it was made."""
+        action = made.action
+        rule, label = (action.rule, action.label) if action else ("", "")
+        return cls(made.tool, rule, made.kind, label)
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What the conversions of a package came to: grows with tools and rules, not with files."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    missing: Counter[tuple[str, str]] = field(default_factory=Counter)
+    made: Counter[_Way] = field(default_factory=Counter)
+    commands: defaultdict[_Way, set[str]] = field(default_factory=lambda: defaultdict(set))
+    changed: defaultdict[_Way, set[str]] = field(default_factory=lambda: defaultdict(set))
+    unknown: Counter[str] = field(default_factory=Counter)
+
+    def note(self, entry: FileEntry, one: Derivative, findings: Findings) -> None:
+        made = one.made
+        self.outcomes[made.outcome] += 1
+        if made.outcome is Outcome.TOOL_MISSING:
+            self.missing[made.tool, made.kind] += 1
+        elif made.outcome in WORTH_SAYING:
+            code = WORTH_SAYING[made.outcome]
+            findings.make(code, entry.path, tool=made.tool, kind=made.kind, reason=made.message)
+        elif one.entry is not None:
+            way = _Way.of(made)
+            self.made[way] += 1
+            self.changed[way].update(each.name for each in one.changed)
+            self.unknown.update(one.unknown)
+            if len(self.commands[way]) < MOST_COMMANDS:
+                self.commands[way].add(made.command)
 
 
 def normalise(context: StepContext) -> StepResult:
     """Convert what the format policy names, and write the sheets ``derived`` and ``access``.
 
-    Outputs are identified and digested like originals, and never bear the name of another file. *No
-    rule*, *tool missing*, *failed* and *done* are kept apart; a failed conversion never loses the
-    original, it is a warning.
+    Outputs are digested, identified and compared with their originals, and never bear the name of another
+    file. All outcomes of `packages.format_policy.Outcome` are kept apart; a conversion that does not come to
+    a derivative never loses the original, it is a warning. Memory does not grow with the number of files.
     """
-    workspace = context.workspace
-    findings = Findings()
-    outcomes: Counter[str] = Counter()
-    made: list[tuple[str, Made]] = []
-    originals: deque[FileEntry] = deque()
-
-    def sources() -> Iterator[tuple[FileEntry, str]]:
-        for entry in workspace.read_sheet("sip"):
-            if entry.role is Role.ORIGINAL:
-                originals.append(entry)
-                yield entry, f"{workspace.path}/{entry.location}"
-
-    for each in context.archive.normaliser.normalise_many(sources(), workspace.path / FOLDER):
-        entry = originals.popleft()
-        context.progress(entry.size)
-        for one in each:
-            outcomes[one.outcome] += 1
-            if one.outcome in WORTH_SAYING:
-                code = WORTH_SAYING[one.outcome]
-                findings.make(code, entry.path, tool=one.tool, kind=one.kind, reason=one.message)
-            if one.file is not None:
-                made.append((entry.path, one))
-    entries = list(_entries(context, made))
-    kept = [e for e in entries if e.role is Role.PRESERVATION]
-    workspace.write_sheet("derived", kept)
-    workspace.write_sheet("access", (e for e in entries if e.role is Role.ACCESS))
+    policy = format_policy(context.archive.home)
+    findings, tally = Findings(), _Tally()
+    context.workspace.write_sheet(SHEET, _made(context, policy, findings, tally))
+    counts = _divided(context)
     _let_tools_rest(context)
-    told = ", ".join(f"{word.replace('_', ' ')} {count}" for word, count in sorted(outcomes.items()))
+    for (tool, kind), count in sorted(tally.missing.items()):
+        findings.make("normalise.tool-missing", tool=tool, kind=kind, count=count)
+    told = ", ".join(f"{word.replace('_', ' ')} {count}" for word, count in sorted(tally.outcomes.items()))
     found = findings.all()
-    if not made and not found:
+    if not counts.total() and not found:
         return StepResult(StepOutcome.SKIPPED, "no_rule", told or "no rule of the policy applies")
-    event = context.event(
-        "normalization",
-        f"{len(kept)} preservation and {len(entries) - len(kept)} access derivatives; {told}",
-        outcome="warning" if found else "success",
-        agents=[Agent(name, "software") for name in sorted({one.tool for _, one in made if one.tool})],
+    return StepResult(
+        StepOutcome.DONE, "normalised", told, found, tuple(_events(context, policy, tally, counts, told))
     )
-    return StepResult(StepOutcome.DONE, "normalised", told, found, (event,))
+
+
+def _made(
+    context: StepContext, policy: FormatPolicy, findings: Findings, tally: _Tally
+) -> Iterator[FileEntry]:
+    """Yield an entry for each derivative that is kept."""
+    archive, workspace = context.archive, context.workspace
+    originals = (
+        (entry, f"{workspace.path}/{entry.location}")
+        for entry in workspace.read_sheet("sip")
+        if entry.role is Role.ORIGINAL
+    )
+    tools = Judges(archive.normaliser, archive.identifier, archive.characteriser)
+    for entry, judged in derivatives(originals, workspace.path / FOLDER, policy, tools):
+        context.progress(entry.size)
+        for one in judged:
+            tally.note(entry, one, findings)
+            if one.entry is not None:
+                yield _told(context, one, one.entry)
+
+
+def _told(context: StepContext, one: Derivative, entry: FileEntry) -> FileEntry:
+    """Say of a derivative how it was made, and by which event."""
+    said = {
+        "conversion_tool": one.made.tool,
+        "conversion_command": one.made.command,
+        "conversion_event": _event(context, _Way.of(one.made), "").id,
+    }
+    same = [each.name for each in one.checks if each.is_same]
+    if same:
+        said["conversion_compared"] = ", ".join(same)
+    if one.unknown:
+        said["conversion_not_compared"] = ", ".join(one.unknown)
+    return evolved(entry, properties={**entry.properties, **said})
+
+
+def _divided(context: StepContext) -> Counter[Role]:
+    """Write the sheets that later steps read; return how many derivatives of each role there are."""
+    workspace = context.workspace
+    counts: Counter[Role] = Counter()
+    for name, role in (("derived", Role.PRESERVATION), ("access", Role.ACCESS)):
+        rows = (entry for entry in workspace.read_sheet(SHEET) if entry.role is role)
+        counts[role] = workspace.write_sheet(name, rows)
+    return counts
+
+
+def _events(
+    context: StepContext, policy: FormatPolicy, tally: _Tally, counts: Counter[Role], told: str
+) -> Iterator[Event]:
+    """Yield an event of the whole, and one for each command that was run."""
+    kept, shown = counts[Role.PRESERVATION], counts[Role.ACCESS]
+    detail = f"{kept} preservation and {shown} access derivatives; {told}"
+    if tally.unknown:
+        detail += "; could not be compared: " + ", ".join(
+            f"{name} of {counted(count, 'file')}" for name, count in sorted(tally.unknown.items())
+        )
+    unwell = {*WORTH_SAYING, Outcome.TOOL_MISSING} & tally.outcomes.keys()
+    tools = [_agent(tool) for tool in sorted({way.tool for way in tally.made})]
+    yield context.event(
+        "normalization",
+        detail,
+        outcome="warning" if unwell else "success",
+        agents=[Agent("Holdfast format policy", "software", policy.name), *tools],
+    )
+    for way, count in sorted(tally.made.items()):
+        detail = f"{counted(count, 'derivative')} by: {' | '.join(sorted(tally.commands[way]))}"
+        if changed := sorted(tally.changed[way]):
+            detail += f"; of the significant properties, not everywhere the same: {', '.join(changed)}"
+        yield _event(context, way, detail)
+
+
+def _event(context: StepContext, way: _Way, detail: str) -> Event:
+    label = f" ({way.label})" if way.label else ""
+    note = f"{way.tool}: {way.kind} copies{label} by the rule {way.rule}"
+    return context.event("normalization", detail, note=note, agents=(_agent(way.tool),))
+
+
+def _agent(tool: str) -> Agent:
+    name, _, version = tool.rpartition(" ")
+    return Agent(name or tool, "software", version if name else None)
 
 
 def _let_tools_rest(context: StepContext) -> None:
@@ -73,36 +182,3 @@ def _let_tools_rest(context: StepContext) -> None:
     if context.package.files > MANY_FILES:
         for tool in (archive.identifier, archive.characteriser, archive.normaliser):
             tool.rest()
-
-
-def _entries(context: StepContext, made: Iterable[tuple[str, Made]]) -> Iterator[FileEntry]:
-    """Yield an entry for each derivative: digested, identified, and named after what it was made from."""
-    done = [
-        (source, one, one.file, one.name)
-        for source, one in made
-        if one.file is not None and one.name is not None
-    ]
-    found = context.archive.identifier.identify(file for _, _, file, _ in done)
-    for (source, one, file, name), match in zip(done, found, strict=True):
-        yield evolved(
-            _digested(file),
-            path=f"data/{one.kind}/{name}",
-            location=f"{FOLDER}/{one.kind}/{content_path(name)}",
-            role=Role.PRESERVATION if one.kind is Kind.PRESERVATION else Role.ACCESS,
-            puid=match.puid,
-            format_name=match.name,
-            format_version=match.version,
-            mime=match.mime,
-            basis=match.basis,
-            derived_from=source,
-        )
-
-
-def _digested(file: Path) -> FileEntry:
-    total, crc, size = hashlib.sha512(), 0, 0
-    with file.open("rb") as stream:
-        while chunk := stream.read(CHUNK):
-            total.update(chunk)
-            crc = zlib.crc32(chunk, crc)
-            size += len(chunk)
-    return FileEntry("", "", size, total.hexdigest(), crc)

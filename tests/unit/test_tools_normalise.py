@@ -111,7 +111,7 @@ def test_sixteen_bits_that_the_tool_would_lose_are_refused(normaliser: Normalise
     path = tmp_path / "deep.ppm"
     path.write_bytes(b"P6\n# a comment\n2 2\n65535\n" + bytes(range(24)))
     result = made(normaliser, path, PPM)
-    assert result[Kind.PRESERVATION].outcome is Outcome.FAILED
+    assert result[Kind.PRESERVATION].outcome is Outcome.DIFFERS
     assert "more bits" in result[Kind.PRESERVATION].message
     assert result[Kind.ACCESS].outcome is Outcome.DONE  # to look at it will do
 
@@ -133,7 +133,7 @@ def test_F5_a_converter_that_hangs_is_ended_and_recorded(tmp_path: Path) -> None
     work = Work("tests.support.hanging_converter", seconds=1, memory=1 << 30, batch=8, environment={})
     with Normaliser(work=work, size=1) as normaliser:
         results = list(normaliser.normalise_many([(entry(path, BMP), path)], tmp_path / "out"))
-    assert {each.outcome for each in results[0]} == {Outcome.FAILED}
+    assert {each.outcome for each in results[0]} == {Outcome.TIMED_OUT}
     assert {each.message for each in results[0]} == {"no answer within 1 s"}
 
 
@@ -145,7 +145,7 @@ def test_F5_an_empty_output_is_a_failure(tmp_path: Path, monkeypatch: pytest.Mon
     limits = {"max_pixels": 10**6, "max_frames": 10, "largest_output": 10**6}
     targets = {each: str(tmp_path / "out" / each) for each in ("png", "tif", "jpg")}
     task = {"recipe": "jpeg", "arguments": {"max_side": 100}, "targets": targets}
-    job = {"source": str(bmp(tmp_path)), "tasks": [task], "limits": limits}
+    job = {"source": str(bmp(tmp_path)), "tasks": [{**task, "limits": limits}]}
     assert worker.convert(job) == [{"error": "the tool wrote 0 bytes"}]
 
 
@@ -175,7 +175,7 @@ def test_F7_output_and_pixels_have_limits(tmp_path: Path) -> None:
     for policy, word in ((small, "Error"), (few, "pixels")):
         with Normaliser(policy, size=1) as normaliser:
             kept = made(normaliser, path, BMP)[Kind.PRESERVATION]
-        assert kept.outcome is Outcome.FAILED
+        assert kept.outcome is Outcome.TOO_LARGE
         assert word in kept.message
         assert [each for each in (tmp_path / "out/preservation").rglob("*") if each.is_file()] == []
 

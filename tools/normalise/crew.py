@@ -1,8 +1,11 @@
 """What a caller sees of normalisation: plans become jobs of child processes, answers become `Made`."""
 
+import shutil
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from concurrent.futures import Future
+from dataclasses import asdict
+from functools import cache
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
@@ -12,6 +15,9 @@ from packages.content_paths import content_path
 from packages.format_policy import Action, FormatPolicy, Kind, Outcome, Plan, default_policy, derivative_name
 from packages.model import ORIGINALS, FileEntry
 from packages.policies import NORMALISE_SECONDS
+from tools.normalise.adapters import adapter
+from tools.normalise.conduct import Conductor, Request, clear, tidy
+from tools.normalise.made import Made
 from tools.process import Employer, Lost, Work
 
 WORK = Work(
@@ -23,44 +29,29 @@ WORK = Work(
 )
 AT_ONCE = 1000
 """Originals planned before an answer is waited for: those that need nothing must not pile up."""
-# Which library each tool of the policy needs.
-TOOLS = {"pillow": "PIL"}
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """What became of one derivative of one original.
-
-    Where it is done, `file` holds the bytes and `name` is its logical path within the tree of its kind;
-    `lossless` tells that every pixel was compared with the original's.
-    """
-
-    kind: Kind
-    outcome: Outcome
-    message: str
-    tool: str = ""
-    name: str | None = None
-    file: Path | None = None
-    lossless: bool = False
+PILLOW = "pillow"
 
 
 class Normaliser(Employer):
-    """Makes derivatives on `size` child processes; close it, or use it in a `with`.
+    """Makes derivatives on `size` child processes, and as many outside converters; close it, or use a `with`.
 
     Nothing but the folder that a call names is written to; an original is only read. What a hostile file does
-    to a child costs its own derivatives. Safe to use from several threads.
+    to a child costs its own derivatives. Safe to use from several threads, each with a folder of its own.
     """
 
     def __init__(self, policy: FormatPolicy | None = None, work: Work = WORK, *, size: int = 2) -> None:
-        self._policy = policy or default_policy()
+        self.policy = policy or default_policy()
         super().__init__(work, size=size)
-        self._absent = frozenset(self.missing_tools())
+        self._conductor = Conductor(size)
 
     def missing_tools(self) -> list[str]:
         """Name the tools that the policy asks for and that are not installed: for a look before a run."""
-        return sorted(
-            tool for tool in self._policy.tools if tool not in TOOLS or find_spec(TOOLS[tool]) is None
-        )
+        return sorted(tool for tool in self.policy.tools if missing(tool))
+
+    def close(self) -> None:
+        """End the child processes and threads; a later call starts others."""
+        self._conductor.close()
+        super().close()
 
     def normalise(self, entry: FileEntry, source: Path, folder: Path) -> list[Made]:
         """Make what the policy wants of one original; see `normalise_many`."""
@@ -68,82 +59,136 @@ class Normaliser(Employer):
         return made
 
     def normalise_many(
-        self, originals: Iterable[tuple[FileEntry, Path | str]], folder: Path
+        self,
+        originals: Iterable[tuple[FileEntry, Path | str]],
+        folder: Path,
+        policy: FormatPolicy | None = None,
     ) -> Iterator[list[Made]]:
         """Yield for each (entry, file), in order, what was made of it under `folder` and what not.
 
+        By `policy`, or else by the one that we were made with.
         A derivative is at ``folder/<kind>/<content_path(name)>``; it appears there complete or not at all,
         and a repeated call replaces it. What cannot be made is an outcome, never an exception.
         """
+        clear(folder)
         rest = iter(originals)
         while some := list(islice(rest, AT_ONCE)):
-            yield from self._some(some, folder)
+            yield from self._some(some, folder, policy or self.policy)
+        tidy(folder)
 
-    def _some(self, originals: Iterable[tuple[FileEntry, Path | str]], folder: Path) -> Iterator[list[Made]]:
-        waiting: deque[tuple[Plan, list[dict[str, Any]]]] = deque()
+    def _some(
+        self, originals: Iterable[tuple[FileEntry, Path | str]], folder: Path, policy: FormatPolicy
+    ) -> Iterator[list[Made]]:
+        planned = [(entry, source, policy.plan(entry)) for entry, source in originals]
+        converted = self._begin(planned, folder)
+        jobs: list[dict[str, Any]] = []
+        in_crew: list[list[Action]] = []
+        for entry, source, plan in planned:
+            actions = [each for each in plan.actions if each.tool == PILLOW and not missing(PILLOW)]
+            in_crew.append(actions)
+            if actions:
+                jobs.append(_job(entry, source, actions, folder))
+        answers = self._crew.map(jobs)
+        drawn = iter(jobs)
+        try:
+            for at, (_, _, plan) in enumerate(planned):
+                made = _left(plan)
+                if actions := in_crew[at]:
+                    tasks = next(drawn)["tasks"]
+                    rows = zip(actions, tasks, _rows(next(answers), tasks), strict=True)
+                    made += [_result(action, task, row) for action, task, row in rows]
+                yield made + [one for future in converted.pop(at, ()) for one in future.result()]
+        finally:
+            for futures in converted.values():
+                for future in futures:
+                    future.cancel()
 
-        def jobs() -> Iterator[dict[str, Any]]:
-            for entry, source in originals:
-                plan = self._policy.plan(entry)
-                tasks = [
-                    self._task(entry, each, folder) for each in plan.actions if each.tool not in self._absent
-                ]
-                waiting.append((plan, tasks))
-                if tasks:
-                    limits = asdict(self._policy.limits)
-                    limits["largest_output"] = self._policy.limits.largest_output(entry.size)
-                    yield {"source": str(source), "tasks": tasks, "limits": limits}
+    def _begin(
+        self, planned: list[tuple[FileEntry, Path | str, Plan]], folder: Path
+    ) -> dict[int, deque["Future[list[Made]]"]]:
+        """Start the outside converters; return for each place in `planned` what they will have made."""
+        wanted: dict[str, list[tuple[int, Request]]] = {}
+        for at, (entry, source, plan) in enumerate(planned):
+            for action in plan.actions:
+                if action.tool != PILLOW and not missing(action.tool):
+                    request = Request(entry, Path(source), action, folder)
+                    wanted.setdefault(action.tool, []).append((at, request))
+        begun: dict[int, deque[Future[list[Made]]]] = {}
+        for tool, requests in wanted.items():
+            if (found := adapter(tool)) is not None:
+                futures = self._conductor.begin(found, [request for _, request in requests])
+                for (at, _), future in zip(requests, futures, strict=True):
+                    begun.setdefault(at, deque()).append(future)
+        return begun
 
-        for answer in self._crew.map(jobs()):
-            while not waiting[0][1]:
-                yield self._made(waiting.popleft()[0])
-            plan, tasks = waiting.popleft()
-            yield self._made(plan) + [
-                _result(task, row) for task, row in zip(tasks, _rows(answer, tasks), strict=True)
-            ]
-        while waiting:
-            yield self._made(waiting.popleft()[0])
 
-    def _task(self, entry: FileEntry, task: Action, folder: Path) -> dict[str, Any]:
-        original = entry.path.removeprefix(ORIGINALS)
-        names = {extension: derivative_name(original, extension) for extension in ("png", "tif", "jpg")}
-        targets = {each: str(folder / task.kind / content_path(name)) for each, name in names.items()}
-        return {
-            "kind": task.kind,
-            "tool": task.tool,
-            "recipe": task.recipe,
-            "arguments": dict(task.arguments),
-            "names": names,
-            "targets": targets,
-        }
+@cache
+def missing(tool: str) -> str:
+    """Say what of `tool` is not installed here; empty where all is there. Looked up once."""
+    if tool == PILLOW:
+        return "" if find_spec("PIL") is not None else PILLOW
+    found = adapter(tool)
+    if found is None:
+        return tool
+    return ", ".join(each for each in found.commands if shutil.which(each) is None)
 
-    def _made(self, plan: Plan) -> list[Made]:
-        left = [Made(each.kind, each.outcome, each.message) for each in plan.left]
-        for task in plan.actions:
-            if task.tool in self._absent:
-                message = f"The tool {task.tool} is not installed."
-                left.append(Made(task.kind, Outcome.TOOL_MISSING, message, task.tool))
-        return left
+
+def _job(entry: FileEntry, source: Path | str, actions: list[Action], folder: Path) -> dict[str, Any]:
+    limits = [
+        {**asdict(each.limits), "largest_output": each.limits.largest_output(entry.size)} for each in actions
+    ]
+    tasks = [
+        {**_task(entry, each, folder), "limits": most} for each, most in zip(actions, limits, strict=True)
+    ]
+    return {"source": str(source), "tasks": tasks}
+
+
+def _task(entry: FileEntry, action: Action, folder: Path) -> dict[str, Any]:
+    original = entry.path.removeprefix(ORIGINALS)
+    names = {
+        extension: derivative_name(original, extension, action.label) for extension in ("png", "tif", "jpg")
+    }
+    targets = {each: str(folder / action.kind / content_path(name)) for each, name in names.items()}
+    return {
+        "recipe": action.recipe,
+        "arguments": dict(action.arguments),
+        "names": names,
+        "targets": targets,
+    }
+
+
+def _left(plan: Plan) -> list[Made]:
+    left = [Made(each.kind, each.outcome, each.message) for each in plan.left]
+    for action in plan.actions:
+        if absent := missing(action.tool):
+            message = f"The tool {absent} is not installed."
+            left.append(Made(action.kind, Outcome.TOOL_MISSING, message, action.tool, action=action))
+    return left
 
 
 def _rows(answer: Any, tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
     if isinstance(answer, Lost):
-        return [{"error": answer.reason} for _ in tasks]
+        outcome = Outcome.TIMED_OUT if answer.is_late else Outcome.FAILED
+        return [{"error": answer.reason, "outcome": outcome} for _ in tasks]
     rows: list[dict[str, Any]] = answer
     return rows
 
 
-def _result(task: dict[str, Any], row: dict[str, Any]) -> Made:
-    kind = Kind(task["kind"])
+def _result(action: Action, task: dict[str, Any], row: dict[str, Any]) -> Made:
     if error := row.get("error"):
-        return Made(kind, Outcome.FAILED, error, task["tool"])
+        outcome = Outcome(row.get("outcome", Outcome.FAILED))
+        return Made(Kind(action.kind), outcome, error, action.tool, action=action)
     extension = row["extension"]
     return Made(
-        kind,
+        action.kind,
         Outcome.DONE,
         row["message"],
         row["tool"],
         task["names"][extension],
         Path(task["targets"][extension]),
         row["lossless"],
+        action=action,
+        command=f"Pillow: {action.recipe}" + "".join(f" {k}={v}" for k, v in action.arguments.items()),
+        before=row.get("measured", {}),
+        after=row.get("measured", {}),
     )

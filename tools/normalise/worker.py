@@ -1,9 +1,10 @@
 """The child process of `tools.normalise`: rasters by Pillow.
 
-A job is ``{source, tasks, limits}``; its answer has one ``{extension, message, tool, lossless}`` or
-``{error}`` for each task.
+A job is ``{source, tasks}``, a task has its own limits; the answer has one ``{extension, message, tool,
+lossless, measured}`` or ``{error, outcome}`` for each task.
 """
 
+import errno
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,19 +14,23 @@ from typing import Any
 import PIL
 from PIL import Image
 
+from packages.format_policy import Outcome
 from tools import crew_member
 from tools.normalise import raster
 
 TOOL = f"Pillow {PIL.__version__}"
 LONGEST = 1000
+COMPARED = {"pixels": "the same", "frames": "the same", "pixels_hash": "the same"}
+"""What `raster.write_lossless` has seen to, by the names of the policy's checks."""
 
 
 def convert(job: dict[str, Any]) -> list[dict[str, Any]]:
     """Do all tasks of one original; never raises."""
-    return [_one(Path(job["source"]), task, job["limits"]) for task in job["tasks"]]
+    return [_one(Path(job["source"]), task) for task in job["tasks"]]
 
 
-def _one(source: Path, task: dict[str, Any], limits: dict[str, int]) -> dict[str, Any]:
+def _one(source: Path, task: dict[str, Any]) -> dict[str, Any]:
+    limits = task["limits"]
     targets = {extension: Path(target) for extension, target in task["targets"].items()}
     Path(targets["jpg"]).parent.mkdir(parents=True, exist_ok=True)
     part = targets["jpg"].with_name(".part")
@@ -44,14 +49,29 @@ def _one(source: Path, task: dict[str, Any], limits: dict[str, int]) -> dict[str
             return {"error": "the tool wrote 0 bytes"}
         raster.look_at(part)
         part.replace(targets[extension])
+    except raster.TooLargeError as error:
+        return {"error": str(error), "outcome": Outcome.TOO_LARGE}
+    except raster.LossError as error:
+        return {"error": str(error), "outcome": Outcome.DIFFERS}
     except Exception as error:  # noqa: BLE001  # a decoder may fail in any way on a hostile file
         said = str(error).replace(f"{source}", source.name)
-        return {"error": f"{type(error).__name__}: {said}"[:LONGEST]}
+        is_large = (
+            isinstance(error, Image.DecompressionBombError) or getattr(error, "errno", 0) == errno.EFBIG
+        )
+        outcome = Outcome.TOO_LARGE if is_large else Outcome.FAILED
+        return {"error": f"{type(error).__name__}: {said}"[:LONGEST], "outcome": outcome}
     finally:
         part.unlink(missing_ok=True)
         _remove_if_empty(part.parent)
     message = f"{source.suffix or 'the original'} to {extension}"
-    return {"extension": extension, "message": message, "tool": TOOL, "lossless": lossless}
+    measured = COMPARED if lossless else {}
+    return {
+        "extension": extension,
+        "message": message,
+        "tool": TOOL,
+        "lossless": lossless,
+        "measured": measured,
+    }
 
 
 @contextmanager

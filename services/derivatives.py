@@ -1,0 +1,208 @@
+"""Derivatives judged: identified, compared with what they were made from, and kept only where all is well."""
+
+import hashlib
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from packages.content_paths import content_path
+from packages.format_policy import Action, FormatPolicy, Kind, Outcome
+from packages.model import FileEntry, Role
+from storage.access_copies import FOLDER
+from tools.characterise import Characteriser
+from tools.normalise import Made, Normaliser
+from tools.ports import FormatIdentifier, Identification
+
+CHUNK = 1 << 20
+AT_ONCE = 500
+"""Originals whose derivatives are identified together."""
+PROPERTIES: Mapping[str, tuple[str, ...]] = {
+    "pages": ("pages",),
+    "pixels": ("width", "height"),
+    "duration": ("duration_ms",),
+    "frames": ("frames",),
+    "sheets": ("sheets",),
+    "rows": ("rows",),
+}
+"""What characterisation calls what a check compares; the other checks are measured by converters alone."""
+WITHIN = {"duration": 0.1}
+"""How far numbers of a check may lie apart where the policy does not say: seconds of a duration."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One comparison of a derivative with its source; `is_same` is None where one of them is not known."""
+
+    name: str
+    before: Any
+    after: Any
+    is_same: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Derivative:
+    """One derivative after judgement: `made` has its last outcome, `entry` is there where it is kept."""
+
+    made: Made
+    entry: FileEntry | None = None
+    checks: tuple[Compared, ...] = ()
+    changed: tuple[Compared, ...] = ()
+
+    @property
+    def unknown(self) -> list[str]:
+        """Name the checks that could not be made, as source or copy does not tell."""
+        return [each.name for each in self.checks if each.is_same is None]
+
+
+@dataclass(frozen=True, slots=True)
+class Judges:
+    """The tools that make and judge derivatives."""
+
+    normaliser: Normaliser
+    identifier: FormatIdentifier
+    characteriser: Characteriser
+
+
+def derivatives(
+    originals: Iterable[tuple[FileEntry, str | Path]], folder: Path, policy: FormatPolicy, tools: Judges
+) -> Iterator[tuple[FileEntry, list[Derivative]]]:
+    """Yield for each original, in order, what `policy` has made of it below `folder`, judged.
+
+    A derivative that is not what it should be is removed; why is its outcome. Memory does not grow with
+    the number of originals.
+    """
+    rest = iter(originals)
+    entries: list[FileEntry] = []
+
+    def noted() -> Iterator[tuple[FileEntry, str | Path]]:
+        for entry, source in rest:
+            entries.append(entry)
+            yield entry, source
+
+    made = tools.normaliser.normalise_many(noted(), folder, policy)
+    while some := list(islice(made, AT_ONCE)):
+        these, entries[: len(some)] = entries[: len(some)], []
+        yield from _judged(list(zip(these, some, strict=True)), tools)
+
+
+def _judged(
+    some: list[tuple[FileEntry, list[Made]]], tools: Judges
+) -> Iterator[tuple[FileEntry, list[Derivative]]]:
+    files = [one.file for _, made in some for one in made if one.file is not None]
+    found = iter(list(zip(files, tools.identifier.identify(files), strict=True)) if files else ())
+    pending: list[tuple[FileEntry, list[tuple[Made, Identification | None]]]] = [
+        (entry, [(one, next(found)[1] if one.file is not None else None) for one in made])
+        for entry, made in some
+    ]
+    to_read = [
+        (one.file, match.mime)
+        for _, matched in pending
+        for one, match in matched
+        if one.file is not None and match is not None and _needs_reading(one)
+    ]
+    read = iter(list(tools.characteriser.characterise_many(to_read)) if to_read else ())
+    for entry, matched in pending:
+        yield (
+            entry,
+            [
+                _one(entry, one, match, next(read).properties if match and _needs_reading(one) else {})
+                for one, match in matched
+            ],
+        )
+
+
+def _needs_reading(made: Made) -> bool:
+    action = made.action
+    if action is None or made.file is None:
+        return False
+    return bool(action.significant) or any(
+        name in PROPERTIES and (name not in made.before or name not in made.after) for name in action.checks
+    )
+
+
+def _one(
+    source: FileEntry, made: Made, match: Identification | None, properties: Mapping[str, Any]
+) -> Derivative:
+    if made.file is None or match is None or made.action is None:
+        return Derivative(made)
+    action = made.action
+    checks = tuple(_compared(each, source.properties, properties, made) for each in action.checks)
+    changed = tuple(
+        Compared(name, source.properties[name], properties[name], is_same=False)
+        for name in action.significant
+        if name in source.properties and name in properties and source.properties[name] != properties[name]
+    )
+    refused = _refused(action, match, checks)
+    if refused is not None:
+        made.file.unlink(missing_ok=True)
+        outcome, why = refused
+        return Derivative(
+            replace(made, outcome=outcome, message=why, file=None, name=None), checks=checks, changed=changed
+        )
+    return Derivative(made, _entry(source, made, match, properties), checks, changed)
+
+
+def _refused(action: Action, match: Identification, checks: Iterable[Compared]) -> tuple[Outcome, str] | None:
+    if action.expect and match.puid not in action.expect:
+        what = f"{match.puid} ({match.name})" if match.puid else "of an unknown format"
+        return Outcome.WRONG_FORMAT, f"it is {what}, not {' or '.join(action.expect)}"
+    different = [each for each in checks if each.is_same is False]
+    if different:
+        return Outcome.DIFFERS, "; ".join(
+            f"{each.name}: {_short(each.before)} became {_short(each.after)}" for each in different
+        )
+    return None
+
+
+def _compared(name: str, before: Mapping[str, Any], after: Mapping[str, Any], made: Made) -> Compared:
+    old = made.before[name] if name in made.before else _known(name, before)
+    new = made.after[name] if name in made.after else _known(name, after)
+    if old is None or new is None:
+        return Compared(name, old, new, None)
+    within = made.action.within.get(name, WITHIN.get(name, 0)) if made.action else 0
+    is_number = all(isinstance(each, int | float) and not isinstance(each, bool) for each in (old, new))
+    return Compared(name, old, new, abs(old - new) <= within if is_number else old == new)
+
+
+def _known(name: str, properties: Mapping[str, Any]) -> Any:
+    """Return the value of a check as characterisation found it; None where it did not."""
+    values = [properties.get(each) for each in PROPERTIES.get(name, ())]
+    if not values or None in values:
+        return None
+    if name == "duration":
+        return float(values[0]) / 1000  # type: ignore[arg-type]  # None is out, above
+    return values[0] if len(values) == 1 else " x ".join(map(str, values))
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 80 else f"{text[:77]}…"  # as much as a line has room for
+
+
+def _entry(source: FileEntry, made: Made, match: Identification, properties: Mapping[str, Any]) -> FileEntry:
+    name, file = made.name or "", made.file or Path()
+    return _digested(file)._replace(
+        path=f"data/{made.kind}/{name}",
+        location=f"{FOLDER}/{made.kind}/{content_path(name)}",
+        role=Role.PRESERVATION if made.kind is Kind.PRESERVATION else Role.ACCESS,
+        puid=match.puid,
+        format_name=match.name,
+        format_version=match.version,
+        mime=match.mime,
+        basis=match.basis,
+        derived_from=source.path,
+        properties=properties,
+    )
+
+
+def _digested(file: Path) -> FileEntry:
+    total, crc, size = hashlib.sha512(), 0, 0
+    with file.open("rb") as stream:
+        while chunk := stream.read(CHUNK):
+            total.update(chunk)
+            crc = zlib.crc32(chunk, crc)
+            size += len(chunk)
+    return FileEntry("", "", size, total.hexdigest(), crc)
