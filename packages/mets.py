@@ -12,6 +12,7 @@ from typing import Any
 from packages.crosswalks.dublin_core import DC, elements
 from packages.mix import is_image, mix_of
 from packages.model import FileEntry, Role
+from packages.packing import LISTS, pack_of
 from packages.premis import file_object, package_urn
 from packages.premis_rights import rights_statements
 from packages.xml_text import XSI, Sink, escape, href, write_pieces
@@ -21,6 +22,9 @@ XLINK = "http://www.w3.org/1999/xlink"
 ROOT_NAME = "metadata/mets.xml"
 PART_LIMIT = 50_000
 AGENT = "Holdfast"
+_UNPACKED = (
+    '<transformFile TRANSFORMTYPE="decompression" TRANSFORMALGORITHM="ZIP (stored)" TRANSFORMORDER="1"/>'
+)
 
 
 def part_name(version: int, part: int) -> str:
@@ -36,6 +40,9 @@ def write_files_mets(
     `entries` bear paths inside the AIP's bag; `created` is an RFC 3339 time. At most `PART_LIMIT` entries:
     METS wants the file section after all metadata sections, and it is kept in memory until then (about 25 MB
     for a full part). More raise ValueError. Links are relative to the part's own place in the bag.
+
+    A packed file stands inside the ``file`` of its pack: BEGIN and SIZE tell where its bytes are, its FLocat
+    what it is called in the ZIP.
     """
     label = f"{package_id} v{version} files {part}"
     write_pieces(stream, _part(package_urn(package_id), part_name(version, part), label, created, entries))
@@ -43,6 +50,7 @@ def write_files_mets(
 
 def _part(urn: str, name: str, label: str, created: str, entries: Iterable[FileEntry]) -> Iterator[str]:
     groups: dict[Role, list[str]] = {}
+    packs = _Packs()
     up = "../" * name.count("/")
     yield _head(urn, "AIP part", created, label)
     yield '<amdSec ID="files">\n'
@@ -56,7 +64,12 @@ def _part(urn: str, name: str, label: str, created: str, entries: Iterable[FileE
         )
         if is_image(entry):
             yield _wrapped("techMD", f"m{number}", "NISOIMG", mix_of(entry))
-        groups.setdefault(entry.role, []).append(_file(entry, number, up + path))
+        if entry.packed_offset is not None or entry.role is Role.PACK:
+            packs.add(entry, number, path)
+        else:
+            groups.setdefault(entry.role, []).append(_file(entry, number, up + path))
+    if packs.members:
+        groups[Role.PACK] = packs.files(up)
     yield "</amdSec>\n"
     roles = sorted(groups)
     if groups:
@@ -147,7 +160,8 @@ def _references(documents: Sequence[FileEntry], rights: Iterable[str]) -> Iterat
     for number, statement in enumerate(rights, 1):
         yield _wrapped("rightsMD", f"rights{number}", "PREMIS:RIGHTS", statement)
     for number, each in enumerate(others, 1):
-        yield f'<sourceMD ID="source{number}">{_reference(each, "OTHER", "submission")}</sourceMD>\n'
+        other = "digests of packed files" if each.path.startswith(LISTS) else "submission"
+        yield f'<sourceMD ID="source{number}">{_reference(each, "OTHER", other)}</sourceMD>\n'
     for number, each in enumerate(events, 1):
         yield f'<digiprovMD ID="events{number}">{_reference(each, "PREMIS:EVENT")}</digiprovMD>\n'
     yield "</amdSec>\n"
@@ -163,12 +177,44 @@ def _head(urn: str, kind: str, created: str, label: str) -> str:
     )
 
 
+class _Packs:
+    """The packs that a part speaks of, each with those of its members that are in the part."""
+
+    def __init__(self) -> None:
+        self.members: dict[str, list[str]] = {}
+        self._heads: dict[str, str] = {}
+
+    def add(self, entry: FileEntry, number: int, link: str) -> None:
+        """Take a pack, or a member of one, whose link from the bag's top is `link`."""
+        if entry.packed_offset is None:
+            self._heads[entry.path] = _told(entry, number)
+            self.members.setdefault(entry.path, [])
+            return
+        self.members.setdefault(pack_of(entry), []).append(
+            f'<file{_told(entry, number)} USE="{entry.role}" BEGIN="{entry.packed_offset}" BETYPE="BYTE">'
+            f'<FLocat LOCTYPE="OTHER" OTHERLOCTYPE="ZIP member" xlink:href="{link}"/></file>\n'
+        )
+
+    def files(self, up: str) -> list[str]:
+        """Return the packs as files with their members inside; `up` leads to the bag's top."""
+        made = []
+        for number, (pack, members) in enumerate(self.members.items(), 1):
+            told, inside = self._heads.get(pack, f' ID="p{number}"'), "".join(members)
+            place = f'<FLocat LOCTYPE="URL" xlink:href="{up}{href(pack)}"/>{_UNPACKED}'
+            made.append(f"<file{told}>{place}\n{inside}</file>\n")
+        return made
+
+
 def _file(entry: FileEntry, number: int, link: str) -> str:
+    return f'<file{_told(entry, number)}><FLocat LOCTYPE="URL" xlink:href="{link}"/></file>\n'
+
+
+def _told(entry: FileEntry, number: int) -> str:
     more = f" m{number}" if is_image(entry) else ""
     mime = f' MIMETYPE="{escape(entry.mime)}"' if entry.mime else ""
     return (
-        f'<file ID="f{number}" ADMID="t{number}{more}"{mime} SIZE="{entry.size}" CHECKSUM="{entry.sha512}"'
-        f' CHECKSUMTYPE="SHA-512"><FLocat LOCTYPE="URL" xlink:href="{link}"/></file>\n'
+        f' ID="f{number}" ADMID="t{number}{more}"{mime} SIZE="{entry.size}" CHECKSUM="{entry.sha512}"'
+        ' CHECKSUMTYPE="SHA-512"'
     )
 
 

@@ -17,6 +17,9 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 ORIGINALS = "data/original/"
 """Where the files of the depositor lie in an AIP's bag."""
 
+PACKS = "data/packed/"
+"""Where the ZIPs lie that hold the small files of a package which has very many; see `packages.packing`."""
+
 
 def rfc3339(moment: datetime) -> str:
     """Return a time in UTC as the catalogue, receipts and events write it: microseconds and ``Z``."""
@@ -41,6 +44,7 @@ class Role(StrEnum):
     PRESERVATION = "preservation"  # data/preservation/…: made by normalisation
     ACCESS = "access"  # kept apart from the AIP; can be made again
     METADATA = "metadata"  # our own tag files
+    PACK = "pack"  # data/packed/NNNN.zip: holds many small originals and derivatives
     SUBMISSION = "submission"  # metadata/submission/…: the depositor's own tag files and manifests
 
 
@@ -51,7 +55,8 @@ class FileEntry(NamedTuple):
     that (``data/original/…``). `location` is where the bytes lie, relative to the workspace (staging) or
     to the OCFL object (content path). `digests` holds what the depositor declared and reception computed
     besides SHA-512, by algorithm. `properties` is what characterisation found, small and flat. `derived_from`
-    is the path of the original that a derivative was made from.
+    is the path of the original that a derivative was made from. `packed_offset` is where the bytes begin in
+    `location`, where that is a pack: a ZIP in which they are stored as they are; else the file is all of it.
 
     A named tuple, as it is made ten times for each file of a package: in a quarter of a dataclass's time.
     """
@@ -72,6 +77,7 @@ class FileEntry(NamedTuple):
     warning: str | None = None
     properties: Mapping[str, Any] = NOTHING
     derived_from: str | None = None
+    packed_offset: int | None = None
 
 
 def evolved(entry: FileEntry, **changes: Any) -> FileEntry:

@@ -9,7 +9,7 @@ import hashlib
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import Protocol
 
 from packages.errors import Conflict, Corrupt, Refused
@@ -30,12 +30,13 @@ _UNIX = 3 << 8
 _FILE_MODE, _FOLDER_MODE = 0o100644 << 16, (0o040755 << 16) | 0x10
 _EARLIEST, _LATEST = 315_532_800, 4_354_819_198  # a ZIP's own times know 1980 to 2107 only
 _GATHER = 1 << 18
+_LARGE_PIECE = 1 << 20
 
 
-class Storable(Protocol):
-    """One member: a file, or a folder where `path` ends with a slash.
+class Described(Protocol):
+    """What a ZIP says of a member: a file, or a folder where `path` ends with a slash.
 
-    `modified` is an RFC 3339 time. `chunks` yields exactly `size` bytes with that CRC-32, anew at each call.
+    `modified` is an RFC 3339 time.
     """
 
     @property
@@ -57,6 +58,10 @@ class Storable(Protocol):
     def modified(self) -> str | None:
         """When it was last changed."""
         ...
+
+
+class Storable(Described, Protocol):
+    """A member with its bytes: `chunks` yields exactly `size` of them with that CRC-32, anew at each call."""
 
     @property
     def chunks(self) -> Callable[[], Chunks]:
@@ -142,17 +147,58 @@ class ZipStream:
             raise Conflict("what is packed has changed meanwhile", hint="ask for it again")
 
     def _end(self) -> bytes:
-        size, begin, count = self._directory_size, self._begin, self._count
-        record = b""
-        if count >= _MANY or size >= _LARGE or begin >= _LARGE:
-            numbers = (count, count, size, begin)
-            record = _END_64.pack(b"PK\x06\x06", _END_64.size - 12, _UNIX | _ZIP64, _ZIP64, 0, 0, *numbers)
-            record += _LOCATOR_64.pack(b"PK\x06\x07", 0, begin + size, 1)
-        few = min(count, _MANY)
-        return record + _END.pack(b"PK\x05\x06", 0, 0, few, few, min(size, _LARGE), min(begin, _LARGE), 0)
+        return _end(self._directory_size, self._begin, self._count)
 
 
-def _local_header(member: Storable) -> bytes:
+class ZipWriter:
+    """Writes a ZIP of stored members in one pass, and tells where the bytes of each lie.
+
+    The same members give the same bytes as a `ZipStream` of them. `write` is given large pieces. Memory grows
+    with the directory: some hundred bytes a member. Raises Refused for a name that no ZIP can hold.
+    """
+
+    def __init__(self, write: Callable[[bytes], object]) -> None:
+        self._write = write
+        self._kept = bytearray()
+        self._directory: list[bytes] = []
+        self.size = 0
+
+    def add(self, member: Described, data: bytes) -> int:
+        """Append a member whose bytes are `data`, and return where in the archive they begin."""
+        header = _local_header(member)
+        self._directory.append(_central_header(member, self.size))
+        begin = self.size + len(header)
+        self._kept += header
+        self._kept += data
+        self.size = begin + len(data)
+        if len(self._kept) >= _LARGE_PIECE:
+            self._flush()
+        return begin
+
+    def end(self) -> None:
+        """Write the directory. Nothing may be added afterwards."""
+        directory = b"".join(self._directory)
+        self._kept += directory
+        self._kept += _end(len(directory), self.size, len(self._directory))
+        self._flush()
+
+    def _flush(self) -> None:
+        self._write(bytes(self._kept))
+        self._kept.clear()
+
+
+def _end(size: int, begin: int, count: int) -> bytes:
+    """Return the end of an archive whose directory of `count` entries has `size` bytes from `begin` on."""
+    record = b""
+    if count >= _MANY or size >= _LARGE or begin >= _LARGE:
+        numbers = (count, count, size, begin)
+        record = _END_64.pack(b"PK\x06\x06", _END_64.size - 12, _UNIX | _ZIP64, _ZIP64, 0, 0, *numbers)
+        record += _LOCATOR_64.pack(b"PK\x06\x07", 0, begin + size, 1)
+    few = min(count, _MANY)
+    return record + _END.pack(b"PK\x05\x06", 0, 0, few, few, min(size, _LARGE), min(begin, _LARGE), 0)
+
+
+def _local_header(member: Described) -> bytes:
     name, (date, time, stamp) = _name(member), _times(member.modified)
     size, extra, needed = member.size, stamp, _PLAIN
     if size >= _LARGE:
@@ -162,7 +208,7 @@ def _local_header(member: Storable) -> bytes:
     return _LOCAL.pack(b"PK\x03\x04", *numbers) + name + extra
 
 
-def _central_header(member: Storable, offset: int) -> bytes:
+def _central_header(member: Described, offset: int) -> bytes:
     name, (date, time, stamp) = _name(member), _times(member.modified)
     large = [member.size] * 2 if member.size >= _LARGE else []
     if offset >= _LARGE:
@@ -176,13 +222,14 @@ def _central_header(member: Storable, offset: int) -> bytes:
     return _CENTRAL.pack(b"PK\x01\x02", *numbers, *rest) + name + extra
 
 
-def _name(member: Storable) -> bytes:
+def _name(member: Described) -> bytes:
     name = member.path.encode()
     if len(name) > _MANY:
         raise Refused(f"{member.path[:80]}… has a longer name than a ZIP can hold", hint="ask for a folder")
     return name
 
 
+@lru_cache(1024)  # asked for twice for each member, and many files have the same
 def _times(modified: str | None) -> tuple[int, int, bytes]:
     """Return date and time as a ZIP writes them, in UTC to two seconds, and the exact time as Unix does."""
     seconds = _seconds(modified) if modified else None

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from packages.errors import HoldfastError, NotFound, Refused, Unavailable
 from packages.ledger import KEPT_STATES
+from packages.packing import RULE
 from services.settings import Settings, load_settings
 from services.toolbox import Toolbox
 from storage.access_copies import AccessCopies
@@ -53,6 +54,7 @@ class Archive:
 
     def __init__(self, settings: Settings, tools: Toolbox | None = None) -> None:
         self.tools = tools or Toolbox()
+        self.packing = RULE
         self._settings = settings
         self._stamp = _stamp(settings.home)
         self._stores: dict[str, ArchivalStore] | None = None

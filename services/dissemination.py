@@ -9,6 +9,7 @@ import io
 import os
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -27,6 +28,7 @@ from packages.policies import RECALL_SECONDS
 from packages.premis import URN, package_urn
 from services.archive import Archive
 from services.logbook import open_logbook
+from services.open_pack import OpenPack
 from services.suspicion import BAD, suspect
 from storage.durability import unavailable
 from storage.ports import ArchivalStore, Verdict
@@ -59,7 +61,8 @@ class Member:
 class Sources:
     """Reads archived files from the first store that has them intact, and remembers which copies were bad.
 
-    `bad` maps a content path to the names of the stores whose copy of it was found damaged or missing; `away`
+    `bad` maps a content path (in a pack, the member's name behind it: each is verified alone) to the names of
+    the stores whose copy of it was found damaged or missing; `away`
     maps the name of a store that cannot be used now to the reason, which says nothing about its copies.
     Copies that the ledger knows to be damaged are read last, before them those that have to be asked for.
     `comes` is when what was asked for can be read, where anything was.
@@ -71,6 +74,7 @@ class Sources:
     away: dict[str, str] = field(default_factory=dict)
     comes: str = ""
     _order: tuple[ArchivalStore, ...] = ()
+    _pack: OpenPack = field(default_factory=OpenPack)
 
     def chunks(self, entry: FileEntry) -> Iterator[bytes]:
         """Yield the file's bytes; the last of them only when all are known to be what was archived.
@@ -83,15 +87,16 @@ class Sources:
         state = _Reading(entry)
         trouble: HoldfastError | None = None
         for store in self._stores():
-            if store.name in self.away or store.name in self.bad.get(entry.location, ()):
+            if store.name in self.away or store.name in self.bad.get(_place(entry), ()):
                 continue
             try:
-                with store.open(self.object_id, entry.location) as stream:
+                with self._open(store, entry) as stream:
                     yield from state.go_on(stream)
             except (HoldfastError, OSError) as error:
+                self.close()
                 told = _told(error, entry)
                 if not self._is_away(store, told):
-                    self.bad.setdefault(entry.location, set()).add(store.name)
+                    self.bad.setdefault(_place(entry), set()).add(store.name)
                     trouble = told
                     if told.kind is Kind.NOT_FOUND:
                         suspect(self.archive, self.object_id, store, entry, Verdict.MISSING, told.message)
@@ -99,7 +104,7 @@ class Sources:
             if state.is_intact:
                 yield from state.held
                 return
-            self.bad.setdefault(entry.location, set()).add(store.name)
+            self.bad.setdefault(_place(entry), set()).add(store.name)
             suspect(self.archive, self.object_id, store, entry, Verdict.CORRUPT, state.found)
             trouble = self._damaged(entry, store.name)
             if state.is_begun:
@@ -123,8 +128,12 @@ class Sources:
     def part(self, entry: FileEntry, start: int, stop: int) -> Iterator[bytes]:
         """Yield the file's bytes from `start` until before `stop`, from the first store whose size fits.
 
-        A digest is of a whole file: nothing is verified here but the size.
+        A digest is of a whole file: nothing is verified here but the size. A packed file is small: all of it
+        is read and verified.
         """
+        if entry.packed_offset is not None:
+            yield b"".join(self.chunks(entry))[start:stop]
+            return
         for store in self._stores():
             try:
                 with store.open(self.object_id, entry.location) as stream:
@@ -140,6 +149,15 @@ class Sources:
                 return
         raise Unavailable(f"{entry.path} cannot be read", hint="try again later")
 
+    def close(self) -> None:
+        """Let go of the pack that was read last. May be called twice, and reading may go on afterwards."""
+        self._pack.close()
+
+    def _open(self, store: ArchivalStore, entry: FileEntry) -> AbstractContextManager[BinaryIO]:
+        if entry.packed_offset is None:
+            return store.open(self.object_id, entry.location)
+        return nullcontext(self._pack.open(store, self.object_id, entry.location))
+
     def _stores(self) -> tuple[ArchivalStore, ...]:
         """Return the stores that have a copy as far as the ledger knows, the best to read from first."""
         if not self._order:
@@ -154,7 +172,7 @@ class Sources:
         return self._order
 
     def _damaged(self, entry: FileEntry, store: str) -> Corrupt:
-        is_last = self.bad[entry.location] >= {each.name for each in self._stores()}
+        is_last = self.bad[_place(entry)] >= {each.name for each in self._stores()}
         return Corrupt(
             f"{entry.path} in {store} is not what was archived",
             hint=NO_GOOD_COPY if is_last else "run `holdfast repair`",
@@ -175,6 +193,10 @@ class Sources:
         return True
 
 
+def _place(entry: FileEntry) -> str:
+    return entry.location if entry.packed_offset is None else f"{entry.location}/{entry.path}"
+
+
 def _told(error: HoldfastError | OSError, entry: FileEntry) -> HoldfastError:
     return unavailable(error, f"Cannot read {entry.path}") if isinstance(error, OSError) else error
 
@@ -191,8 +213,11 @@ class _Reading:
 
     def go_on(self, stream: BinaryIO) -> Iterator[bytes]:
         """Read on from where reading stands, and yield what need not be held back."""
-        stream.seek(self.size)
-        while self.size <= self.entry.size and (chunk := stream.read(CHUNK)):
+        packed = self.entry.packed_offset
+        stream.seek((packed or 0) + self.size)
+        most = self.entry.size - self.size if packed is not None else CHUNK  # behind a member lies another
+        while self.size <= self.entry.size and (chunk := stream.read(min(CHUNK, most))):
+            most -= len(chunk) if packed is not None else 0
             if self.held and self.entry.size > HELD_BACK:
                 self.is_begun = True
                 yield self.held.pop()
@@ -219,7 +244,8 @@ def aip_members(archive: Archive, package: Package, version: int, sources: Sourc
     before inside. So whoever gets an AIP has the whole history.
     """
     for entry in _files(archive, package, version):
-        yield _archived(entry, sources)
+        if entry.packed_offset is None:  # else it lies in a pack, which is a file of the bag
+            yield _archived(entry, sources)
     book = open_logbook(archive.stores.values(), package_urn(package.id))
     for digest, data in sorted(book.data.items()):
         yield _made(f"logs/{digest.replace(':', '-')}.json", data)

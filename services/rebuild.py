@@ -1,9 +1,7 @@
 """Rebuild: make the catalogue and the search index again from archival storage alone."""
 
 import io
-import mimetypes
 import uuid
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,11 +21,9 @@ from packages.ledger import (
     PidState,
     StepOutcome,
     StepRecord,
-    VersionRecord,
 )
 from packages.log_entry import LogEntry, events_in
-from packages.mets_reading import read_files_mets
-from packages.model import Actor, Event, FileEntry, Role
+from packages.model import Actor, Event
 from packages.ocfl.inventory import Inventory
 from packages.premis import URN, events_name, package_urn
 from packages.premis_reading import read_events
@@ -41,11 +37,10 @@ from services.people import require_archivist
 from services.rebuild_audits import require_sealed, restore_runs, restore_seals
 from services.rebuild_deletions import restore_deleted, restore_requests
 from services.rebuild_facts import Told, facts_of, told_of
+from services.rebuild_files import restore_versions
 from services.rebuild_reading import NOT_OURS, bytes_of, why
 from storage.catalogue.port import WriteSession
 from storage.ports import ArchivalStore, Progress
-
-PARTS = "metadata/files/"
 
 
 @dataclass(slots=True)
@@ -288,7 +283,7 @@ def _restore(
         record=held.record,
     )
     unit.put_package(package)
-    count = _restore_versions(unit, held)
+    count = restore_versions(unit, held.package_id, held.store, held.inventory)
     unit.add_events(held.package_id, _events(held))
     for name, known in copies.items():
         unit.set_copy(CopyRecord(held.package_id, name, held.inventory.head, known))
@@ -303,61 +298,6 @@ def _restore(
     unit.update_package(held.package_id, updated=package.updated)
     unit.enqueue(INDEX, held.package_id)
     return count
-
-
-def _restore_versions(unit: WriteSession, held: _Held) -> int:
-    """Load each version's files, later ones by what they changed; return how many the head has."""
-    described: dict[str, FileEntry] = {}
-    before: dict[str, str] = {}
-    for number, version in sorted(held.inventory.versions.items()):
-        paths = {path: (digest, content) for path, digest, content in held.inventory.files(number)}
-        for path in sorted(paths):
-            if path.startswith(PARTS) and before.get(path) != paths[path][0]:
-                described |= _described(held, paths, path)
-        changed = (
-            described.get(path) or _document(held, path, digest, content)
-            for path, (digest, content) in paths.items()
-            if before.get(path) != digest
-        )
-        if number == 1:
-            unit.load_files(held.package_id, number, changed)
-        else:
-            unit.carry_files(held.package_id, number, changed, before.keys() - paths.keys())
-        before = {path: digest for path, (digest, _) in paths.items()}
-        originals = [
-            each.size for each in described.values() if each.role is Role.ORIGINAL and each.path in paths
-        ]
-        unit.publish_version(
-            VersionRecord(
-                held.package_id,
-                number,
-                version.created,
-                version.message,
-                version.user_name,
-                held.inventory.digest() if number == held.inventory.head else _earlier_digest(held, number),
-                len(originals),
-                sum(originals),
-            )
-        )
-    return len(before)
-
-
-def _described(held: _Held, paths: Mapping[str, tuple[str, str]], part: str) -> dict[str, FileEntry]:
-    with held.store.open(package_urn(held.package_id), paths[part][1]) as stream:
-        entries = read_files_mets(stream, lambda path: paths[path][1] if path in paths else "")
-        return {each.path: each for each in entries if each.path in paths}
-
-
-def _document(held: _Held, path: str, digest: str, content: str) -> FileEntry:
-    """Return the entry of one of our own tag files, which METS does not describe."""
-    data = bytes_of(held.store, package_urn(held.package_id), content)
-    mime = mimetypes.guess_type(path)[0] or "text/plain"
-    return FileEntry(path, content, len(data), digest, zlib.crc32(data), Role.METADATA, mime=mime)
-
-
-def _earlier_digest(held: _Held, number: int) -> str:
-    line = bytes_of(held.store, package_urn(held.package_id), f"v{number}/inventory.json.sha512")
-    return line.split()[0].decode()
 
 
 def _events(held: _Held) -> Iterator[Event]:

@@ -53,7 +53,7 @@ def decode_entry(line: bytes | memoryview) -> FileEntry:
         for at in _MAPPINGS:
             if row[at] is None:
                 row[at] = NOTHING
-        return FileEntry._make(row)
+        return FileEntry(*row)  # a row of an earlier release may lack the last fields
     except (IndexError, KeyError, TypeError) as error:
         raise ValueError("not a row of a sheet") from error
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import mimetypes
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
@@ -19,12 +19,15 @@ from packages.bagit.write import (
 from packages.mets import PART_LIMIT, ROOT_NAME, part_name, write_files_mets, write_root_mets
 from packages.model import Event, FileEntry, Role, evolved
 from packages.ocfl.stage import stage_first_version
+from packages.packing import are_many
 from packages.premis import events_name, package_urn, person_urn, write_events
 from packages.receipt import RECEIPT_NAME, Receipt, dump_receipt
 from packages.record import dump_record
+from packages.wording import counted
 from services.agents import HOLDFAST
 from services.steps.context import StepContext, StepResult
 from services.steps.judging import with_second_opinion
+from services.steps.packing import Packer, staged
 from services.steps.placing import below, carried, move_file, move_folder
 from storage.staging import SheetWriter
 
@@ -32,35 +35,41 @@ CONTENT = "object/v1/content"
 PAYLOAD_MANIFEST = "manifest-sha512.txt"
 LARGEST = "largest"
 """The fact how many bytes the largest file of the bag has."""
+SUBMISSION_MOVE = ("sip/metadata/submission", f"{CONTENT}/metadata/submission")
 MOVES = (
     ("sip/data", f"{CONTENT}/data/original"),
-    ("sip/metadata/submission", f"{CONTENT}/metadata/submission"),
+    SUBMISSION_MOVE,
     ("derivatives/preservation", f"{CONTENT}/data/preservation"),
 )
-"""Whole folders that become part of the AIP by renaming."""
+"""Whole folders that become part of the AIP by renaming, unless their small files are packed."""
 
 
 def build_aip(context: StepContext) -> StepResult:
     """Lay the AIP out in ``object/`` as an OCFL object of one version, ready to be published.
 
-    Payload and derivatives are moved, not copied; METS, PREMIS, receipt and manifests are streamed and
-    digested while they are written. The sheet ``packaged`` lists every file of the bag with its OCFL
-    content path. bagit-python gives a second opinion on the bag.
+    Payload and derivatives are moved, not copied; but where many are small, those are written into packs
+    (`packages.packing`), each compared with its digest on the way. METS, PREMIS, receipt and manifests are
+    streamed and digested while they are written. The sheet ``packaged`` lists every file of the package with
+    the OCFL content path that it lies in. bagit-python gives a second opinion on the bag.
     """
     workspace = context.workspace
-    for old, new in MOVES:
-        move_folder(workspace.path / old, workspace.path / new)
-    event = context.event(
-        "information package creation", "AIP built: BagIt 1.0 in OCFL 1.1, METS, PREMIS 3", note="AIP"
-    )
+    packer = Packer(workspace.path / CONTENT, 1, context.archive.packing)
+    placed = _packed(context, packer) if _is_packed(context) else _placed(context)
     bagged = _Bagged()
     with workspace.open_sheet("aip") as sheet:
-        listed = bagged.pass_on(_placed(context), sheet)
+        listed = bagged.pass_on(placed, sheet)
         manifest = write_manifest(workspace.path / CONTENT / PAYLOAD_MANIFEST, listed)
     workspace.write_json(LARGEST, bagged.largest)
+    event = context.event(
+        "information package creation",
+        f"AIP built: BagIt 1.0 in OCFL 1.1, METS, PREMIS 3{bagged.told()}",
+        note="AIP",
+    )
+    described = [*bagged.submitted, *packer.documents]
     documents = [
         document(PAYLOAD_MANIFEST, manifest),
-        *_write_documents(context, event, bagged.submitted),
+        *_write_documents(context, event, described),
+        *packer.documents,
     ]
     tags = _write_tags(context, bagged, documents)
     with workspace.open_sheet("packaged") as sheet:
@@ -68,36 +77,80 @@ def build_aip(context: StepContext) -> StepResult:
         for each in tags:
             sheet.add(each)
     _stage(context)
-    names = ((e.path, e.location.removeprefix("v1/content/")) for e in workspace.read_sheet("packaged"))
+    names = (
+        (e.path, e.location.removeprefix("v1/content/"))
+        for e in workspace.read_sheet("packaged")
+        if e.packed_offset is None
+    )
     return with_second_opinion(context, workspace.path / CONTENT, names, event)
 
 
 def _placed(context: StepContext) -> Iterator[FileEntry]:
     """Yield every payload and submission file with its OCFL content path, moved there."""
-    workspace = context.workspace
-    for entry in chain(workspace.read_sheet("sip"), workspace.read_sheet("derived")):
+    return map(_mover(context, MOVES), _all(context))
+
+
+def _packed(context: StepContext, packer: Packer) -> Iterator[FileEntry]:
+    """Yield the same where small files are packed: the packs, their members, and what stays a file."""
+    loose = _mover(context, (SUBMISSION_MOVE,))
+    return packer.pack(_all(context), staged(context.workspace), loose)
+
+
+def _all(context: StepContext) -> Iterator[FileEntry]:
+    return chain(context.workspace.read_sheet("sip"), context.workspace.read_sheet("derived"))
+
+
+def _is_packed(context: StepContext) -> bool:
+    """Tell whether small files are packed; not where they were moved before there were packs."""
+    return (context.workspace.sip / "data").is_dir() and are_many(_all(context), context.archive.packing)
+
+
+def _mover(context: StepContext, moves: Sequence[tuple[str, str]]) -> Callable[[FileEntry], FileEntry]:
+    """Move whole folders, and return what moves each file that lies elsewhere then."""
+    top = context.workspace.path
+    for old, new in moves:
+        move_folder(top / old, top / new)
+
+    def moved(entry: FileEntry) -> FileEntry:
         now_at = entry.location
-        for old, new in MOVES:
+        for old, new in moves:
             now_at = carried(now_at, old + "/", new + "/")
         location = below(CONTENT, entry.path)
         if now_at != location:
-            move_file(workspace.path / now_at, workspace.path / location)
-        yield evolved(entry, location=location.removeprefix("object/"))
+            move_file(top / now_at, top / location)
+        return evolved(entry, location=location.removeprefix("object/"))
+
+    return moved
 
 
 @dataclass(slots=True)
 class _Bagged:
-    """What is known of the bag's content once it has passed by."""
+    """What is known of the bag's content once it has passed by.
+
+    `files` and `bytes` are of the payload as the bag has it: a pack is one file.
+    """
 
     files: int = 0
     bytes: int = 0
     largest: int = 0
+    packs: int = 0
+    packed: int = 0
     submitted: list[FileEntry] = field(default_factory=list)
+
+    def told(self) -> str:
+        """Say what is packed, if anything is."""
+        return (
+            f"; {counted(self.packed, 'small file')} in {counted(self.packs, 'pack')}" if self.packs else ""
+        )
 
     def pass_on(self, entries: Iterable[FileEntry], sheet: SheetWriter) -> Iterator[tuple[str, str]]:
         """Add every entry to the sheet, and yield path and digest of those that are payload."""
         for entry in entries:
             sheet.add(entry)
+            if entry.packed_offset is not None:
+                self.packed += 1
+                continue
+            self.packs += entry.role is Role.PACK
             self.largest = max(self.largest, entry.size)
             if entry.role is Role.SUBMISSION:
                 self.submitted.append(entry)
@@ -194,7 +247,11 @@ def _stage(context: StepContext) -> None:
     stage_first_version(
         context.workspace.object,
         package_urn(package.id),
-        ((each.path, each.size, each.sha512) for each in context.workspace.read_sheet("packaged")),
+        (
+            (each.path, each.size, each.sha512)
+            for each in context.workspace.read_sheet("packaged")
+            if each.packed_offset is None
+        ),
         created=context.job.created,
         message="Ingest",
         user=context.job.options["by"]["name"],

@@ -97,8 +97,11 @@ def write_root(
 
 
 def located(entry: FileEntry, held: Mapping[str, tuple[str, ...]]) -> FileEntry:
-    """Return a new version's file with its content path: an older one where the object `held` the bytes."""
-    places = held.get(entry.sha512)
+    """Return a new version's file with its content path: an older one where the object `held` the bytes.
+
+    A packed file lies in its pack, whatever else has its bytes.
+    """
+    places = held.get(entry.sha512) if entry.packed_offset is None else None
     return evolved(entry, location=places[0]) if places else entry
 
 

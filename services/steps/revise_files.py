@@ -1,8 +1,13 @@
-"""Revise with files: stage a version of an archived package with files added, replaced or withdrawn."""
+"""Revise with files: stage a version of an archived package with files added, replaced or withdrawn.
+
+What comes is packed by the same rule as in an ingest, looked at alone: few files stay loose, whatever the
+package was before. A pack that held what is replaced or withdrawn is written again without it; no other is.
+"""
 
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 from packages.bagit.write import DigestingFile, write_bag_info, write_bytes, write_manifest
@@ -10,13 +15,17 @@ from packages.errors import Conflict
 from packages.ledger import StepOutcome
 from packages.mets import PART_LIMIT, ROOT_NAME, part_name, write_files_mets
 from packages.mets_reading import read_files_mets
-from packages.model import ORIGINALS, Event, FileEntry, Role, evolved
+from packages.model import ORIGINALS, PACKS, Event, FileEntry, Role, evolved
 from packages.ocfl.inventory import Inventory
 from packages.ocfl.stage import stage_next_version
+from packages.packing import LISTS, README_NAME, are_many, list_name, number_of, pack_of
 from packages.premis import package_urn, person_urn
 from packages.record import dump_record
+from packages.wording import counted
+from services.open_pack import OpenPack
 from services.steps.build_aip import PAYLOAD_MANIFEST, bag_info, document, write_premis
 from services.steps.context import StepContext, StepResult
+from services.steps.packing import Packer, kept, staged
 from services.steps.placing import below, move_file
 from services.steps.revise import (
     RECORD_NAME,
@@ -28,7 +37,7 @@ from services.steps.revise import (
 )
 
 PARTS = "metadata/files/"
-PAYLOAD = frozenset({Role.ORIGINAL, Role.PRESERVATION})
+PAYLOAD = frozenset({Role.ORIGINAL, Role.PRESERVATION, Role.PACK})
 NAMED = 1_000
 """Files that the event of the change names; the manifests of both versions name them all."""
 
@@ -37,8 +46,9 @@ def revise_files(context: StepContext) -> StepResult:
     """Stage version N: the files that came, and a bag that is complete without those that were left out.
 
     Bytes that any version holds already are not stored again. Descriptions are written anew where they speak
-    of a file that is replaced or withdrawn, and for what came; all others stay. Raises Conflict when the
-    package has another version by now; nothing has been changed then. May be repeated.
+    of a file that is replaced, withdrawn or in another pack now, and for what came; all others stay. Raises
+    Conflict when the package has another version by now, Corrupt when a pack that is to be written again has
+    no good copy; nothing has been changed then. May be repeated.
     """
     archive, package, workspace = context.archive, context.package, context.workspace
     object_id = package_urn(package.id)
@@ -51,11 +61,11 @@ def revise_files(context: StepContext) -> StepResult:
     revision = _Revision(context, base)
     event = context.event("modification", context.job.options["message"])
     event = _with_paths(event, revision)
-    changed = [*revision.come, *_documents(context, base, revision, event)]
+    changed = [*revision.moved, *revision.come, *_documents(context, base, revision, event)]
     stage_next_version(
         workspace.object,
         base,
-        ((each.path, each.size, each.sha512) for each in changed),
+        ((each.path, each.size, each.sha512) for each in changed if each.packed_offset is None),
         revision.removed,
         created=context.job.created,
         message=context.job.options["message"],
@@ -67,7 +77,7 @@ def revise_files(context: StepContext) -> StepResult:
         "revised", {"removed": sorted(revision.removed), "files": revision.files, "bytes": revision.bytes}
     )
     workspace.write_sheet("packaged", (located(each, base.manifest) for each in changed))
-    told = f"version {context.version} staged: {len(revision.come)} files come, {len(revision.removed)} go"
+    told = f"version {context.version} staged: {revision.told()}"
     return StepResult(StepOutcome.DONE, "revised", told, (), (event,))
 
 
@@ -75,13 +85,19 @@ class _Revision:
     """What the new version has that the one before has not, and the other way round.
 
     `come` are payload files, in place; `gone` are all paths whose old description no longer holds, `removed`
-    those that are not there any more. `files` and `bytes` count the originals of the new version.
+    those that are not there any more. `files` and `bytes` count the originals of the new version. `moved` are
+    files of the version before that lie in another pack now, and packs that were written again.
     """
 
     def __init__(self, context: StepContext, base: Inventory) -> None:
         self._context = context
         withdrawn = {ORIGINALS + each for each in context.job.options["changes"]["withdrawn"]}
         replaced = {ORIGINALS + each for each in context.workspace.read_json("replaced")}
+        packs = [number_of(each.path) for each in self._before() if each.role is Role.PACK]
+        bag = context.workspace.object / f"v{context.version}" / "content"
+        self._packer = Packer(
+            bag, context.version, context.archive.packing, first=max(packs, default=0) + 1, held=base.manifest
+        )
         self.come = list(self._placed(base))
         names = {each.path for each in self.come}
         self.gone = withdrawn | replaced
@@ -94,29 +110,79 @@ class _Revision:
                 self.files, self.bytes = self.files + 1, self.bytes + entry.size
         self.gone |= names & {each.path for each in self._before() if each.path in names}
         self.removed = self.gone - names
+        self.moved = list(self._repacked()) if packs else []
+        self.gone |= {each.path for each in self.moved}
 
     def _placed(self, base: Inventory) -> Iterator[FileEntry]:
-        """Yield what came and what was made of it, moved to its place unless its bytes are known."""
+        """Yield what came and what was made of it: in packs, or in place unless its bytes are known."""
         workspace, version = self._context.workspace, self._context.version
-        for sheet in ("sip", "derived"):
-            for entry in workspace.read_sheet(sheet):
-                location = below(f"v{version}/content", entry.path)
-                if entry.sha512 not in base.manifest:
-                    move_file(workspace.path / entry.location, workspace.object / location)
-                yield evolved(entry, location=location)
+
+        def came() -> Iterator[FileEntry]:
+            return chain(workspace.read_sheet("sip"), workspace.read_sheet("derived"))
+
+        def moved(entry: FileEntry) -> FileEntry:
+            location = below(f"v{version}/content", entry.path)
+            if entry.sha512 not in base.manifest:
+                move_file(workspace.path / entry.location, workspace.object / location)
+            return evolved(entry, location=location)
+
+        if are_many(came(), self._context.archive.packing):
+            return self._packer.pack(came(), staged(workspace), moved)
+        return map(moved, came())
+
+    def _repacked(self) -> Iterator[FileEntry]:
+        """Write packs with files that are gone again without those; yield the packs and what is left in them.
+
+        One that has nothing left goes too.
+        """
+        stay: dict[str, list[FileEntry]] = {}
+        touched: set[str] = set()
+        for each in self._before():
+            if each.packed_offset is None:
+                continue
+            if each.path in self.gone:
+                touched.add(pack_of(each))
+        for each in self._before():
+            if each.packed_offset is not None and pack_of(each) in touched and each.path not in self.gone:
+                stay.setdefault(pack_of(each), []).append(each)
+        emptied = touched - stay.keys()
+        self.removed |= emptied | {list_name(each) for each in emptied}
+        if not self._packer.documents and all(
+            each.path in emptied for each in self._before() if each.role is Role.PACK
+        ):
+            self.removed.add(README_NAME)
+        self.gone |= emptied
+        with closing(OpenPack()) as opened:
+            read = kept(self._context.archive, package_urn(self._context.package.id), opened)
+            for pack, members in sorted(stay.items()):
+                members.sort(key=lambda each: each.packed_offset or 0)
+                yield from self._packer.write(pack, members, read)
 
     def _before(self) -> Iterator[FileEntry]:
         with self._context.archive.catalogue.read() as view:
             yield from view.iter_files(self._context.package.id, self._context.version - 1)
 
     def payload(self) -> Iterator[FileEntry]:
-        """Yield every payload file of the new version: those that stay, then those that came."""
+        """Yield every payload file of the new version's bag: those that stay, then those that came."""
         yield from (each for each in self._before() if each.role in PAYLOAD and each.path not in self.gone)
+        yield from self.moved
         yield from self.come
 
     def tags(self) -> Iterator[FileEntry]:
         """Yield the tag files of the version before."""
         yield from (each for each in self._before() if each.role not in PAYLOAD)
+
+    def listed(self) -> list[FileEntry]:
+        """Return the lists of the packs that were written."""
+        return self._packer.documents
+
+    def told(self) -> str:
+        """Say in a few words what changes."""
+        come = sum(each.role is not Role.PACK for each in self.come)
+        packs = sum(each.role is Role.PACK for each in self.moved)
+        again = f", {counted(packs, 'pack')} written again" if packs else ""
+        gone = sum(not each.startswith((PACKS, LISTS)) for each in self.removed)
+        return f"{come} files come, {gone} go{again}"
 
 
 @dataclass(slots=True)
@@ -127,8 +193,10 @@ class _Oxum:
     bytes: int = 0
 
     def rows(self, entries: Iterable[FileEntry]) -> Iterator[tuple[str, str]]:
-        """Yield path and digest of each."""
+        """Yield path and digest of each file of the bag: packed ones are not."""
         for each in entries:
+            if each.packed_offset is not None:
+                continue
             self.files, self.bytes = self.files + 1, self.bytes + each.size
             yield each.path, each.sha512
 
@@ -149,6 +217,7 @@ def _documents(
         document(PAYLOAD_MANIFEST, manifest, version),
         document("bag-info.txt", write_bag_info(bag, info), version),
         *_parts(context, base, revision, bag, event.at),
+        *revision.listed(),
     ]
     record = context.job.options.get("new_record")
     if record is not None:
@@ -185,6 +254,7 @@ def _parts(
 
 
 def _to_describe(context: StepContext, base: Inventory, revision: _Revision) -> Iterator[FileEntry]:
+    yield from revision.moved
     yield from revision.come
     if not revision.gone:
         return

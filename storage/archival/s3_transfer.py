@@ -156,18 +156,19 @@ class RangedFile(io.RawIOBase):
         if self._at >= self._size:
             return 0
         if not self._start <= self._at < self._start + len(self._data):
+            goes_on = self._at == self._start + len(self._data)
             self._data = b""
-            self._start, self._data = self._at, self.fetch(self._at)
+            self._start, self._data = self._at, self.fetch(self._at, _BLOCK if goes_on else _FIRST)
         offset = self._at - self._start
         count = min(len(buffer), len(self._data) - offset)
         buffer[:count] = memoryview(self._data)[offset : offset + count]
         self._at += count
         return count
 
-    def fetch(self, start: int) -> bytes:
-        """Return the range from `start` on."""
+    def fetch(self, start: int, size: int = _BLOCK) -> bytes:
+        """Return the range of `size` bytes from `start` on, or less at the end."""
         try:
-            data, _, _ = self._connection.get(self._key, start, _BLOCK, IfMatch=self._tag)
+            data, _, _ = self._connection.get(self._key, start, size, IfMatch=self._tag)
         except Conflict as error:
             raise Unavailable(f"{self._key} was replaced while it was being read.") from error
         if not data:

@@ -40,7 +40,7 @@ _FIELDS = (
     *(files.c[name] for name in rows.FILE_COLUMNS[_PLACE + 1 :]),
 )
 _ENTRIES = select(*_FIELDS).join_from(files, formats, formats.c.number == files.c.format)
-_LOADED = ("package", "since", "path_digest", *rows.FILE_COLUMNS)
+_LOADED = ("package", "since", "path_digest", *rows.FILE_COLUMNS, "packed_length")
 _INTO = f"files ({', '.join(_LOADED)})"
 _INSERT = f"INSERT INTO {_INTO} VALUES ({', '.join('?' * len(_LOADED))})"  # noqa: S608  # own names only
 _VISIBLE = Prepared(

@@ -311,6 +311,7 @@ FILE_COLUMNS = (
     "warning",
     "properties",
     "derived_from",
+    "packed_offset",
 )
 """The columns that a FileEntry fills, in the order of its fields."""
 
@@ -329,7 +330,7 @@ def format_digest(found: Format) -> bytes:
 
 
 def file_row(package: bytes, since: int, entry: FileEntry, form: int) -> tuple[Any, ...]:
-    """Return the row of a file: package, since, path_digest, then `FILE_COLUMNS`."""
+    """Return the row of a file: package, since, path_digest, `FILE_COLUMNS`, packed_length."""
     return (
         package,
         since,
@@ -347,6 +348,8 @@ def file_row(package: bytes, since: int, entry: FileEntry, form: int) -> tuple[A
         entry.warning,
         to_json(entry.properties) if entry.properties else None,
         entry.derived_from,
+        entry.packed_offset,
+        None if entry.packed_offset is None else entry.size,  # members are stored as they are
     )
 
 

@@ -45,6 +45,15 @@ def entries() -> st.SearchStrategy[FileEntry]:
         warning=st.none() | xml_text,
         properties=st.dictionaries(xml_text, values, max_size=4),
         derived_from=st.none() | names,
+        packed_offset=st.none(),
+    )
+
+
+def packed_entries() -> st.SearchStrategy[FileEntry]:
+    """Files that are members of one of three packs."""
+    packs = st.integers(1, 3).map(lambda number: f"v1/content/data/packed/{number:04d}.zip")
+    return st.tuples(entries(), packs, st.integers(0, 2**40)).map(
+        lambda made: made[0]._replace(location=made[1], packed_offset=made[2])
     )
 
 

@@ -14,7 +14,16 @@ from packages.errors import Corrupt
 from packages.mets import PART_LIMIT, part_name, write_files_mets, write_root_mets
 from packages.mets_reading import read_directories, read_files_mets
 from packages.model import FileEntry, Role
-from tests.support.descriptions import CREATED, PACKAGE, entries, entry, mets_with_premis, schema
+from packages.packing import as_file
+from tests.support.descriptions import (
+    CREATED,
+    PACKAGE,
+    entries,
+    entry,
+    mets_with_premis,
+    packed_entries,
+    schema,
+)
 
 ODD_NAMES = [
     "a b.txt",
@@ -64,6 +73,38 @@ def by_role(listed: list[FileEntry]) -> list[FileEntry]:
 @settings(max_examples=60, deadline=None)
 def test_what_is_written_reads_back_equal(listed: list[FileEntry]) -> None:
     assert list(read_files_mets(io.BytesIO(part(listed)), lambda _: "")) == by_role(listed)
+
+
+@given(st.lists(packed_entries(), max_size=4), st.lists(entries(), max_size=2))
+@settings(max_examples=40, deadline=None)
+def test_packed_files_read_back_equal(inside: list[FileEntry], loose: list[FileEntry]) -> None:
+    packs = [as_file(f"data/packed/{number:04d}.zip", "", 9, "ab" * 64, 7) for number in (1, 2)]
+    packs = [each._replace(location=f"v1/content/{each.path}") for each in packs]
+    listed = [each._replace(location=f"v1/content/{each.path}") for each in loose]
+    written = part([*packs, *inside, *listed])
+    back = list(read_files_mets(io.BytesIO(written), lambda path: f"v1/content/{path}"))
+
+    def order(each: FileEntry) -> tuple[str, ...]:
+        return (each.path, each.location, str(each.packed_offset), each.sha512, str(each))
+
+    assert sorted(back, key=order) == sorted([*packs, *inside, *listed], key=order)
+    first = packs[0].location
+    assert [each for each in back if each.location == first][:-1] == [
+        each for each in inside if each.location == first
+    ]
+
+
+@pytest.mark.shared
+def test_a_packed_file_is_described_as_the_schema_wants(shared: Path) -> None:
+    pack = as_file("data/packed/0001.zip", "v1/content/data/packed/0001.zip", 400, "ab" * 64, 7)
+    names = [f"data/original/{name}" for name in ODD_NAMES]
+    inside = [entry(name, location=pack.location, packed_offset=at, size=at) for at, name in enumerate(names)]
+    written = part([pack, *inside])
+    tree = etree.fromstring(written)
+    assert mets_with_premis(shared).validate(tree), mets_with_premis(shared).error_log
+    (outer,) = tree.iterfind(".//{*}fileGrp/{*}file")
+    assert outer.find("{*}FLocat").get("{http://www.w3.org/1999/xlink}href") == "../../data/packed/0001.zip"
+    assert [each.get("BEGIN") for each in outer.iterfind("{*}file")] == [str(at) for at in range(len(names))]
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)
