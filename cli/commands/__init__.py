@@ -10,6 +10,7 @@ MODULES = (
     "changing",
     "deleting",
     "auditing",
+    "formats",
     "keeping",
     "judging",
     "stores",

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from itertools import islice
 
 from packages.findings import Findings
-from packages.ledger import StepOutcome
+from packages.format_findings import FormatFindings
 from packages.model import Agent, FileEntry
 from packages.wording import counted
 from services.steps.characterise import Technical
-from services.steps.context import StepContext, StepResult
+from services.steps.context import StepContext, StepResult, judged
 from services.steps.early import Found, with_format
 from tools.ports import Identification
 from tools.pronom import findings_for
@@ -21,12 +21,13 @@ AT_ONCE = 5000
 def identify(context: StepContext) -> StepResult:
     """Identify every received file (PREMIS *format identification*) and write the sheet ``identified``.
 
-    Unknown and empty files and names that do not fit their content are findings; none of them rejects.
+    Unknown and empty files and names that do not fit their content are findings; whether one of them rejects
+    is the archive's to say (setting `format_findings`).
     Technical metadata is read in the same pass, as soon as a file's format is known, so that all cores have
     work; the step *characterise* judges what came of it.
     """
     workspace, identifier = context.workspace, context.archive.identifier
-    findings = Findings()
+    findings, weights = Findings(), FormatFindings(context.archive.settings.format_findings)
     puids: Counter[str | None] = Counter()
     technical = Technical()
 
@@ -36,7 +37,8 @@ def identify(context: StepContext) -> StepResult:
         def files() -> Iterator[tuple[str, str | None]]:
             for entry, match in _matched(context):
                 puids[match.puid] += 1
-                findings.extend(findings_for(entry.path, match, entry.size))
+                found_here = findings_for(entry.path, match, entry.size)
+                findings.extend(weights.judge(found_here, match.puid))
                 context.progress(entry.size)
                 waiting.append((entry, match))
                 yield f"{workspace.path}/{entry.location}", match.mime
@@ -57,7 +59,7 @@ def identify(context: StepContext) -> StepResult:
         outcome="success" if not unknown else "warning",
         agents=(Agent(identifier.version, "software"),),
     )
-    return StepResult(StepOutcome.DONE, "identified", told, findings.all(), (event,))
+    return judged("identified", findings.all(), (event,), told)
 
 
 def _matched(context: StepContext) -> Iterator[tuple[FileEntry, Identification]]:
