@@ -16,7 +16,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from packages.errors import Refused
+from packages.errors import Invalid, Refused
+from packages.format_findings import FormatFindings
 from packages.pids.ark import NAAN
 
 PREFIX = "HOLDFAST_"
@@ -93,6 +94,12 @@ class Settings(BaseModel):
     )
     clamd_max_age_days: int = Field(
         default=7, ge=0, description="older signatures are stale; 0 takes any age"
+    )
+    format_findings: str = Field(
+        default="",
+        description=(
+            "weight of findings about formats: unknown=error, extension-mismatch:fmt/101=info, empty=ignore"
+        ),
     )
     tools: str = Field(
         default="",
@@ -172,6 +179,15 @@ class Settings(BaseModel):
     def _email(cls, value: str) -> str:
         if value and not EMAIL.fullmatch(value):
             raise ValueError("write an address like archivist@example.org")
+        return value
+
+    @field_validator("format_findings")
+    @classmethod
+    def _format_findings(cls, value: str) -> str:
+        try:
+            FormatFindings(value)
+        except Invalid as error:
+            raise ValueError(f"{error.message}; {error.hint}") from None
         return value
 
     def record_address(self, package_id: str) -> str:

@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 
 from packages.errors import Conflict, NotFound
+from packages.format_changes import FormatChange
 from packages.ledger import VersionRecord
 from packages.model import FileEntry, Role
 from storage.catalogue import rows, tables
@@ -58,6 +59,15 @@ _REVIVE = (
 )
 _KNOWN = select(formats.c.digest, formats.c.number).where(
     formats.c.digest.in_(bindparam("digests", expanding=True))
+)
+_REFORM = (
+    update(files)
+    .where(
+        files.c.package == bindparam("which"),
+        files.c.path_digest == bindparam("at"),
+        files.c.sha512 == bindparam("digest_is"),
+    )
+    .values(format=bindparam("form"), basis=bindparam("found_by"), warning=bindparam("warned"))
 )
 _T = TypeVar("_T")
 _CHUNK = 5000
@@ -162,6 +172,24 @@ class FileWriting(FileReading):
             ended += self._end(package, version, [each.path for each in entries])
             added += self._insert(package, version, entries)
         return before.files - ended + added
+
+    def set_formats(self, package_id: str, changes: Iterable[FormatChange]) -> None:
+        package = rows.package_key(package_id)
+        for chunk in _chunks(changes):
+            forms = [(each.puid, each.name, each.version, each.mime) for each in chunk]
+            numbers = self._numbers(set(forms))
+            values = [
+                {
+                    "which": package,
+                    "at": rows.path_digest(each.path),
+                    "digest_is": bytes.fromhex(each.sha512),
+                    "form": numbers[form],
+                    "found_by": each.basis,
+                    "warned": each.warning,
+                }
+                for each, form in zip(chunk, forms, strict=True)
+            ]
+            self._connection.execute(_REFORM, values)
 
     def _begin(self, package_id: str, version: int) -> bytes:
         """Clear what an earlier attempt at this version left."""

@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from packages.findings import Finding
+from packages.format_changes import FormatChange
 from packages.ledger import (
     CopyRecord,
     CopyState,
@@ -298,6 +299,14 @@ class WriteSession(
         What an earlier attempt left is cleared first, so it may be called again. Raises Conflict for a
         version that is visible already, and for a path that occurs twice. Streams: memory does not grow with
         the rows.
+        """
+        ...
+
+    def set_formats(self, package_id: str, changes: Iterable[FormatChange]) -> None:
+        """Give files the formats that hold from now on, in every version that has them.
+
+        A file is known by path and SHA-512: what is another file by now, or is not there, is passed over.
+        Again is a no-op.
         """
         ...
 
