@@ -10,6 +10,7 @@ import orjson
 
 from packages.errors import Corrupt, HoldfastError, NotFound
 from packages.findings import Finding, Severity
+from packages.format_changes import changes_in
 from packages.ledger import (
     CopyRecord,
     CopyState,
@@ -284,6 +285,8 @@ def _restore(
     )
     unit.put_package(package)
     count = restore_versions(unit, held.package_id, held.store, held.inventory)
+    for changes in changes_in(held.logs):
+        unit.set_formats(held.package_id, changes)
     unit.add_events(held.package_id, _events(held))
     for name, known in copies.items():
         unit.set_copy(CopyRecord(held.package_id, name, held.inventory.head, known))
