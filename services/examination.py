@@ -14,6 +14,7 @@ from packages.findings import Finding, Findings, finding
 from packages.names import name_findings, only_system_files
 from packages.record import CURRENT, check_files_named, files_named, minimal_record, parse_record, title_of
 from packages.submission import Shape, Submission, interpret
+from services.descriptions import take_over
 from services.fetching import Fetched
 from services.profiles import Profiles
 
@@ -94,12 +95,7 @@ def _record(
     if given is None:
         place, given = _record_inside(submission, shape)
     if given is None:
-        record = minimal_record(
-            title or _stem(name), () if title or not bag else bag.info, datetime.now(UTC).year
-        )
-        if publisher:
-            record.setdefault("publisher", {"name": publisher})
-        return record, [finding("record.made", title=title_of(record))]
+        return _made(submission, shape, bag, title, name, publisher)
     parsed, findings = parse_record(given, place)
     if parsed is None:
         return None, findings
@@ -111,6 +107,21 @@ def _record(
         present = {path.removeprefix(prefix) for path in submission.paths()}
         findings += check_files_named(parsed, present, place)
     return parsed, findings
+
+
+def _made(
+    submission: Submission, shape: Shape, bag: BagReport | None, title: str | None, name: str, publisher: str
+) -> tuple[dict[str, Any], list[Finding]]:
+    """Make a record from what there is: bag-info.txt, a description in the submission, its name."""
+    info = () if title or not bag else bag.info
+    record = minimal_record(title or _stem(name), info, datetime.now(UTC).year)
+    is_named = bool(title) or any(label.strip().lower() == "title" and value for label, value in info)
+    taken, findings = take_over(submission, shape, record, is_named=is_named)
+    if publisher:
+        taken.setdefault("publisher", {"name": publisher})
+    if taken is record:
+        findings.append(finding("record.made", title=title_of(record)))
+    return taken, findings
 
 
 def _record_inside(submission: Submission, shape: Shape) -> tuple[str | None, bytes | None]:
