@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -180,7 +180,10 @@ class _Watch:
         self._read_rest()
         seconds = time.monotonic() - begun
         said = self.said.decode(errors="replace").replace(str(self.folder), "")
-        return _judged(ended, bytes(self.reported), shown, seconds, said, bytes(self.output))
+        ran = _judged(ended, bytes(self.reported), shown, seconds, said, bytes(self.output))
+        if not ran.ok and ended is None and _has_file_of(self.folder, self.bounds.file_size):
+            return replace(ran, ended=Ended.TOO_LARGE)  # it was stopped by the kernel, or a child of it was
+        return ran
 
     def _watch(self, begun: float) -> Ended | None:
         exited = os.pidfd_open(self.process.pid)
@@ -273,15 +276,22 @@ def _judged(
 
 def size_of(folder: Path) -> int:
     """Return the bytes that everything in `folder` takes; what vanishes or cannot be read is left out."""
-    total, folders = 0, [str(folder)]
+    return sum(facts.st_blocks * 512 + ENTRY_BYTES for facts in _facts(folder))
+
+
+def _has_file_of(folder: Path, size: int) -> bool:
+    return any(facts.st_size >= size for facts in _facts(folder))
+
+
+def _facts(folder: Path) -> Iterator[os.stat_result]:
+    folders = [str(folder)]
     while folders:
         with suppress(OSError), os.scandir(folders.pop()) as entries:
             for entry in entries:
                 with suppress(OSError):
-                    total += entry.stat(follow_symlinks=False).st_blocks * 512 + ENTRY_BYTES
+                    yield entry.stat(follow_symlinks=False)
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(entry.path)
-    return total
 
 
 def _taken(pid: int) -> tuple[int, int]:
