@@ -90,6 +90,20 @@ tool_cache() {
   else printf '%s\n' "${XDG_CACHE_HOME:-$HOME/.cache}/holdfast-ci"; fi
 }
 
+# install_java_tools FOLDER: fetches what scripts/java-tools.xml names into FOLDER, unless it is there.
+install_java_tools() {
+  local into=$1 wanted; wanted=$(cksum <"$project/scripts/java-tools.xml")
+  if [ "$(cat -- "$into/.installed" 2>/dev/null)" = "$wanted" ]; then return; fi
+  command -v mvn >/dev/null || { say "Maven is missing: sudo apt-get install default-jre-headless maven"; return 1; }
+  local building=$into.building log=$into.log
+  say "Fetching veraPDF and JHOVE (log: $log) …"
+  rm -rf -- "$building" && mkdir -p -- "$building" "$into"
+  mvn --batch-mode --strict-checksums --no-transfer-progress -Dmaven.repo.local="$building/m2" -Dinto="$building/tools" \
+    -f "$project/scripts/java-tools.xml" dependency:copy >"$log" 2>&1 </dev/null || { tail -n 20 -- "$log" >&2; return 1; }
+  rm -rf -- "$into/jhove" "$into/verapdf"
+  mv -- "$building/tools/"* "$into/" && rm -rf -- "$building" && printf '%s\n' "$wanted" >"$into/.installed"
+}
+
 # Builds the S3 server that tests use, from its source by Go's own means, unless it is there.
 versitygw_version=1.8.0
 build_versitygw() {
