@@ -10,6 +10,7 @@ from packages.ledger import JobState
 from packages.model import now
 from packages.wording import counted
 from services.archive import Archive
+from services.outside_tools import equipment
 from services.places import devices, disk_of, together
 from storage.catalogue.paging import PAGE, by_age, paged
 
@@ -34,6 +35,7 @@ def try_all(archive: Archive) -> Iterator[Tried]:
     yield _try("search index", lambda: _index(archive))
     yield _try("format identifier", lambda: archive.identifier.version)
     yield _try("normalisation", lambda: _normaliser(archive))
+    yield from _equipment(archive)
     yield _scanner(archive)
     yield _try_leases(archive)
     if archive.pids.is_test:
@@ -138,6 +140,15 @@ def _normaliser(archive: Archive) -> str:
     if missing:
         raise HoldfastError(f"the format policy asks for tools that are not installed: {', '.join(missing)}")
     return "every tool of the format policy is there"
+
+
+def _equipment(archive: Archive) -> Iterator[Tried]:
+    """Say which tools read and judge files, and warn of those that are not installed."""
+    try:
+        for each in equipment(archive):
+            yield Tried(each.work, "warning" if each.absent else "ok", each.told)
+    except HoldfastError as error:  # the home's own table is wrong
+        yield Tried("conformance", "error", f"{error.message} {error.hint}".strip())
 
 
 def _scanner(archive: Archive) -> Tried:

@@ -1,0 +1,40 @@
+"""The tools that an archive uses: which are here, in what version, and which are not."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tools.characterise import missing as missing_readers
+
+if TYPE_CHECKING:
+    from services.archive import Archive
+
+
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """The tools for one kind of work: `here` as people call them, with versions, `absent` by name."""
+
+    work: str
+    here: tuple[str, ...]
+    absent: tuple[str, ...]
+
+    @property
+    def told(self) -> str:
+        """Return a sentence on it."""
+        here = ", ".join(self.here) or "none of the tools is installed"
+        return here + (f"; not installed: {', '.join(self.absent)}" if self.absent and self.here else "")
+
+
+def equipment(archive: "Archive") -> Iterator[Equipment]:
+    """Yield what there is for technical metadata and for conformance."""
+    absent = missing_readers()
+    told = tuple(f"{name} (for {', '.join(families)})" for name, families in absent.items())
+    yield Equipment(
+        "technical metadata", ("every other reader is there" if told else "every reader is there",), told
+    )
+    tools = archive.validator.tools()
+    yield Equipment(
+        "conformance",
+        tuple(f"{each.title} {each.version}".strip() for each in tools if each.version is not None),
+        tuple(each.title for each in tools if each.version is None),
+    )
