@@ -159,6 +159,8 @@ class FormatPolicy:
         for part in parts:
             if part.get("action") == "keep":
                 yield Left(kind, Outcome.SKIPPED, f"{entry.puid} is a preservation format already.")
+            elif other := _other_than_wanted(part, entry):
+                yield Left(kind, Outcome.SKIPPED, other)
             elif _is_its_own(part, entry):
                 why = f"The original is small enough to be its own {kind} copy."
                 yield Left(kind, Outcome.SKIPPED, why)
@@ -205,6 +207,14 @@ def derivative_name(path: str, extension: str, label: str = "") -> str:
     """
     label = f"{label}." if label else ""
     return f"{path}/{path.rpartition('/')[2]}.{label}{extension}"
+
+
+def _other_than_wanted(part: Mapping[str, Any], entry: FileEntry) -> str:
+    """Say which property keeps `part` from being made of this file; nothing where none does."""
+    for name, values in part.get("only_where", NOTHING).items():
+        if (value := entry.properties.get(name)) not in values:
+            return f"Its {name} is {value}." if value is not None else f"Its {name} is not known."
+    return ""
 
 
 def _is_its_own(part: Mapping[str, Any], entry: FileEntry) -> bool:

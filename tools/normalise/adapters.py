@@ -7,7 +7,10 @@ from typing import Any
 
 from tools.normalise.ports import Adapter
 
-MODULES: Mapping[str, str] = {}
+MODULES: Mapping[str, str] = {
+    each: f"tools.normalise.{each}"
+    for each in ("ffmpeg", "ghostscript", "libraw", "libreoffice", "mail", "poppler", "rsvg", "text", "vips")
+}
 """Tool → the module of this folder whose ``ADAPTER`` it is; imported when a file first needs it."""
 
 PILLOW: Mapping[str, Mapping[str, Any]] = {
