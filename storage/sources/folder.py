@@ -256,7 +256,8 @@ def _read(fd: int, each: Found, intake: Intake, location: str | None) -> None:
             intake.take(each.path, data, modified)
         else:
             intake.admit(size)
-            intake.row(each.path, location, digest_whole(data, intake.algorithms), modified)
+            done = digest_whole(data, intake.algorithms, crc=intake.has_crc)
+            intake.row(each.path, location, done, modified)
         return
     with os.fdopen(os.dup(fd), "rb", buffering=0) as stream:
         if location is None:

@@ -73,7 +73,8 @@ class Intake:
 
     Each accepted file lies in ``incoming/`` at its content path and has its row in the sheet ``received``,
     which takes its name when the block ends well. `archive_size`, once set, is the size of the container, by
-    which the ratio is judged; `container` is then its media type.
+    which the ratio is judged; `container` is then its media type. Without `crc`, CRC-32 is left out of files
+    that are digested where they are.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Intake:
         *,
         progress: Callable[[int], None] | None = None,
         landed: Callable[[FileEntry], None] | None = None,
+        crc: bool = True,
     ) -> None:
         self.limits = limits
         self.incoming = workspace.incoming.absolute()
@@ -97,6 +99,7 @@ class Intake:
         self.archive_size: int | None = None
         self.container = ""
         self._goes_on = False
+        self.has_crc = crc
         self._ask_at = _ASK_FOR_SPACE_EVERY
         self._made = {""}
         self._threads = DigestThreads()
@@ -193,7 +196,7 @@ class Intake:
 
     def digesting(self) -> Sink:
         """Return a sink that digests and writes nothing."""
-        return Sink(None, self._threads, self.algorithms)
+        return Sink(None, self._threads, self.algorithms, crc=self.has_crc)
 
     def create(self, place: str) -> int:
         """Create the file `place` (a content path) in ``incoming/`` and return its descriptor."""

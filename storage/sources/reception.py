@@ -55,9 +55,9 @@ def measure(
 ) -> Received:
     """Do what `receive` does, for a look only: the files of a folder are digested where they are.
 
-    Their rows give absolute locations. Archives are unpacked into the workspace all the same.
+    Their rows give absolute locations, and no CRC-32. Archives are unpacked into the workspace all the same.
     """
-    intake = Intake(workspace, limits, progress=progress)
+    intake = Intake(workspace, limits, progress=progress, crc=False)
     return _bring(source, workspace, intake, algorithms, name, copy=False)
 
 

@@ -71,18 +71,25 @@ class DigestThreads:
 class Sink:
     """Takes the bytes of one file. `fd` is where they are written, or None to digest only.
 
-    With `sparse`, stretches of zeros become holes. Raises Unavailable when they cannot be written,
-    never OSError, which is left to mean trouble with the source. The descriptor stays the caller's, who
-    closes it after `finish` or `abandon`.
+    With `sparse`, stretches of zeros become holes; without `crc` the CRC-32 is left out. Raises Unavailable
+    when they cannot be written, never OSError, which is left to mean trouble with the source. The
+    descriptor stays the caller's, who closes it after `finish` or `abandon`.
     """
 
     def __init__(
-        self, fd: int | None, threads: DigestThreads, algorithms: Iterable[str] = (), *, sparse: bool = False
+        self,
+        fd: int | None,
+        threads: DigestThreads,
+        algorithms: Iterable[str] = (),
+        *,
+        sparse: bool = False,
+        crc: bool = True,
     ) -> None:
         self._fd = fd
         self._threads = threads
         self._digests = {name: HASHES[name]() for name in ("sha512", *algorithms)}
         self._sparse = sparse
+        self._has_crc = crc
         self._direct = False
         self._crc = 0
         self._memory = threads.borrow()
@@ -133,7 +140,8 @@ class Sink:
         """Digest and write what has been gathered, at once or in the threads."""
         piece = memoryview(self._memory)[: self._filled]
         self._filled = 0
-        self._crc = zlib.crc32(piece, self._crc)
+        if self._has_crc:
+            self._crc = zlib.crc32(piece, self._crc)
         if self.size < OVERLAP_FROM:
             for digest in self._digests.values():
                 digest.update(piece)
@@ -177,14 +185,14 @@ class Sink:
             self._threads.give_back(self._waiting.popleft()[0])
 
 
-def digest_whole(data: bytes, algorithms: Iterable[str] = ()) -> Digested:
+def digest_whole(data: bytes, algorithms: Iterable[str] = (), *, crc: bool = True) -> Digested:
     """Return what a sink would return for a file that is `data`, at less cost."""
     found = {}
     for name in algorithms:
         digest = HASHES[name]()
         digest.update(data)
         found[name] = str(digest.hexdigest())
-    return Digested(len(data), hashlib.sha512(data).hexdigest(), zlib.crc32(data), found)
+    return Digested(len(data), hashlib.sha512(data).hexdigest(), zlib.crc32(data) if crc else 0, found)
 
 
 def write_all(fd: int, data: bytes | memoryview) -> None:

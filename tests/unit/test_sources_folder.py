@@ -47,7 +47,7 @@ def rows(workspace: Workspace) -> dict[str, FileEntry]:
     return {row.path: row for row in workspace.read_sheet("received")}
 
 
-def assert_same(source: Path, workspace: Workspace) -> None:
+def assert_same(source: Path, workspace: Workspace, *, crc: bool = True) -> None:
     """Everything in the folder came in, byte for byte, and was described rightly."""
     found = rows(workspace)
     files = {
@@ -60,7 +60,7 @@ def assert_same(source: Path, workspace: Workspace) -> None:
         data = files[path].read_bytes()
         assert workspace.locate(row).read_bytes() == data
         assert (row.size, row.sha512) == (len(data), hashlib.sha512(data).hexdigest())
-        assert row.crc32 == zlib.crc32(data)
+        assert row.crc32 == (zlib.crc32(data) if crc else 0)
 
 
 def refused(source: Path, workspace: Workspace, limits: Limits = USUAL) -> dict[str | None, str]:
@@ -119,7 +119,7 @@ def test_measure_digests_a_folder_where_it_lies(source: Path, workspace: Workspa
     put(source, {"a": b"1", "b/ü": b"2", "big": os.urandom(CHUNK * 2)})
     received = measure(source, workspace, USUAL, algorithms=none)
     assert received.files == 3
-    assert_same(source, workspace)
+    assert_same(source, workspace, crc=False)
     assert list(workspace.incoming.iterdir()) == []
 
 
