@@ -73,8 +73,8 @@ def puids(depositor: Depositor, package_id: str) -> dict[str, str | None]:
     return {each.path.removeprefix("data/original/"): each.puid for each in files if "original" in each.path}
 
 
-def run(depositor: Depositor, **options: bool) -> list[Reidentified]:
-    return list(reidentify(depositor.archive, depositor.actor, **options))
+def run(depositor: Depositor, *, dry_run: bool = False, again: bool = False) -> list[Reidentified]:
+    return list(reidentify(depositor.archive, depositor.actor, dry_run=dry_run, again=again))
 
 
 def test_what_these_signatures_have_seen_is_not_read(depositor: Depositor, package_id: str) -> None:
