@@ -247,7 +247,11 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An API token; of its secret only `hash` is kept. It ends at `expires` or when it is `revoked`."""
+    """An API token; of its secret only `hash` is kept. It ends at `expires` or when it is `revoked`.
+
+    `made_by` is the id of the person who made it; None for one that was made before that was kept. One that
+    is `suspended` since a restore opens nothing until an administrator confirms it.
+    """
 
     id: str
     person_id: str
@@ -257,6 +261,8 @@ class Token:
     created: str
     expires: str | None = None
     revoked: str | None = None
+    made_by: str | None = None
+    suspended: str | None = None
 
 
 class SignInKind(StrEnum):

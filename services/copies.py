@@ -262,7 +262,7 @@ def bring_up(archive: Archive, store: ArchivalStore, package: Package, progress:
     for source in sources:
         try:
             return _from(source, store, urn, before, progress)
-        except (Corrupt, NotFound, Unavailable) as error:
+        except (Corrupt, NotFound, Refused, Unavailable) as error:
             store.check(archive.archive_id)  # raises when it is not the source that is down
             trouble = error
     raise trouble

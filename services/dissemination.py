@@ -27,7 +27,7 @@ from packages.model import FileEntry, Role, later
 from packages.policies import RECALL_SECONDS
 from packages.premis import URN, package_urn
 from services.archive import Archive
-from services.logbook import open_logbook
+from services.logbook_reading import open_logbook
 from services.open_pack import OpenPack
 from services.suspicion import BAD, suspect
 from storage.durability import unavailable

@@ -182,16 +182,28 @@ def checked(report: CopyReport) -> Event:
     )
 
 
-def spread_missing(archive: Archive, object_ids: Iterable[str], holder: ArchivalStore) -> list[str]:
-    """Bring links that `holder` has to the stores that lack them, and say what was done, a line each."""
+def spread_missing(
+    archive: Archive, object_ids: Iterable[str], holder: ArchivalStore, failed: list[str]
+) -> list[str]:
+    """Bring links that `holder` has to the stores that lack them, and say what was done, a line each.
+
+    A store that is away, or does not take one, keeps it from no other; what it did not take goes to `failed`.
+    """
     done = []
     wanted = set(object_ids)
     for store in archive.written_stores.values():
-        lacking = sorted(wanted - set(store.objects()))
-        if lacking:
-            store.check(archive.archive_id)
+        try:
+            lacking = sorted(wanted - set(store.objects()))
+            if lacking:
+                store.check(archive.archive_id)
+        except (Refused, Unavailable):
+            continue  # whoever asks has tried each store, and says which is away
         for object_id in lacking:
-            store.replicate(holder, object_id)
+            try:
+                store.replicate(holder, object_id)
+            except HoldfastError as error:
+                failed.append(f"{store.name}: {object_id} could not be brought up: {error.message}")
+                continue
             done.append(
                 f"{store.name}: evidence of the audit {object_id.removeprefix(PREFIX)} was brought up"
             )

@@ -11,11 +11,12 @@ from itertools import islice
 from typing import Any, Self
 
 from packages.errors import HoldfastError, NotFound, Recalling, Refused, Unavailable
-from packages.ledger import KEPT_STATES, CopyRecord, Package
+from packages.ledger import KEPT_STATES, CopyRecord, CopyState, Package
 from packages.model import Actor, later
 from packages.ocfl.inventory import NAME as INVENTORY
 from packages.premis import URN, package_urn
 from services.archive import Archive
+from services.log_audit import with_log
 from services.not_kept import why_not_kept
 from services.people import require_archivist
 from services.recording import Recording
@@ -119,10 +120,11 @@ def read_copy(
     while sealed is not None:
         found = _read_back(store, package_urn(package_id), sealed, budget, progress)
         if found.verdict is Verdict.INTACT:
-            return found
+            return with_log(archive, store, package_id, found)
         since = sealed_of(archive, package_id)
         if since == sealed:
-            return _told_better(archive, store, found, sealed, budget, progress)
+            better = _told_better(archive, store, found, sealed, budget, progress)
+            return with_log(archive, store, package_id, better)
         sealed = since
     return None
 
@@ -165,7 +167,14 @@ def _packages(archive: Archive, references: Iterable[str]) -> Iterator[Package]:
 
 
 def _copies_of(archive: Archive, packages: Iterable[str], stores: Sequence[ArchivalStore]) -> Iterator[Copy]:
-    return ((each, one) for each in packages for one in holding(archive, each, stores))
+    """Yield the copies there should be: one that is still to be made can be neither good nor bad."""
+    for package_id in packages:
+        with archive.catalogue.read() as view:
+            known = view.copies_of([package_id]).get(package_id, ())
+        pending = {each.store for each in known if each.state is CopyState.PENDING}
+        for store in holding(archive, package_id, stores):
+            if store.name not in pending:
+                yield package_id, store
 
 
 def _due(archive: Archive, store: ArchivalStore, started: str, *, due: bool) -> Iterator[Copy]:

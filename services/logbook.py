@@ -5,48 +5,19 @@ before the catalogue's row. Each names those that it follows. `rebuild` reads th
 be known to the database alone.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from packages.errors import Corrupt, HoldfastError, NotFound, Refused, Unavailable
-from packages.log_entry import (
-    LogEntry,
-    digest_of,
-    dump_log_entry,
-    in_order,
-    missing_from,
-    newest_of,
-    parse_log_entry,
-)
+from packages.errors import HoldfastError, NotFound, Refused, Unavailable
+from packages.log_entry import LogEntry, digest_of, dump_log_entry, newest_of
 from packages.model import Event
-from packages.premis import package_urn
-from packages.tombstone import tombstone_id
+from packages.premis import URN, package_urn
+from packages.tombstone import PREFIX as TOMBSTONE
+from packages.tombstone import object_of, tombstone_id
 from services.archive import Archive
-from storage.ports import ArchivalStore
-
-
-@dataclass(slots=True)
-class Logbook:
-    """The entries of one object by digest, from all stores that were asked, and which store has which."""
-
-    entries: dict[str, LogEntry] = field(default_factory=dict)
-    data: dict[str, bytes] = field(default_factory=dict)
-    held: dict[str, set[str]] = field(default_factory=dict)
-
-    def in_order(self) -> list[LogEntry]:
-        """Return the entries in the order in which they happened."""
-        return in_order(self.entries)
-
-    def missing(self) -> tuple[str, ...]:
-        """Return the digests of entries that others name and no store has."""
-        return missing_from(self.entries)
-
-    def lacking(self, store: str) -> list[str]:
-        """Return the digests of what others have and this store has not, former ones first."""
-        order = {id(each): place for place, each in enumerate(self.in_order())}
-        absent = self.entries.keys() - self.held.get(store, set())
-        return sorted(absent, key=lambda digest: order[id(self.entries[digest])])
+from services.log_trust import known_of, note
+from services.logbook_reading import Logbook, open_logbook
 
 
 def write_log(
@@ -61,27 +32,44 @@ def write_log(
     """Write the events, and the `facts` about the package that hold from then on, to every store that has it.
 
     With `tombstone`, to the log of the package's tombstone. The same call again adds nothing. What a store
-    lacks of the former entries is brought up by the way; one that lacks the package gets its log with its
-    copy. Raises Unavailable or Refused when a required store cannot be written to, NotFound when no store
-    has the package: then the catalogue must not say so either.
+    lacks of the former entries is brought up by the way, but for those that are not ours; the new one follows
+    on ours only. One that lacks the package gets its log with its next entry. Raises Unavailable or Refused
+    when a required store cannot be written to, NotFound when no store has the package: then the catalogue
+    must not say so either.
     """
     urn = package_urn(package_id)
     object_id = tombstone_id(urn) if tombstone else urn
-    stores = archive.written_stores
-    known = open_logbook(stores.values(), object_id)
-    newest = newest_of(known.entries)
+    book = open_logbook(archive.written_stores.values(), object_id)
+    with archive.catalogue.read() as view:
+        known = known_of(view, package_id, book)
+    newest = newest_of(known)
     entry = LogEntry(urn, at, tuple(events), facts, newest)
-    if any(_says_the_same(known.entries[each], entry) for each in newest):
-        added: list[bytes] = []
-    else:
+    added: list[bytes] = []
+    if not any(_says_the_same(known[each], entry) for each in newest):
         added = [dump_log_entry(entry)]
+    ours = [(digest, each.at) for digest, each in known.items()]
+    new = [(digest_of(data), at) for data in added]
+    # Before the first store has it, so that whatever a kill leaves is known to be ours. Not durable: after a
+    # power cut it is named, and the same entry is written again.
+    with archive.catalogue.write(durable=False) as unit:
+        note(unit, package_id, ours, is_written=True)
+        note(unit, package_id, new, is_written=False)
+    _spread(archive, object_id, book, known, added)
+    with archive.catalogue.write(durable=False) as unit:
+        note(unit, package_id, new, is_written=True)
+
+
+def _spread(
+    archive: Archive, object_id: str, book: Logbook, known: Mapping[str, LogEntry], added: list[bytes]
+) -> None:
+    """Write new entries, and old ones that are lacking, to each store that has the object."""
     absent: NotFound | None = None
     is_kept = False
-    for name, store in stores.items():
+    for name, store in archive.written_stores.items():
         try:
-            for data in [*(known.data[each] for each in known.lacking(name)), *added]:
+            for data in [*(book.data[each] for each in book.lacking(name, known)), *added]:
                 store.append_log(object_id, data)
-            is_kept = is_kept or bool(added) or bool(known.held.get(name))
+            is_kept = is_kept or bool(added) or bool(book.held.get(name, set()) & known.keys())
         except NotFound as error:
             absent = error
         except (Refused, Unavailable):  # away, or with a key that has run out
@@ -91,52 +79,35 @@ def write_log(
         raise absent
 
 
-def read_logs(stores: ArchivalStore | Sequence[ArchivalStore], object_id: str) -> list[LogEntry]:
-    """Return the log entries of an object in the order in which they happened. Raises Corrupt.
+def bring_up_logs(archive: Archive, object_id: str) -> tuple[list[str], list[str]]:
+    """Bring entries of an object's log to the stores that have it and lack them; say what was done.
 
-    Of several stores, what any of them has: an entry that is damaged in one is taken from the next. Corrupt
-    is an entry that others name and that none of them has.
+    Second come those that are not ours, a line each: they stay where they are, and nobody else gets them.
     """
-    asked = stores if isinstance(stores, Sequence) else [stores]
-    found = open_logbook(asked, object_id)
-    if missing := found.missing():
-        raise Corrupt(
-            f"the log of {object_id} is broken: {len(missing)} of its entries lacking, such as {missing[0]}",
-            hint="bring a store back that has them, then run `holdfast reconcile`",
-        )
-    return found.in_order()
-
-
-def open_logbook(stores: Iterable[ArchivalStore], object_id: str) -> Logbook:
-    """Return what the stores hold of an object's log; one that cannot be asked holds nothing of it."""
-    found = Logbook()
-    for store in stores:
-        try:
-            for data in store.logs(object_id):
-                digest = digest_of(data)
-                if digest not in found.entries:
-                    found.entries[digest], found.data[digest] = parse_log_entry(data), data
-                found.held.setdefault(store.name, set()).add(digest)
-        except (NotFound, Refused, Unavailable):
-            continue
-    return found
-
-
-def bring_up_logs(archive: Archive, object_id: str) -> list[str]:
-    """Bring entries of an object's log to the stores that have it and lack them; say what was done."""
     stores = archive.written_stores
-    known = open_logbook(stores.values(), object_id)
+    book = open_logbook(stores.values(), object_id)
+    package_id = (object_of(object_id) if object_id.startswith(TOMBSTONE) else object_id).removeprefix(URN)
+    with archive.catalogue.read() as view:
+        known = known_of(view, package_id, book)
     done = []
     for name, store in stores.items():
-        lacking = known.lacking(name)
+        lacking = book.lacking(name, known)
         try:
             for each in lacking:
-                store.append_log(object_id, known.data[each])
+                store.append_log(object_id, book.data[each])
         except HoldfastError:
             continue  # it has not got the object, or is away
         if lacking:
             done.append(f"{name}: {len(lacking)} entries of the log of {object_id} were brought up")
-    return done
+    return done, [_told(package_id, digest, book) for digest in sorted(book.entries.keys() - known.keys())]
+
+
+def _told(package_id: str, digest: str, book: Logbook) -> str:
+    where = ", ".join(sorted(name for name, held in book.held.items() if digest in held))
+    return (
+        f"{package_id}: the entry {digest[:23]}… of its log, in {where}, is not of this archive's writing: "
+        f"`holdfast repair {package_id}` sets it aside"
+    )
 
 
 def _says_the_same(known: LogEntry, entry: LogEntry) -> bool:

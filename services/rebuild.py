@@ -32,12 +32,12 @@ from packages.receipt import RECEIPT_NAME, Receipt, parse_receipt
 from packages.record import access_of, title_of
 from packages.tombstone import PREFIX, object_of
 from services.archive import Archive, require_archive_id
-from services.logbook import open_logbook
+from services.logbook_reading import open_logbook
 from services.outbox import INDEX, document_of
 from services.people import require_archivist
 from services.rebuild_audits import require_sealed, restore_runs, restore_seals
 from services.rebuild_deletions import restore_deleted, restore_requests
-from services.rebuild_facts import Told, facts_of, told_of
+from services.rebuild_facts import Told, facts_of, restore_entries, told_of
 from services.rebuild_files import restore_versions
 from services.rebuild_reading import NOT_OURS, bytes_of, why
 from storage.catalogue.port import WriteSession
@@ -49,7 +49,8 @@ class Rebuilt:
     """What was restored, and what could not be: (package or object id, reason).
 
     `deleted` are those of the packages that only a tombstone tells of. `away` are stores that could not be
-    asked, with the reason.
+    asked, with the reason. `read` are those that were: where it is one of several, nothing confirms what it
+    says. `unconfirmed` are entries of logs that a store lacks which should have them, likewise by package.
     """
 
     packages: int = 0
@@ -58,6 +59,8 @@ class Rebuilt:
     indexed: int = 0
     failed: list[tuple[str, str]] = field(default_factory=list)
     away: list[tuple[str, str]] = field(default_factory=list)
+    read: list[str] = field(default_factory=list)
+    unconfirmed: list[tuple[str, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,7 @@ def rebuild_catalogue(
     asked = _asked(archive, store)
     holders, asked = _holders(asked, done)
     stones = {each: holders.pop(each) for each in list(holders) if each.startswith(PREFIX)}
-    names = [each.name for each in asked]
+    names = done.read = [each.name for each in asked]
     with archive.catalogue.write() as unit:
         unit.clear_for_rebuild()
         require_archive_id(archive, unit)
@@ -146,12 +149,13 @@ def _restore_kept(
     package_id = object_id.removeprefix(URN)
     try:
         book = open_logbook(stores, object_id)
-        told = told_of(book, stores, archive.written_stores)
+        told = told_of(book, stores, archive.written_stores, unit.known_entries(package_id))
         held = _read(object_id, stores, unit.sealed_roots(package_id), told)
         facts, doubted = facts_of(told)
         with unit.apart():
             done.files += _restore(unit, held, facts, _copies(archive, stores, asked))
         done.packages += 1
+        done.unconfirmed += restore_entries(unit, package_id, told)
     except (HoldfastError, *NOT_OURS) as error:
         done.failed.append((package_id, why(error)))
         return

@@ -22,8 +22,8 @@ from packages.log_entry import events_in
 from packages.tombstone import UNTITLED
 from services import tombstones
 from services.deletable import job_of
-from services.logbook import open_logbook
-from services.rebuild_facts import Told
+from services.logbook_reading import open_logbook
+from services.rebuild_facts import Told, restore_entries, told_of
 from services.tombstones import Found
 from storage.catalogue.port import WriteSession
 from storage.ports import ArchivalStore
@@ -40,7 +40,8 @@ def restore_deleted(
     """
     found = _read(object_id, stores)
     stone = found.stone
-    logs = open_logbook(stores, object_id).in_order()
+    told = told_of(open_logbook(stores, object_id), stores, [each.name for each in stores])
+    logs = [each.entry for each in told]
     facts: dict[str, Any] = {}
     for entry in logs:
         facts |= entry.facts
@@ -67,6 +68,7 @@ def restore_deleted(
         unit.publish_version(version)
     unit.add_events(stone.package_id, tombstones.events(found))
     unit.add_events(stone.package_id, events_in(logs))
+    restore_entries(unit, stone.package_id, told)
     if stone.pid is not None:
         unit.reserve_pid(stone.pid, stone.package_id)
         unit.set_pid_state(stone.pid, PidState.TOMBSTONE, stone.pid_target)

@@ -6,7 +6,9 @@ from typing import Any
 
 from packages.ledger import PackageState, PidState
 from packages.log_entry import LogEntry
-from services.logbook import Logbook
+from services.log_trust import note
+from services.logbook_reading import Logbook
+from storage.catalogue.port import WriteSession
 from storage.ports import ArchivalStore
 
 
@@ -25,10 +27,13 @@ class Told:
         )
 
 
-def told_of(book: Logbook, holders: Iterable[ArchivalStore], written: Collection[str]) -> list[Told]:
+def told_of(
+    book: Logbook, holders: Iterable[ArchivalStore], written: Collection[str], known: Collection[str] = ()
+) -> list[Told]:
     """Return the entries in order, and which of the `holders` lack each.
 
-    A store that is not written to gets no entries, so it speaks against none, unless there is no other.
+    A store that is not written to gets no entries, so it speaks against none, unless there is no other. None
+    speaks against what the catalogue still knows to be ours (`known`, by digest).
     """
     names = [each.name for each in holders]
     asked = [each for each in names if each in written] or names
@@ -37,10 +42,32 @@ def told_of(book: Logbook, holders: Iterable[ArchivalStore], written: Collection
         Told(
             entry,
             digest := digests[id(entry)],
-            tuple(name for name in asked if digest not in book.held.get(name, ())),
+            tuple(name for name in asked if digest not in known and digest not in book.held.get(name, ())),
         )
         for entry in book.in_order()
     ]
+
+
+def confirmed(told: Sequence[Told]) -> list[Told]:
+    """Return the entries that are ours: nothing speaks against them, or one of these follows on them.
+
+    The others tell their events, and what they tighten; but nobody else gets them (see `services.logbook`).
+    """
+    named: set[str] = set()
+    found = []
+    for each in reversed(told):
+        if not each.without or each.digest in named:
+            found.append(each)
+            named.update(each.entry.previous)
+    return found[::-1]
+
+
+def restore_entries(unit: WriteSession, package_id: str, told: Sequence[Told]) -> list[tuple[str, str]]:
+    """Note which entries are ours; return (package id, reason) for each of the others."""
+    ours = confirmed(told)
+    note(unit, package_id, [(each.digest, each.entry.at) for each in ours], is_written=True)
+    known = {each.digest for each in ours}
+    return [(package_id, each.doubt()) for each in told if each.digest not in known]
 
 
 def facts_of(told: Sequence[Told]) -> tuple[dict[str, Any], list[str]]:

@@ -135,22 +135,25 @@ def _carry_on_deletions(archive: Archive, actor: Actor, done: Reconciled) -> Non
             brought, strange = tombstones.spread_missing(archive)
             done.actions += brought
             done.disagreements += strange
-            done.actions += _bring_up_logs(archive)
+            _bring_up_logs(archive, done)
         done.actions += deletion.reopen_returned(archive, dry_run=done.dry_run)
     except HoldfastError as error:
         done.disagreements.append(error.message)
 
 
-def _bring_up_logs(archive: Archive) -> list[str]:
+def _bring_up_logs(archive: Archive, done: Reconciled) -> None:
     """Bring entries of logs to the stores that lack them, for packages that something was said of lately.
 
     A store that was away, or a writer that died between two stores, leaves such gaps; older ones are closed
-    by the next entry of the same package.
+    by the next entry of the same package, and named by audits. Entries that are not ours are named.
     """
     with archive.catalogue.read() as view:
         wanted = PackageFilter(since=later(-LATELY), kept=True)
         lately = [package_urn(each.id) for each in view.iter_packages(wanted)]
-    return [line for object_id in lately for line in bring_up_logs(archive, object_id)]
+    for object_id in lately:
+        brought, strange = bring_up_logs(archive, object_id)
+        done.actions += brought
+        done.disagreements += strange
 
 
 def _free_leases(archive: Archive, done: Reconciled) -> None:
@@ -219,12 +222,12 @@ def _bring_up_evidence(archive: Archive, done: Reconciled) -> None:
     """Bring the evidence of audits to stores that were down when it was written."""
     if done.dry_run:
         return
-    try:
-        for store in archive.stores.values():
+    for store in archive.stores.values():
+        try:
             runs = [each for each in store.objects() if each.startswith(evidence.PREFIX)]
-            done.actions += evidence.spread_missing(archive, runs, store)
-    except HoldfastError as error:
-        done.disagreements.append(error.message)
+        except HoldfastError:  # named when its store was looked at
+            continue
+        done.actions += evidence.spread_missing(archive, runs, store, done.disagreements)
 
 
 def _jobs(view: ReadSession, states: Collection[JobState]) -> Iterator[Job]:

@@ -161,6 +161,9 @@ def _bring_up(archive: Archive, store: ArchivalStore, object_id: str) -> bool:
             continue
         try:
             store.replicate(source, object_id)
+        except Refused:
+            store.check(archive.archive_id)  # raises when it is this store that may not be written to
+            continue
         except (NotFound, Unavailable, Corrupt):
             continue
         return True

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from packages.errors import Corrupt, HoldfastError, NotFound, Unavailable
+from packages.errors import Corrupt, HoldfastError, NotFound, Refused, Unavailable
 from packages.tombstone import PREFIX as TOMBSTONE
 from services import evidence, tombstones
 from services.archive import Archive
+from services.logbook import bring_up_logs
 from storage.ports import ArchivalStore
 
 
@@ -64,7 +65,9 @@ def _bring(archive: Archive, store: ArchivalStore, object_id: str, sources: Sequ
     for source in sources:
         try:
             store.replicate(source, object_id)
-        except (Corrupt, NotFound, Unavailable) as error:
+            if object_id.startswith(TOMBSTONE):
+                bring_up_logs(archive, object_id)
+        except (Corrupt, NotFound, Refused, Unavailable) as error:
             store.check(archive.archive_id)  # raises when it is not the source that is down
             trouble = error.message
         else:

@@ -25,6 +25,7 @@ from packages.tombstone import (
     tombstone_id,
 )
 from services.archive import Archive
+from services.logbook import bring_up_logs
 from storage.ports import ArchivalStore, StagedVersion
 from storage.staging import Workspace
 
@@ -123,7 +124,9 @@ def bring(archive: Archive, found: Found, store: ArchivalStore) -> None:
     """Bring a tombstone, and its log, to a store that may lack it."""
     if store is not found.store:
         store.check(archive.archive_id)
-        store.replicate(found.store, tombstone_id(package_urn(found.stone.package_id)))
+        object_id = tombstone_id(package_urn(found.stone.package_id))
+        store.replicate(found.store, object_id)
+        bring_up_logs(archive, object_id)
 
 
 def spread_missing(archive: Archive) -> tuple[list[str], list[str]]:
@@ -146,6 +149,7 @@ def spread_missing(archive: Archive) -> tuple[list[str], list[str]]:
                 holder = next(archive.stores[each] for each in held if object_id in held[each])
                 store.check(archive.archive_id)
                 store.replicate(holder, object_id)
+                bring_up_logs(archive, object_id)
                 done.append(f"{name}: the tombstone of {object_id.removeprefix(PREFIX)} was brought up")
         except HoldfastError as error:
             told.append(f"{name}: {error.message}")

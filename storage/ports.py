@@ -229,6 +229,8 @@ class ArchivalStore(Protocol):
     ) -> Mapping[str, ReadBack]:
         """Bring the object up to `source`'s head by streaming the versions that are missing here.
 
+        Its log does not come along: nothing in it is vouched for by an inventory (see `append_log`).
+
         Returns, by content path, what of the files written by this very call was read back meanwhile, from
         both media: read from the source's and digested, and found to be the same, byte for byte, on this one.
         It is for `verify` of either store, which compares it with what the inventory says; it may be nothing.

@@ -1,6 +1,7 @@
 """Keeping it whole and giving it back: export, reconcile, rebuild; see `auditing` for fixity."""
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -137,6 +138,11 @@ def rebuild(
         call.voice.say(f"catalogue: {count(done.packages, 'package')}, {count(done.files, 'file')} restored")
         if done.deleted:
             call.voice.say(f"           {count(done.deleted, 'tombstone')}")
+        shown |= {"read": done.read, "unconfirmed": _pairs(done.unconfirmed)}
+        if len(done.read) == 1 < len(call.archive.stores):
+            call.voice.note(f"only the store {done.read[0]} was read: no other confirms what it says")
+        for name, reason in done.unconfirmed:
+            call.voice.note(f"not confirmed: {name}: {reason}")
         for name, reason in done.away:
             call.voice.note(f"the store {name} was not read: {reason}")
         if done.away:
@@ -148,10 +154,14 @@ def rebuild(
         failed += done.failed
         code = exit_codes.worst([code, exit_codes.SYSTEM if done.failed else exit_codes.DONE])
         call.voice.say(f"index: {count(done.indexed, 'package')}")
-    call.voice.document({**shown, "failed": [{"id": name, "reason": reason} for name, reason in failed]})
+    call.voice.document({**shown, "failed": _pairs(failed)})
     for name, reason in failed:
         call.voice.note(f"not restored: {name}: {reason}")
     return code
+
+
+def _pairs(told: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
+    return [{"id": name, "reason": reason} for name, reason in told]
 
 
 @command(app, "holdfast backup ~/backups/2026-11-21.zip")

@@ -96,7 +96,7 @@ class OcflStore:
     def replicate(
         self, source: ArchivalStore, object_id: str, *, progress: Progress | None = None
     ) -> Mapping[str, ReadBack]:
-        """Bring the object, and its log, up to the source's; return what was read back meanwhile."""
+        """Bring the object up to the source's head; return what was read back meanwhile."""
         self._require_root()
         removal.require_not_entombed(self._medium, object_id)
         folder = None
@@ -106,10 +106,7 @@ class OcflStore:
         if inventory.object_id != object_id:
             raise Internal(f"{source.name} gave the inventory of {inventory.object_id} for {object_id}.")
         opener = partial(source.open, object_id)
-        known = commit.bring(self._medium, inventory, opener, folder, Pace(None, progress))
-        for data in source.logs(object_id):
-            self.append_log(object_id, data)
-        return known
+        return commit.bring(self._medium, inventory, opener, folder, Pace(None, progress))
 
     def verify(
         self,

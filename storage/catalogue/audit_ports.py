@@ -5,9 +5,10 @@ from typing import Protocol
 
 from packages.ledger import CopyRecord
 from storage.audits import Alarm, AuditRun, CopyReport, Link, Root, RunState
+from storage.catalogue.log_ports import LogReading, LogWriting
 
 
-class AuditReading(Protocol):
+class AuditReading(LogReading, Protocol):
     """Tells what audits found; each list is in a stated order and paged by key."""
 
     def audit_run(self, run_id: str) -> AuditRun:
@@ -90,7 +91,7 @@ class AuditReading(Protocol):
         ...
 
 
-class AuditWriting(Protocol):
+class AuditWriting(LogWriting, Protocol):
     """Records what audits found; each change is part of the session's one transaction."""
 
     def put_audit_run(self, run: AuditRun) -> None:

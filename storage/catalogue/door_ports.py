@@ -44,7 +44,15 @@ class SignInReading(Protocol):
 
 
 class SignInWriting(Protocol):
-    """Changes who may come in by a browser; each change is part of the session's one transaction."""
+    """Changes who may come in; each change is part of the session's one transaction."""
+
+    def suspend_tokens(self, token_ids: Iterable[str], at: str) -> None:
+        """Suspend tokens by their ids: they open nothing until each is confirmed."""
+        ...
+
+    def confirm_token(self, token_id: str) -> None:
+        """End the suspension of a token by its id, or by its name if that is unique. Raises NotFound."""
+        ...
 
     def add_sign_in(self, sign_in: SignIn) -> None:
         """Add a link or a session, and forget those that ended before it was created. Raises Conflict."""

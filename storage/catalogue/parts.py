@@ -3,6 +3,7 @@
 from storage.catalogue.auditing import AuditReading
 from storage.catalogue.backing_up import BackupReading
 from storage.catalogue.deleting import Deleting
+from storage.catalogue.entries import LogReading
 from storage.catalogue.filing import FileReading
 from storage.catalogue.following import Following
 from storage.catalogue.harvesting import Harvesting
@@ -18,6 +19,7 @@ class Parts(
     Following,
     Harvesting,
     AuditReading,
+    LogReading,
     Deleting,
     StoreReading,
     BackupReading,

@@ -8,6 +8,7 @@ choose names and titles; what is indexed is short or a digest, because PostgreSQ
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     ForeignKey,
     Identity,
@@ -67,6 +68,8 @@ tokens = Table(
     _text("created"),
     _text("expires", required=False),
     _text("revoked", required=False),
+    _text("made_by", required=False),
+    _text("suspended", required=False),
 )
 
 # What a browser signs in with: one-time links and sessions, of which only a hash is kept. `token_id` is the
@@ -346,4 +349,15 @@ deletion_items = Table(
         sqlite_where=OPEN_DELETIONS,
     ),
     Index("deletion_items_by_package", "package_id"),
+)
+
+# What this archive wrote to the logs of packages, or meant to: an entry that is not here is not ours.
+# No foreign key to packages: a rebuild makes those anew.
+log_entries = Table(
+    "log_entries",
+    metadata,
+    _key("package_id"),
+    _key("digest"),
+    _text("at"),
+    Column("is_written", Boolean, nullable=False),
 )

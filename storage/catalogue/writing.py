@@ -25,6 +25,7 @@ from storage.catalogue import audit_tables, rows, tables
 from storage.catalogue.auditing import AuditWriting
 from storage.catalogue.backing_up import BackupWriting
 from storage.catalogue.deleting import DeletionWriting
+from storage.catalogue.entries import LogWriting
 from storage.catalogue.filing import insert_or
 from storage.catalogue.following import share_feed_lock
 from storage.catalogue.harvesting import Dating
@@ -74,7 +75,7 @@ def _changing_pid(names: tuple[str, ...]) -> Prepared:
     return Prepared(_CHANGE_PID, columns=names)
 
 
-class RecordWriting(Reading, Dating, AuditWriting, DeletionWriting, StoreWriting, BackupWriting):
+class RecordWriting(Reading, Dating, AuditWriting, LogWriting, DeletionWriting, StoreWriting, BackupWriting):
     """Writes packages, people, copies, identifiers, events, outbox; see `port.WriteSession`."""
 
     def set_archive_id(self, archive_id: str) -> None:
@@ -101,7 +102,21 @@ class RecordWriting(Reading, Dating, AuditWriting, DeletionWriting, StoreWriting
         self._connection.execute(tokens.insert(), values | {"name": rows.clean(token.name)})
 
     def revoke_token(self, token_id: str, at: str) -> None:
-        query = select(tokens.c.id, tokens.c.revoked)
+        chosen = self._token_named(token_id)
+        self._connection.execute(
+            update(tokens).where(tokens.c.id == chosen, tokens.c.revoked.is_(None)).values(revoked=at)
+        )
+
+    def suspend_tokens(self, token_ids: Iterable[str], at: str) -> None:
+        chosen = tokens.c.id.in_(sorted(token_ids))
+        self._connection.execute(update(tokens).where(chosen).values(suspended=at))
+
+    def confirm_token(self, token_id: str) -> None:
+        chosen = tokens.c.id == self._token_named(token_id)
+        self._connection.execute(update(tokens).where(chosen).values(suspended=None))
+
+    def _token_named(self, token_id: str) -> str:
+        query = select(tokens.c.id)
         query = query.where(or_(tokens.c.id == token_id, tokens.c.name == token_id))
         found = self._connection.execute(query).all()
         found = [each for each in found if each.id == token_id] or found
@@ -110,8 +125,7 @@ class RecordWriting(Reading, Dating, AuditWriting, DeletionWriting, StoreWriting
         if len(found) > 1:
             named = ", ".join(each.id for each in found)
             raise Conflict(f"several tokens are called “{token_id}”: {named}.", hint="Name one by its id.")
-        if found[0].revoked is None:
-            self._connection.execute(update(tokens).where(tokens.c.id == found[0].id).values(revoked=at))
+        return str(found[0].id)
 
     # --- packages ---
 

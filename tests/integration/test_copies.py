@@ -12,7 +12,7 @@ from packages.premis import package_urn
 from services import copies
 from services.engine import run_job, worker_name
 from services.fixity import audit
-from services.logbook import read_logs
+from services.logbook_reading import read_logs
 from services.mending import repair
 from services.rebuild import rebuild_catalogue
 from services.reconcile import reconcile

@@ -14,7 +14,7 @@ from services import embargoes
 from services.archive import Archive, init_archive
 from services.embargoes import lift_embargoes
 from services.engine import run_job
-from services.logbook import read_logs
+from services.logbook_reading import read_logs
 from services.people import local_actor
 from services.rebuild import rebuild_catalogue
 from services.submission import Wanted, submit

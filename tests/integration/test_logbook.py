@@ -2,19 +2,25 @@
 
 import itertools
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from packages.errors import Corrupt, Unavailable
-from packages.log_entry import digest_of, parse_log_entry
+from packages.log_entry import LogEntry, digest_of, dump_log_entry, newest_of, parse_log_entry
+from packages.model import now
 from packages.ocfl import layout
 from packages.premis import package_urn
 from packages.premis_reading import read_events
+from services import log_audit
 from services.engine import run_job
+from services.fixity import audit
 from services.holding import hold, release
-from services.logbook import open_logbook, read_logs
+from services.logbook_reading import open_logbook, read_logs
+from services.mending import repair
 from services.people import local_actor
 from services.rebuild import rebuild_catalogue
 from services.reconcile import reconcile
@@ -150,3 +156,97 @@ def test_the_next_version_s_premis_absorbs_what_happened(house: House) -> None:
     with archive.primary.open(package_urn(package_id), place[0]) as stream:
         types = {each.type for each in read_events(stream)}
     assert {"policy assignment", "publication", "replication", "metadata modification"} <= types
+
+
+def forged(house: House, package_id: str) -> str:
+    """Put an entry into the log that the second store keeps, and there only; return the name of its file."""
+    urn, copy = package_urn(package_id), house.archive.stores["copy"]
+    newest = newest_of(open_logbook([copy], urn).entries)
+    return copy.append_log(urn, dump_log_entry(LogEntry(urn, now(), (), {"hold": None}, newest)))
+
+
+def test_J1_an_entry_that_is_not_ours_comes_to_no_other_store_and_is_named(house: House) -> None:
+    archive, me = house.archive, local_actor(house.archive)
+    package_id = house.deposit("owner", "forged")
+    hold(archive, me, package_id, "court order")
+    name = forged(house, package_id)
+    said = [each for each in reconcile(archive, me).disagreements if package_id in each]
+    assert len(said) == 1
+    assert f"sha512:{name[7:22]}" in said[0]
+    assert "in copy" in said[0]
+    hold_of_another = house.deposit("owner", "unforged")
+    update = update_record(archive, me, package_id, json.dumps({**RECORD, "title": "Two"}).encode())
+    assert update is not None
+    assert run_job(archive, update.id).state == "done"  # a new version brings no log along either
+    assert {name for store in STORES if (logs_in(house, store, package_id) / name).exists()} == {name}
+    assert not (logs_in(house, "primary", package_id) / name).exists()
+    ours = open_logbook([archive.primary], package_urn(package_id))
+    assert not any(name[7:-5] in each for entry in ours.entries.values() for each in entry.previous)
+    assert ours.missing() == ()
+    assert not [each for each in reconcile(archive, me).disagreements if hold_of_another in each]
+
+    found = {each.store: each for each in audit(archive, me, [package_id])}
+    assert found["primary"].verdict is Verdict.INTACT
+    assert [(each.path, each.verdict) for each in found["copy"].problems] == [(f"logs/{name}", Verdict.EXTRA)]
+    repair(archive, me, package_id)
+    assert not (logs_in(house, "copy", package_id) / name).exists()
+    root = Path(archive.settings.store_urls["copy"].removeprefix("file://"))
+    assert list(root.glob(f"extensions/*set-aside*/**/{name}"))  # aside, not away
+    assert all(each.verdict is Verdict.INTACT for each in audit(archive, me, [package_id]))
+
+
+def test_J1_an_entry_that_a_store_has_lost_is_missing_there_and_repair_brings_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_audit, "SETTLED_AFTER", -60.0)
+    archive, me = house.archive, local_actor(house.archive)
+    package_id = house.deposit("owner", "lost")
+    hold(archive, me, package_id, "court order")
+    newest = max(logs_in(house, "copy", package_id).iterdir(), key=lambda each: each.stat().st_mtime_ns)
+    newest.unlink()
+    found = {each.store: each for each in audit(archive, me, [package_id])}
+    assert found["primary"].verdict is Verdict.INTACT
+    assert [(each.path, each.verdict) for each in found["copy"].problems] == [
+        (f"logs/{newest.name}", Verdict.MISSING)
+    ]
+    repair(archive, me, package_id)
+    assert newest.exists()
+    assert all(each.verdict is Verdict.INTACT for each in audit(archive, me, [package_id]))
+
+
+def test_a_rebuild_tells_what_only_one_store_says_and_nobody_spreads_it(house: House) -> None:
+    archive, me = house.archive, local_actor(house.archive)
+    package_id = house.deposit("owner", "doubted")
+    name = forged(house, package_id)
+    with archive.catalogue.write() as unit:
+        unit.clear_for_rebuild()
+    done = rebuild_catalogue(archive, me)
+    assert done.read == ["primary", "copy"]
+    [(_, told)] = [each for each in done.unconfirmed if each[0] == package_id]
+    assert told.startswith(f"primary has no entry sha512:{name[7:22]}")
+    assert any(name[7:22] in each for each in reconcile(archive, me).disagreements)
+    assert not (logs_in(house, "primary", package_id) / name).exists()
+    alone = rebuild_catalogue(archive, me, store="copy")  # whoever says so has that store believed
+    assert (alone.read, [each for each in alone.unconfirmed if each[0] == package_id]) == (["copy"], [])
+    reconcile(archive, me)
+    assert (logs_in(house, "primary", package_id) / name).exists()
+
+
+def test_entries_of_a_time_before_the_catalogue_noted_them_are_known_by_their_events(house: House) -> None:
+    archive, me = house.archive, local_actor(house.archive)
+    package_id = house.deposit("owner", "early")
+    hold(archive, me, package_id, "court order")
+    with closing(sqlite3.connect(archive.home / "catalogue.db")) as catalogue, catalogue:
+        catalogue.execute("delete from log_entries where package_id = ?", [package_id])
+    name = forged(house, package_id)
+    for each in logs_in(house, "copy", package_id).iterdir():
+        if each.name != name:
+            each.unlink()
+    assert [each for each in reconcile(archive, me).disagreements if name[7:22] in each]
+    assert len(list(logs_in(house, "copy", package_id).iterdir())) == 3
+    release(archive, me, package_id, "lifted")
+    book = open_logbook([archive.primary], package_urn(package_id))
+    assert len(book.entries) == 3
+    assert book.missing() == ()
+    with archive.catalogue.read() as view:
+        assert view.known_entries(package_id).keys() == book.entries.keys()

@@ -15,7 +15,7 @@ from packages.premis import package_urn
 from services.decisions import decide
 from services.engine import run_job
 from services.holding import hold, release, withdraw
-from services.logbook import open_logbook
+from services.logbook_reading import open_logbook
 from services.people import local_actor
 from services.rebuild import rebuild_catalogue
 from tests.support.deleting import approved

@@ -12,7 +12,7 @@ from packages.premis import package_urn
 from packages.preservation_levels import State
 from services import copies, fixity, rebuild, stores
 from services.health import try_all
-from services.logbook import read_logs
+from services.logbook_reading import read_logs
 from services.preservation import preservation
 from services.settings import load_settings
 from storage.archival import open_store

@@ -1,0 +1,33 @@
+"""What logbooks ask of the catalogue: which entries of a package's logs are ours; parts of `port`."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class KnownEntry:
+    """An entry of a package's log, by its digest (``sha512:hex``).
+
+    It is noted before the first store gets it, and `is_written` once every store that could be asked has it.
+    """
+
+    digest: str
+    at: str
+    is_written: bool
+
+
+class LogReading(Protocol):
+    """Tells which entries were written by this archive. They outlive what a rebuild clears."""
+
+    def known_entries(self, package_id: str) -> Mapping[str, KnownEntry]:
+        """Return the entries of a package's logs, its tombstone's too, by digest."""
+        ...
+
+
+class LogWriting(Protocol):
+    """Notes which entries are ours; each change is part of the session's one transaction."""
+
+    def note_entries(self, package_id: str, entries: Iterable[KnownEntry]) -> None:
+        """Note entries; one that is noted as written stays so."""
+        ...

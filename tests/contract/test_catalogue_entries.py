@@ -1,0 +1,47 @@
+"""Every catalogue keeps which entries of logs are ours, who made a token, and which tokens are suspended."""
+
+import pytest
+
+from packages.errors import NotFound
+from packages.ledger import Person, Token
+from storage.catalogue.log_ports import KnownEntry
+from storage.catalogue.port import Catalogue
+
+AT = "2026-11-21T10:00:00.000000Z"
+LATER = "2026-11-22T10:00:00.000000Z"
+
+
+def test_an_entry_is_noted_once_and_stays_written(catalogue: Catalogue) -> None:
+    meant, written = KnownEntry("sha512:a", AT, is_written=False), KnownEntry("sha512:a", AT, is_written=True)
+    for noted, expected in ((meant, meant), (written, written), (meant, written)):
+        with catalogue.write() as unit:
+            unit.note_entries("p", [noted])
+            unit.note_entries("q", [KnownEntry("sha512:b", AT, is_written=True)])
+        with catalogue.read() as view:
+            assert view.known_entries("p") == {"sha512:a": expected}
+    with catalogue.read() as view:
+        assert view.known_entries("nobody") == {}
+
+
+def test_a_rebuild_forgets_no_entry(catalogue: Catalogue) -> None:
+    with catalogue.write() as unit:
+        unit.note_entries("p", [KnownEntry("sha512:a", AT, is_written=True)])
+        unit.clear_for_rebuild()
+        assert set(unit.known_entries("p")) == {"sha512:a"}
+
+
+def test_a_token_has_a_maker_and_can_be_suspended_and_confirmed(catalogue: Catalogue) -> None:
+    with catalogue.write() as unit:
+        for name in ("a", "b"):
+            unit.add_person(Person(f"token:{name}", name, frozenset({"admin"}), AT))
+            unit.add_token(Token(name, f"token:{name}", name, "admin", f"hash {name}", AT, made_by="os:ada"))
+        unit.suspend_tokens({"a", "b"}, LATER)
+    with catalogue.read() as view:
+        assert [(each.made_by, each.suspended) for each in view.tokens()] == [("os:ada", LATER)] * 2
+    with catalogue.write() as unit:
+        unit.confirm_token("b")
+        unit.confirm_token("b")
+        with pytest.raises(NotFound):
+            unit.confirm_token("c")
+    with catalogue.read() as view:
+        assert [each.suspended for each in view.tokens()] == [LATER, None]
