@@ -14,7 +14,7 @@ from services.examination import examine
 from services.fetching import complete
 from services.profiles import Profiles
 from storage.ports import Progress
-from storage.sources import CONTAINER, Limits, measure
+from storage.sources import RECEPTION, Limits, measure
 from storage.staging import StagedSubmission, Staging
 from tools.pronom import PronomIdentifier
 
@@ -88,7 +88,7 @@ def check(
                     name=said.name or source.name,
                     publisher="",
                     profiles=profiles or Profiles(),
-                    container="" if said.is_made else workspace.read_json(CONTAINER),
+                    container="" if said.is_made else workspace.read_json(RECEPTION)["container"],
                     fetched=fetched,
                 )
         except Invalid as error:

@@ -3,6 +3,7 @@
 `holdfast check` and the ingest's *validate* step both call `examine`, so that a check and an ingest agree.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
@@ -25,13 +26,17 @@ RECORD_BYTES = 16 * 2**20  # parse_record refuses what is too large; this bounds
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """What examining came to; `checked` counts the depositor's digests that were compared."""
+    """What examining came to; `checked` counts the depositor's digests that were compared.
+
+    `declared` are those, by path in the submission and algorithm.
+    """
 
     shape: Shape
     findings: tuple[Finding, ...]
     bag: BagReport | None
     record: dict[str, Any] | None
     checked: int
+    declared: Mapping[str, Mapping[str, str]]
 
 
 def examine(
@@ -60,7 +65,7 @@ def examine(
         came = fetched is not None and fetched.files > 0
         bag = validate_bag(submission, shape.root, digests_known=True, is_fetched=came)
         findings.extend(fetched.findings(f"{shape.root}fetch.txt") if fetched else ())
-        declared = bag.declared
+        declared: Mapping[str, Mapping[str, str]] = bag.declared
         findings.extend(bag.findings)
     else:
         declared, more = check_lists(submission)
@@ -74,7 +79,7 @@ def examine(
     described, more = _record(submission, shape, bag, record, title, name, publisher)
     findings.extend(more)
     checked = sum(len(each) for each in declared.values())
-    return Examined(shape, findings.all(), bag, described, checked)
+    return Examined(shape, findings.all(), bag, described, checked, declared)
 
 
 def content_prefix(shape: Shape) -> str:

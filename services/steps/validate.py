@@ -6,7 +6,7 @@ from typing import Any
 
 from packages.findings import Severity
 from packages.ledger import StepOutcome
-from packages.model import Event
+from packages.model import Event, FileEntry, evolved
 from packages.record import access_of, title_of
 from packages.wording import counted
 from services.examination import Examined, examine
@@ -15,8 +15,8 @@ from services.profiles import archive_profiles
 from services.steps.context import StepContext, StepResult, judged
 from services.steps.fingerprint import fingerprint
 from storage.catalogue.port import WriteSession
-from storage.sources import CONTAINER
-from storage.staging import StagedSubmission
+from storage.sources import RECEPTION
+from storage.staging import StagedSubmission, Workspace
 
 
 class SameContent(Exception):
@@ -55,6 +55,7 @@ def validate(context: StepContext) -> StepResult:
     if judgement.outcome is not StepOutcome.DONE or seen.record is None:
         return judgement
     record = seen.record
+    _keep_declared(context.workspace, seen.declared)
     context.workspace.write_json(
         "validated",
         {
@@ -88,9 +89,34 @@ def _completed(context: StepContext) -> Fetched | None:
 
 def _container(context: StepContext) -> str:
     """Return the media type of the archive that the depositor packed, or nothing."""
-    if context.job.options.get("made") or not context.workspace.has_json(CONTAINER):
+    if context.job.options.get("made"):
         return ""
-    return str(context.workspace.read_json(CONTAINER))
+    return str(_reception(context.workspace)["container"])
+
+
+def _reception(workspace: Workspace) -> dict[str, Any]:
+    """Return what reception said; a former release's said nothing."""
+    known = workspace.has_json(RECEPTION)
+    return dict(workspace.read_json(RECEPTION)) if known else {"container": "", "algorithms": []}
+
+
+def _keep_declared(workspace: Workspace, declared: Mapping[str, Mapping[str, str]]) -> None:
+    """Leave each file only those further digests that the depositor gave for it.
+
+    Reception computes an algorithm for every file as soon as one list may use it, and PREMIS will call them
+    the depositor's. The sheet is written anew where there are others, which is rare.
+    """
+    if not _reception(workspace)["algorithms"]:
+        return
+
+    def given(entry: FileEntry) -> dict[str, str]:
+        theirs = declared.get(entry.path, {})
+        return {name: digest for name, digest in entry.digests.items() if name in theirs}
+
+    rows = workspace.read_sheet("received")
+    if any(len(given(entry)) < len(entry.digests) for entry in rows):
+        rows = workspace.read_sheet("received")
+        workspace.write_sheet("received", (evolved(entry, digests=given(entry)) for entry in rows))
 
 
 def _settle(

@@ -3,6 +3,6 @@
 from storage.sources.archive import is_archive
 from storage.sources.intake import Received
 from storage.sources.limits import Limits
-from storage.sources.reception import CONTAINER, measure, receive
+from storage.sources.reception import RECEPTION, measure, receive
 
-__all__ = ["CONTAINER", "Limits", "Received", "is_archive", "measure", "receive"]
+__all__ = ["RECEPTION", "Limits", "Received", "is_archive", "measure", "receive"]

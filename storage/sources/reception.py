@@ -14,8 +14,9 @@ from storage.sources.intake import Algorithms, Intake, Received
 from storage.sources.limits import Limits
 from storage.staging import Workspace
 
-CONTAINER = "container"
-"""The fact which media type the archive has that was received; empty for a folder."""
+RECEPTION = "reception"
+"""The fact what was received: `container`, the media type of the archive, empty for a folder; `algorithms`,
+the digests that were computed beside SHA-512."""
 
 
 def receive(
@@ -33,7 +34,7 @@ def receive(
     `algorithms` is given the names and tells which digests beside SHA-512 the content will ask for;
     `progress` hears of bytes done, a MiB and more at a time, `landed` of each file that is whole; `name` is
     what an archive is called where its file is called otherwise. Writes the sheet ``received`` and the fact
-    ``directories`` (the empty folders) and ``container``. The source is not altered. Nothing is durable until
+    ``directories`` (the empty folders) and ``reception``. The source is not altered. Nothing is durable until
     ``workspace.sync``.
 
     May be called again after a crash: it begins anew. Raises Invalid with all findings when the content
@@ -83,7 +84,7 @@ def _bring(
             intake.findings.add(finding("source.no-files"))
         intake.findings.settle()
     workspace.write_json("directories", empty)
-    workspace.write_json(CONTAINER, intake.container)
+    workspace.write_json(RECEPTION, {"container": intake.container, "algorithms": intake.algorithms})
     return Received(kind, intake.files, intake.bytes, tuple(empty), intake.findings.all())
 
 

@@ -278,6 +278,10 @@ def test_C9_a_partial_list_is_checked_and_the_rest_is_a_warning(
     [found] = made.found("checksums.partial").values()
     assert found["message"].startswith("2 files")
     shared_depositor.prove_identical(made, files)
+    with shared_depositor.archive.catalogue.read() as view:
+        given = {each.path: set(each.digests) for each in view.iter_files(made.id, 1)}
+    theirs = {algorithm} - {"sha512"}  # PREMIS calls only those the depositor's that they gave
+    assert [given[f"data/original/{path}"] for path in ("scan.tif", "new.txt")] == [theirs, set()]
     files["scan.tif"] = b"SCAN"
     del files["sub/text.txt"]
     made = shared_depositor.rejected(put(tmp_path / "wrong", files))
