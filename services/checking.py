@@ -1,6 +1,5 @@
 """Check submissions and identify files without taking anything in."""
 
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from services.examination import examine
 from services.fetching import complete
 from services.profiles import Profiles
 from storage.ports import Progress
+from storage.scratch import scratch_folder
 from storage.sources import RECEPTION, Limits, measure
 from storage.staging import StagedSubmission, Staging
 from tools.pronom import PronomIdentifier
@@ -69,10 +69,8 @@ def check(
     where files that a fetch.txt names are fetched from.
     """
     said = beside or Beside()
-    with tempfile.TemporaryDirectory(
-        prefix="holdfast-check-", dir=scratch, ignore_cleanup_errors=True
-    ) as folder:
-        workspace = Staging(Path(folder)).workspace("check")
+    with scratch_folder("holdfast-check-", scratch) as folder:
+        workspace = Staging(folder).workspace("check")
         try:
             if not source.exists():
                 raise NotFound(f"there is nothing at {source}", hint="check the path")

@@ -123,7 +123,7 @@ def ingest(
         raise UsageError(
             "--record, --title and --corrects speak of one submission", "ingest one PATH at a time"
         )
-    described = record.read_bytes() if record else None
+    described = _described(record) if record else None
     works_here = via is Via.LOCAL and (len(paths) < SIDE_BY_SIDE or no_wait)
     if call.make_archive("ingest", works_here=works_here):  # or completes what was begun, in milliseconds
         call.voice.note(f"made an archive in {call.home}")
@@ -135,6 +135,14 @@ def ingest(
     if via is Via.LOCAL and not no_wait:
         make_optional_copies(call)
     return exit_codes.worst(codes)
+
+
+def _described(record: Path) -> bytes:
+    """Return the record's bytes; of one that is larger than any may be, only so many that this shows."""
+    from packages.record import RECORD_LIMIT  # noqa: PLC0415  # start-up time
+
+    with record.open("rb") as stream:
+        return stream.read(RECORD_LIMIT + 1)
 
 
 def _ingest_all(call: Call, every: "list[Wanted]", via: Via, *, no_wait: bool) -> list[int]:
