@@ -1,17 +1,21 @@
 """Writes the pages of docs/ that come from data. A test says when they are old.
 
 Run it as `.venv/bin/python scripts/write_pages.py`
-after a change of schemas/findings.json or services/settings.py, and for a new decision.
+after a change of schemas/findings.json, services/settings.py or tools/characterise, and for a new decision.
 """
 
 import json
 import sys
+from importlib import import_module
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))  # the rooms are top-level packages of the project's folder
 
 from services.settings import Settings, StoreFacts  # noqa: E402  # only found after the line above
+from tools.characterise.crew import WORK  # noqa: E402  # as above
+from tools.characterise.families import FAMILIES  # noqa: E402  # as above
+from tools.characterise.worker import LONGEST, MOST  # noqa: E402  # as above
 
 MADE = "<!-- Made by scripts/write_pages.py: change the source, then run it. -->"
 
@@ -71,6 +75,59 @@ def settings_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+TECHNICAL = """\
+# Technical metadata
+
+{made}
+
+What the step *characterise* finds out about a file, by family. The family follows from the MIME type, which
+comes from PRONOM or, where it has none, from libmagic. Properties stand in the catalogue and in the AIP's
+METS and PREMIS.
+
+- Each reader works in a child process with {seconds} s and {memory} MiB of memory for a file. A file on
+  which one crashes, hangs or swells costs its own technical metadata and nothing else: that is the finding
+  `characterise.failed`, and the file is kept.
+- What is read is bounded, as stated with each family. `judged_bytes`, `judged_members` or `objects_judged`
+  says that a file was judged in part.
+- Lists have at most {most} items, texts {longest} characters. Control characters are left out. What is
+  empty or unknown is absent.
+- XML is read without entities and without network. Nothing is unpacked to disk, no page or picture is
+  drawn, no macro or script is run.
+- Tools are agents of the PREMIS event *metadata extraction*, with their versions. One that is not installed
+  is said once a package (`characterise.tool-missing`).
+- ExifTool and ffprobe are not needed: EXIF, IPTC and XMP come through Pillow, and every stream of audio and
+  video through MediaInfo, both as libraries in a process that is there already.
+- Formats without a family (3D models but for XML and JSON ones, drawings, fonts, disk images, statistics)
+  are identified and no more.
+"""
+
+
+def technical_metadata_page() -> str:
+    """Return docs/technical-metadata.md: every family with its fields, tool and bounds."""
+    intro = TECHNICAL.format(
+        made=MADE, seconds=WORK.seconds, memory=WORK.memory >> 20, most=MOST, longest=LONGEST
+    )
+    lines = [intro]
+    for family in FAMILIES:
+        reader = import_module(family.module)
+        kinds = [*sorted(family.types), *(f"{each}…" for each in family.beginnings)]
+        kinds += [f"…{each}" for each in family.endings]
+        lines += [
+            f"## {family.name}",
+            "",
+            " ".join(_cell(reader.__doc__ or "").split()),
+            "",
+            f"Tool: {reader.tool().partition(' ')[0]}. MIME types: {', '.join(map('`{}`'.format, kinds))}.",
+            f"Read: {reader.BOUNDS}",
+            "",
+            "| field | is |",
+            "|---|---|",
+            *(f"| `{name}` | {_cell(told)} |" for name, told in reader.FIELDS.items()),
+            "",
+        ]
+    return "\n".join(lines)
+
+
 def decisions_page() -> str:
     """Return docs/decisions/README.md: every decision by its title, in order."""
     lines = ["# Decisions", "", MADE, "", "Why Holdfast is built as it is.", ""]
@@ -87,7 +144,12 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-PAGES = {"decisions/README.md": decisions_page, "findings.md": findings_page, "settings.md": settings_page}
+PAGES = {
+    "decisions/README.md": decisions_page,
+    "findings.md": findings_page,
+    "settings.md": settings_page,
+    "technical-metadata.md": technical_metadata_page,
+}
 
 
 if __name__ == "__main__":
