@@ -132,7 +132,7 @@ class _Child:
             self.end()
             raise _Ended(f"no answer within {self._work.seconds} s", answers, is_late=True) from None
         except (EOFError, BrokenPipeError):
-            status = self.end()
+            status = self.end(leaving=True)
             raise _Ended(_obituary(status), answers, is_late=status == -signal.SIGALRM) from None
         return answers
 
@@ -140,16 +140,23 @@ class _Child:
         """Start the process if it does not run."""
         self._started()
 
-    def end(self) -> int:
-        """End the process if it runs and return its status; may be called twice."""
+    def kill(self) -> None:
+        """Tell the process to end, if it runs; `end` waits for that."""
+        if (process := self._process) is not None:
+            process.kill()
+
+    def end(self, *, leaving: bool = False) -> int:
+        """End the process if it runs and return its status; may be called twice.
+
+        It has nothing to put away, so it is not waited for: unless it is `leaving`, and its status says why.
+        """
         process, self._process, self._buffer = self._process, None, b""
         if process is None:
             return 0
-        if process.poll() is None:
-            try:  # at the end of its input a healthy child leaves by itself; a hung one must be ended
+        if leaving:
+            with suppress(subprocess.TimeoutExpired):
                 process.wait(0.05)
-            except subprocess.TimeoutExpired:
-                process.kill()
+        process.kill()  # one that has ended already is left alone
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
                 pipe.close()
@@ -312,5 +319,7 @@ def _one_by_one(child: _Child, jobs: list[Any]) -> list[Any]:
 
 
 def _end_all(children: list[_Child]) -> None:
+    for child in children:  # they end side by side
+        child.kill()
     for child in children:
         child.end()
