@@ -106,7 +106,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     """Turn a skip for what is absent into a failure in CI: nothing passes because a tool was missing."""
     report = yield
-    absent = any(item.get_closest_marker(name) for name in ("server", "browser"))
+    absent = any(item.get_closest_marker(name) for name in ("server", "browser", "tools"))
     if IN_CI and absent and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid}: skipped in CI, where nothing may be missing: {report.longrepr}"

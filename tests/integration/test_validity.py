@@ -1,0 +1,125 @@
+"""Real tools on real files, through an ingest: what is sound, what is not, and what is kept of it."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.depositor import Deposit, Depositor, depositor_of
+from tests.support.valid_files import epub, half, image, laid, pdfa, sound
+
+SCHEMA = (
+    '<?xml version="1.0"?><xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="urn:a">'
+    '<xs:element name="a" type="xs:int"/></xs:schema>'
+)
+DOCUMENT = (
+    '<?xml version="1.0"?><a xmlns="urn:a" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
+    'xsi:schemaLocation="urn:a {}">{}</a>'
+)
+
+
+def files_of(depositor: Depositor, deposit: Deposit) -> dict[str, dict[str, Any]]:
+    """Return the property ``validity`` of each original, by its path as deposited."""
+    with depositor.archive.catalogue.read() as view:
+        return {
+            each.path.removeprefix("data/original/"): dict(each.properties["validity"])
+            for each in view.files(deposit.id, 1)
+            if "validity" in each.properties
+        }
+
+
+@pytest.fixture(scope="module")
+def deposit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Depositor, Deposit]]:
+    jars = Path(os.environ.get("HOLDFAST_TEST_TOOLS", "/nowhere"))
+    jars_are_there = (jars / "jhove").is_dir() and (jars / "verapdf").is_dir()
+    for there, name in (
+        (jars_are_there, "the folder of scripts/install-tools"),
+        (
+            (jars / "jhove").is_dir() and (jars / "verapdf").is_dir(),
+            "the folder of scripts/install-tools",
+        ),
+        *((shutil.which(each), each) for each in ("java", "mediaconch", "epubcheck", "ffmpeg")),
+    ):
+        if not there:
+            pytest.skip(f"{name} is absent")
+    folder = tmp_path_factory.mktemp("validity")
+    film = folder / "film.mkv"
+    source = "testsrc=duration=0.4:size=32x24:rate=5"
+    subprocess.run(
+        ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", source, "-c:v", "ffv1", "-level", "3", film],
+        check=True,
+    )
+    with depositor_of(folder / "home", folder / "out", tools=str(jars)) as depositor:
+        given = laid(
+            folder / "given",
+            sound_2b_pdf=pdfa(2),
+            sound_1b_pdf=pdfa(1),
+            wrong_1b_pdf=pdfa(1, transparent=True),
+            sound_jpg=image("JPEG"),
+            sound_tif=image("TIFF"),
+            cut_tif=half(image("TIFF")),
+            sound_gif=image("GIF"),
+            sound_wav=sound(),
+            cut_wav=half(sound()),
+            sound_mkv=film.read_bytes(),
+            cut_mkv=half(film.read_bytes()),
+            sound_epub=epub(),
+            wrong_epub=epub(title=""),
+            a_xsd=SCHEMA.encode(),
+            sound_xml=DOCUMENT.format("a.xsd", 5).encode(),
+            wrong_xml=DOCUMENT.format("a.xsd", "x").encode(),
+            open_xml=DOCUMENT.format("http://x.invalid/a.xsd", 5).encode(),
+        )
+        yield depositor, depositor.deposit(given)
+
+
+@pytest.mark.tools
+def test_F4_each_file_has_its_outcome(deposit: tuple[Depositor, Deposit]) -> None:
+    found = files_of(*deposit)
+    assert {name: each["outcome"] for name, each in found.items()} == {
+        **dict.fromkeys(
+            [
+                f"sound{e}"
+                for e in ("_2b.pdf", "_1b.pdf", ".jpg", ".tif", ".gif", ".wav", ".mkv", ".epub", ".xml")
+            ],
+            "valid",
+        ),
+        **dict.fromkeys(
+            ["wrong_1b.pdf", "cut.tif", "cut.wav", "cut.mkv", "wrong.epub", "wrong.xml"], "not valid"
+        ),
+        "open.xml": "could not check",
+    }
+    assert found["sound_2b.pdf"]["profile"] == "PDF/A-2B"
+    assert found["sound_2b.pdf"]["tool"].startswith("veraPDF 1.")
+    assert "6.4" in found["wrong_1b.pdf"]["messages"][0]
+    assert "TIFF-HUL-29" in found["cut.tif"]["messages"][0]
+    assert "Unexpected end of file" in found["cut.wav"]["messages"][0]
+    assert "TRUNCATED-ELEMENT" in found["cut.mkv"]["messages"][0]
+    assert "dc:title" in found["wrong.epub"]["messages"][0]
+
+
+@pytest.mark.tools
+def test_F4_what_is_not_valid_is_kept_and_told(deposit: tuple[Depositor, Deposit]) -> None:
+    _, made = deposit
+    assert made.status["state"] == "published"
+    wrong = made.found("validity.not-valid")
+    assert set(wrong) == {"wrong_1b.pdf", "cut.tif", "cut.wav", "cut.mkv", "wrong.epub", "wrong.xml"}
+    assert {each["severity"] for each in wrong.values()} == {"warning"}
+    assert set(made.found("validity.unchecked")) == {"open.xml"}
+    assert "validity.tool-missing" not in made.codes
+
+
+@pytest.mark.tools
+def test_one_event_for_each_tool(deposit: tuple[Depositor, Deposit]) -> None:
+    depositor, made = deposit
+    with depositor.archive.catalogue.read() as view:
+        events = [e for e in view.events(made.id) if e.type == "validation" and e.step == "characterise"]
+    agents = {agent.name: agent.version for event in events for agent in event.agents}
+    assert set(agents) == {"veraPDF", "JHOVE", "MediaConch", "EPUBCheck", "libxml2"}
+    assert all(agents.values())
+    (jhove,) = (each for each in events if each.agents[0].name == "JHOVE")
+    assert "not valid 2, valid 4" in jhove.detail
