@@ -49,7 +49,8 @@ class Conductor:
         All of what is no longer wanted may be cancelled; a batch that runs is finished.
         """
         futures: list[Future[list[Made]]] = [Future() for _ in requests]
-        most = max(1, min(adapter.batch, -(-len(requests) // self._size)))
+        few = getattr(adapter, "few", 1)
+        most = max(1, min(adapter.batch, max(few, -(-len(requests) // self._size))))
         for some in _batches(requests, most):
             self._pool().submit(_fulfil, adapter, [requests[at] for at in some], [futures[at] for at in some])
         return futures
