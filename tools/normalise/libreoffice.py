@@ -78,6 +78,7 @@ class LibreOffice:
     }
     commands = ("soffice", "pdftoppm")
     batch = 50
+    few = 20
 
     def version(self) -> str:
         """Return name and version for PREMIS."""

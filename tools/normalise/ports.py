@@ -97,7 +97,8 @@ class Adapter(Protocol):
 
     `name` is the *tool* of the policy. `recipes` has for each recipe the JSON Schema of its arguments.
     `commands` are the programs that it needs; where one is not in PATH, each of its jobs is *tool missing*.
-    `batch` is how many jobs one call may get (1 for a converter that takes one file a start).
+    `batch` is how many jobs one call may get (1 for a converter that takes one file a start). A converter
+    that is slow to start may have `few`: no more jobs than that are shared out among several starts.
 
     `convert` yields one `Converted` for each job, in any order. It may do many in one start of a program.
     When it leaves a job out, or a job of several does not succeed, that job is given to it once more alone:
