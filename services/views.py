@@ -160,6 +160,35 @@ def files(
     return {"version": chosen, "files": [file_json(each) for each in rows[:limit]], "next": more}
 
 
+def file(
+    archive: Archive, actor: Actor, reference: str, path: str, *, version: int | None = None
+) -> dict[str, Any]:
+    """Return all that is known of one file of a version (the newest): as `files` says it, and more.
+
+    `digests` are those that the depositor gave, `properties` what was found in it, `derivatives` what was
+    made of it, `events` the package's events that name it. Raises NotFound for a version or file that is
+    not there.
+    """
+    with archive.catalogue.read() as view:
+        package = stewarded(view, actor, reference)
+        chosen = package.version if version is None else version
+        if package.state in GONE or package.version is None or chosen is None:
+            raise NotFound(f"{package.id} has no files that can be seen", hint="see its versions")
+        entry = view.file(package.id, chosen, path)
+        made = view.derivatives(package.id, chosen, path)
+        told = [event_json(each) for each in view.events(package.id) if path in each.paths]
+    return {
+        **file_json(entry),
+        "version": chosen,
+        "basis": entry.basis,
+        "crc32": f"{entry.crc32:08x}",
+        "digests": {name: f"{name}:{digest}" for name, digest in sorted(entry.digests.items())},
+        "properties": dict(entry.properties),
+        "derivatives": [file_json(each) for each in made],
+        "events": told,
+    }
+
+
 def record(archive: Archive, actor: Actor, reference: str) -> Mapping[str, Any]:
     """Return the package's record in its full form, to its owner and to archivists."""
     with archive.catalogue.read() as view:

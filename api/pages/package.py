@@ -13,6 +13,7 @@ from api.answers import key_of, token_of
 from api.identity import Served, SignedIn
 from api.pages.forms import Posted, Visitor, page, sent_on, text_of
 from api.pages.overview import prefect_pages
+from api.pages.timeline import by_day, flat
 from api.references import Reference
 from api.showing import step_words
 from packages.deletions import SENTENCES, Category
@@ -75,7 +76,8 @@ def package_page(
         "owner_name": overview.owner_name(archive, package),
         "findings": package["findings"][:FINDINGS],
         "pending": _pending(package),
-        "events": list(reversed(latest)),
+        "days": by_day(reversed(latest)),
+        "events": len(latest),
         "event_number": number,
         "versions": views.versions(archive, actor, package["id"]),
         "files": _files(archive, actor, package, version, after),
@@ -86,6 +88,21 @@ def package_page(
         "prefect": prefect_pages(archive) if actor.is_archivist else "",
     }
     return page(request, "package.html", shown)
+
+
+@router.get(f"{PACKAGE}/file")
+def file_page(
+    request: Request,
+    archive: Served,
+    actor: Visitor,
+    reference: Reference,
+    path: str,
+    version: int | None = None,
+) -> Response:
+    """Show one file of a package: what it is, what is known of it, what was made of it and from what."""
+    package = views.status(archive, actor, reference)
+    found = views.file(archive, actor, package["id"], path, version=version)
+    return page(request, "file.html", {"package": package, "file": found, "rows": flat(found["properties"])})
 
 
 @router.post(f"{PACKAGE}/decision")

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from packages.ledger import CopyRecord, CopyTally, Job, Package, PackageFilter, SignIn, SignInKind, Token
-from packages.model import Event
+from packages.model import Event, FileEntry
 from packages.oai_pmh import Item, Place, Selection
 
 
@@ -162,7 +162,19 @@ class ItemDating(Protocol):
         ...
 
 
-class DoorReading(SignInReading, Overseeing, EventFeed, DepositReading, ItemReading, Protocol):
+class Deriving(Protocol):
+    """Tells what was made of a file, for whoever looks at it."""
+
+    def derivatives(self, package_id: str, version: int, path: str, *, limit: int = 100) -> list[FileEntry]:
+        """Return at most `limit` files of a visible version that were made of the one at `path`.
+
+        In the order of `files`. Takes as long as the version has files. Raises NotFound for a version that
+        is not visible.
+        """
+        ...
+
+
+class DoorReading(SignInReading, Overseeing, EventFeed, DepositReading, ItemReading, Deriving, Protocol):
     """All that the doors read: each part states what it owes, and none changes anything."""
 
 

@@ -126,6 +126,12 @@ class FileReading:
             raise NotFound(f"version {version} of package {package_id} has no file “{rows.clean(path)}”.")
         return rows.file_of(row)
 
+    def derivatives(self, package_id: str, version: int, path: str, *, limit: int = 100) -> list[FileEntry]:
+        package = self._key(package_id, version)
+        made = _ENTRIES.where(_in_version(package, version), files.c.derived_from == path)
+        query = made.order_by(files.c.since, files.c.number).limit(limit)
+        return [rows.file_of(each) for each in self._connection.execute(query)]
+
     @staticmethod
     def _at(package: bytes, version: int, path: str) -> tuple[ColumnElement[bool], ...]:
         digest = rows.path_digest(path)

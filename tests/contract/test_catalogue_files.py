@@ -191,6 +191,21 @@ def test_formats_are_counted_over_the_originals(catalogue: Catalogue, package: P
         ]
 
 
+def test_what_was_made_of_a_file_is_found(catalogue: Catalogue, package: Package) -> None:
+    original = make_file("data/original/a'b.bmp")
+    made = [
+        make_file(f"data/preservation/{number}.png", derived_from=original.path, role=Role.PRESERVATION)
+        for number in range(3)
+    ]
+    publish(catalogue, package, original, *made, make_file("other", derived_from="data/original/a"))
+    with catalogue.read() as view:
+        assert view.derivatives(package.id, 1, original.path) == made
+        assert view.derivatives(package.id, 1, original.path, limit=2) == made[:2]
+        assert view.derivatives(package.id, 1, "other") == []
+        with pytest.raises(NotFound):
+            view.derivatives(package.id, 2, original.path)
+
+
 def test_neighbours_are_untouched(catalogue: Catalogue, package: Package) -> None:
     other = make_package(2)
     with catalogue.write() as session:

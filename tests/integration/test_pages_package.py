@@ -1,10 +1,12 @@
 """A package's page: the verdict for its depositor, all of it for archivists, hostile text shown as it is."""
 
+import io
 import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from packages.ledger import CopyRecord, CopyState, JobState, PackageState
 from packages.model import now
@@ -105,6 +107,61 @@ def test_a_published_package_shows_everything_an_archivist_asks(house: House, ar
         assert archivist.client.get(each).status_code == 200, each
 
 
+def test_the_time_line_says_who_in_which_version_did_what_in_which_step(
+    house: House, archivist: Browser
+) -> None:
+    page = archivist.open(f"/packages/{house.packages['published']}")
+    with house.archive.catalogue.read() as view:
+        recorded = list(view.events(house.packages["published"]))
+    days = [each.text_content() for each in page.xpath('//*[@id="events"]/h3')]
+    assert days == sorted({each.at[:10] for each in recorded}, reverse=True)
+    told = [text_of(each) for each in page.xpath('//*[@id="events"]//li')]
+    for event, said in zip(reversed(recorded), told, strict=True):
+        assert event.type.replace("_", " ") in said
+        for agent in event.agents:
+            assert f"{agent.name} {agent.version or ''}".strip() in said
+            assert f"({agent.kind})" in said
+
+
+def test_a_file_has_a_page_with_what_is_known_of_it_and_what_was_made_of_it(
+    house: House, archivist: Browser, owner: Browser
+) -> None:
+    picture = io.BytesIO()
+    Image.new("RGB", (3, 2)).save(picture, "BMP")
+    house.deposit("owner", "derived", files={"dot.bmp": picture.getvalue()}, title="Derived")
+    package_id = house.packages["derived"]
+    links = [
+        each
+        for each in archivist.open(f"/packages/{package_id}").xpath('//*[@id="files"]//a/@href')
+        if "/file?path=" in each
+    ]
+    with house.archive.catalogue.read() as view:
+        files = list(view.iter_files(package_id, 1))
+    assert len(links) == len(files)
+    made = next(each for each in files if each.derived_from)
+    address = f"/packages/{package_id}/file?path="
+    page = owner.open(address + made.derived_from.replace("/", "%2F"))
+    told = text_of(page.xpath("//main")[0])
+    original = next(each for each in files if each.path == made.derived_from)
+    for each in (original.sha512, f"{original.crc32:08x}", original.format_name, original.puid):
+        assert str(each) in told
+    for name in original.properties:
+        assert name.replace("_", " ") in told
+    (link,) = page.xpath('//*[@id="made"]//a/@href')
+    back = owner.open(link).xpath('//*[@id="made"]//li[starts-with(., "Made from")]//a')
+    assert [text_of(each) for each in back] == [made.derived_from.removeprefix("data/original/")]
+    assert archivist.client.get(address + "data%2Foriginal%2Fnone").status_code == 404
+
+
+def test_O6_properties_of_hostile_files_are_shown_and_never_active(house: House, archivist: Browser) -> None:
+    package_id = house.packages["hostile"]
+    for link in archivist.open(f"/packages/{package_id}").xpath('//*[@id="files"]//a/@href'):
+        if "/file?path=" in link:
+            page = archivist.open(link)
+            assert page.xpath("//main//script | //main//img") == []
+            assert "\u202e" not in page.text_content()
+
+
 def test_owners_see_no_aip_and_strangers_nothing_at_all(house: House, owner: Browser) -> None:
     package_id = house.packages["published"]
     assert not owner.open(f"/packages/{package_id}").xpath('//a[contains(@href, "/aip")]')
@@ -143,7 +200,9 @@ def test_O6_hostile_text_and_names_are_shown_and_never_active(house: House, arch
     assert text_of(page.xpath("//h1")[0]) == "<b>bold</b> \\u202etxt.exe"
     for name in (*NAMES, "x.svg", "page.html"):
         [link] = [
-            each for each in page.xpath('//*[@id="files"]//tbody//a/@href') if each.endswith(_address(name))
+            each
+            for each in page.xpath('//*[@id="files"]//tbody//a/@href')
+            if "/api/" in each and each.endswith(_address(name))
         ]
         served = archivist.client.get(link)
         assert served.status_code == 200, name
