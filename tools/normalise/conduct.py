@@ -141,7 +141,7 @@ def _taken_over(request: Request, answer: Converted, adapter: Adapter) -> list[M
         action.kind,
         answer.outcome,
         answer.message[:LONGEST],
-        _version(adapter) if answer.outcome is Outcome.DONE else action.tool,
+        version_of(adapter) if answer.outcome is Outcome.DONE else action.tool,
         action=action,
         command=answer.command,
         before=answer.before,
@@ -194,7 +194,7 @@ def _moved(request: Request, files: Sequence[Path], made: Made) -> Iterator[Made
 _VERSIONS: dict[str, str] = {}
 
 
-def _version(adapter: Adapter) -> str:
+def version_of(adapter: Adapter) -> str:
     """Return name and version; a tool that was replaced while we ran is named as it was at first."""
     if adapter.name not in _VERSIONS:
         _VERSIONS[adapter.name] = adapter.version()
