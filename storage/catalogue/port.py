@@ -14,7 +14,6 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from packages.findings import Finding
-from packages.format_changes import FormatChange
 from packages.ledger import (
     CopyRecord,
     CopyState,
@@ -39,6 +38,7 @@ from storage.catalogue.audit_ports import AuditReading, AuditWriting
 from storage.catalogue.backup_ports import BackupReading, BackupWriting
 from storage.catalogue.deletion_ports import DeletionReading, DeletionWriting
 from storage.catalogue.door_ports import DoorReading, DoorWriting
+from storage.catalogue.filing_ports import FileWriting
 from storage.catalogue.store_ports import StoreReading, StoreWriting
 
 
@@ -199,7 +199,14 @@ class ReadSession(DoorReading, AuditReading, DeletionReading, StoreReading, Back
 
 
 class WriteSession(
-    ReadSession, DoorWriting, AuditWriting, DeletionWriting, StoreWriting, BackupWriting, Protocol
+    ReadSession,
+    DoorWriting,
+    AuditWriting,
+    DeletionWriting,
+    StoreWriting,
+    BackupWriting,
+    FileWriting,
+    Protocol,
 ):
     """One transaction: committed when its context ends cleanly, undone when an exception leaves it.
 
@@ -290,39 +297,6 @@ class WriteSession(
 
         With a lease it is the worker's hand. With a job id it is a person's: the fence moves on, so that a
         worker who holds the job loses it. Any state but *running* ends the lease. NotFound, Conflict.
-        """
-        ...
-
-    def load_files(self, package_id: str, version: int, entries: Iterable[FileEntry]) -> int:
-        """Load the complete list of a version that is not yet visible, and return how many files it has.
-
-        What an earlier attempt left is cleared first, so it may be called again. Raises Conflict for a
-        version that is visible already, and for a path that occurs twice. Streams: memory does not grow with
-        the rows.
-        """
-        ...
-
-    def set_formats(self, package_id: str, changes: Iterable[FormatChange]) -> None:
-        """Give files the formats that hold from now on, in every version that has them.
-
-        A file is known by path and SHA-512: what is another file by now, or is not there, is passed over.
-        Again is a no-op.
-        """
-        ...
-
-    def carry_files(
-        self, package_id: str, version: int, changed: Iterable[FileEntry] = (), removed: Iterable[str] = ()
-    ) -> int:
-        """Like `load_files`, for a version that is the one before it but for `changed` and `removed` paths.
-
-        Costs what changed. `changed` files are added or replace. Returns how many files the version has.
-        """
-        ...
-
-    def publish_version(self, version: VersionRecord) -> None:
-        """Make a version and its files visible and the package's newest; the same again is a no-op.
-
-        Sets the package's version, files and bytes. Raises Conflict for other values at that number or a gap.
         """
         ...
 
