@@ -44,3 +44,11 @@ store_app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(store_app)
+
+policy_app = typer.Typer(
+    name="policy",
+    help="The format policy: what is made of files of which formats, and how it is checked.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(policy_app)

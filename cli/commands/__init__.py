@@ -11,6 +11,7 @@ MODULES = (
     "deleting",
     "auditing",
     "formats",
+    "policy",
     "keeping",
     "judging",
     "stores",

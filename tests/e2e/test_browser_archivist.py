@@ -195,6 +195,22 @@ def test_a_package_page_tells_all_and_fixity_proves_it(visit: Visit, site: Site)
     expect(page.get_by_role("button", name="Mend")).to_have_count(0)
 
 
+def test_the_format_policy_can_be_read(visit: Visit) -> None:
+    archivist = visit()
+    archivist.sign_in("archivist")
+    page = archivist.open("/")
+    page.get_by_role("link", name="Policy").click()
+    expect(page.get_by_role("heading", name="Format policy", exact=True)).to_be_visible()
+    row = page.get_by_role("row").filter(has_text="uncommon rasters")
+    expect(row).to_contain_text("the same in both: pixels, frames, pixels hash")
+    row.locator("summary").click()
+    expect(row.get_by_role("link", name="fmt/116")).to_be_visible()
+    archivist.accessible()
+    row.locator("summary").click()
+    page.evaluate("scrollTo(0, 0)")
+    archivist.picture("policy")
+
+
 def test_an_administrator_lets_somebody_in_and_out_again(visit: Visit, site: Site) -> None:
     administrator = visit()
     administrator.sign_in("admin")
@@ -229,7 +245,7 @@ def test_an_owner_edits_the_record_on_a_narrow_screen(visit: Visit, site: Site) 
 def test_the_pages_fit_a_narrow_screen(visit: Visit, site: Site, scheme: str) -> None:
     archivist = visit(viewport=NARROW, color_scheme=scheme)
     archivist.sign_in("archivist")
-    for path in ("/", "/packages", f"/packages/{site.house.packages['harbour']}", "/fixity"):
+    for path in ("/", "/packages", f"/packages/{site.house.packages['harbour']}", "/fixity", "/policy"):
         archivist.open(path)
         archivist.fits()
         archivist.accessible()

@@ -34,6 +34,7 @@ ARCHIVISTS_ONLY = {
     ("GET", "/api/alarms"),
     ("GET", "/api/deletions"),
     ("GET", "/deletions"),
+    ("GET", "/api/policy"),
     ("GET", "/api/stores"),
     ("GET", "/fixity"),
     ("GET", "/metrics"),

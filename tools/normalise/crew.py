@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import asdict
 from functools import cache
+from importlib.metadata import version
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
@@ -16,7 +17,7 @@ from packages.format_policy import Action, FormatPolicy, Kind, Outcome, Plan, de
 from packages.model import ORIGINALS, FileEntry
 from packages.policies import NORMALISE_SECONDS
 from tools.normalise.adapters import adapter
-from tools.normalise.conduct import Conductor, Request, clear, tidy
+from tools.normalise.conduct import Conductor, Request, clear, tidy, version_of
 from tools.normalise.made import Made
 from tools.process import Employer, Lost, Work
 
@@ -131,6 +132,16 @@ def missing(tool: str) -> str:
     if found is None:
         return tool
     return ", ".join(each for each in found.commands if shutil.which(each) is None)
+
+
+def installed_version(tool: str) -> str:
+    """Return name and version of `tool` as PREMIS has it; empty where it is not installed."""
+    if missing(tool):
+        return ""
+    if tool == PILLOW:
+        return f"Pillow {version(PILLOW)}"
+    found = adapter(tool)
+    return "" if found is None else version_of(found)
 
 
 def _job(entry: FileEntry, source: Path | str, actions: list[Action], folder: Path) -> dict[str, Any]:

@@ -1,0 +1,64 @@
+"""The format policy over HTTP: the page, the data, and a home whose own rules are wrong."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.browsing import Browser, browser_of, text_of
+from tests.support.serving import House, house_of
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with house_of(tmp_path_factory.mktemp("policy")) as made:
+        yield made
+
+
+@pytest.fixture
+def archivist(house: House) -> Browser:
+    return browser_of(house, "archivist")
+
+
+def test_the_page_shows_each_rule_with_its_formats_and_checks(archivist: Browser) -> None:
+    page = archivist.open("/policy")
+    [row] = page.xpath('//tr[th/b[text()="uncommon rasters"]]')
+    told = text_of(row)
+    assert "fmt/116" in told
+    assert "the same in both: pixels, frames, pixels hash" in told
+    assert "max_side=2000" in told
+    assert "no rules of the home" in text_of(page.xpath('//ul[@class="facts"]')[0])
+
+
+def test_the_same_as_data(house: House) -> None:
+    told = house.client("archivist").get("/api/policy").json()
+    rule = next(each for each in told["rules"] if "fmt/116" in each["puids"])
+    assert [(each["kind"], each["tool"], each["recipe"]) for each in rule["actions"]] == [
+        ("preservation", "pillow", "lossless"),
+        ("access", "pillow", "jpeg"),
+        ("thumbnail", "pillow", "jpeg"),
+    ]
+    assert told["override"] is None
+    assert {"name", "version", "missing"} == set(told["tools"][0])
+
+
+def test_rules_of_the_home_hold_at_once_and_wrong_ones_are_told(house: House, archivist: Browser) -> None:
+    own = house.archive.home / "format-policy.json"
+    client = house.client("archivist")
+    try:
+        own.write_text(
+            json.dumps({"version": "7", "rules": [{"name": "uncommon rasters", "access": None}]}), "utf-8"
+        )
+        told = client.get("/api/policy").json()
+        rule = next(each for each in told["rules"] if "fmt/116" in each["puids"])
+        assert "access" not in {each["kind"] for each in rule["actions"]}
+        assert told["name"] == f"7+{told['override'][:12]}"
+        own.write_text('{"rules": [{"name": "x", "puids": ["bmp"]}]}', "utf-8")
+        assert client.get("/api/policy").status_code == 422
+        assert "rule “x”, puids, 0: 'bmp'" in text_of(archivist.open("/policy").xpath("//main")[0])
+    finally:
+        own.unlink()
+
+
+def test_only_archivists_see_the_policy(house: House) -> None:
+    browser_of(house, "owner").open("/policy", 403)
