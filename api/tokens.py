@@ -36,10 +36,11 @@ class TokenModel(BaseModel):
     id: str = Field(examples=["5b1f0c9c2a7e4d5f"])
     name: str = Field(examples=["harvester"])
     role: str = Field(examples=["archivist"])
-    state: Literal["active", "expired", "revoked"]
+    state: Literal["active", "expired", "revoked", "suspended"]
     created: str = Field(examples=[TIME])
     expires: str | None = Field(examples=[TIME])
     revoked: str | None
+    made_by: str | None = Field(description="The id of the person who made it.", examples=["os:ada"])
 
 
 class NewTokenModel(TokenModel):

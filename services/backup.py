@@ -18,9 +18,11 @@ from typing import IO, Any
 import orjson
 
 from packages.errors import Conflict, Corrupt, Invalid, NotFound, Refused, Unavailable
+from packages.ledger import Token
 from packages.model import Actor, now
 from services.agents import HOLDFAST
 from services.archive import Archive
+from storage.catalogue.port import WriteSession
 
 FORMAT = "https://holdfast.example/schemas/backup-1.0.json"
 HEAD = "backup.json"
@@ -56,6 +58,8 @@ class BackedUp:
     archive_id: str
     created: str
     rows: Mapping[str, int]
+    suspended: int = 0
+    """How many tokens open nothing until an administrator confirms them."""
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON."""
@@ -64,6 +68,7 @@ class BackedUp:
             "archive": self.archive_id,
             "created": self.created,
             "rows": dict(self.rows),
+            "suspended": self.suspended,
         }
 
 
@@ -101,6 +106,10 @@ def restore(archive: Archive, actor: Actor, source: Path, *, replace: bool = Fal
     What is there already stays: storage told it, or somebody did it since. Raises Refused where tokens, keys
     or submissions are there already, unless `replace` says that they are to go; for another archive's backup;
     and for who is no administrator. Corrupt for one that is not as it was written.
+
+    A backup does not know what was revoked since. A token that is revoked in the catalogue that it replaces
+    stays so, and one that is valid there stays valid; any other is suspended until somebody confirms it
+    (`people.confirm_tokens`). Sessions end.
     """
     _require_administrator(actor, "restore a backup")
     with _opened(source) as bundle:
@@ -121,13 +130,28 @@ def restore(archive: Archive, actor: Actor, source: Path, *, replace: bool = Fal
                     f"the catalogue holds {told}: a restore would mix them with the backup's",
                     hint="--replace removes them first",
                 )
+            tokens = {each.id: each for each in unit.tokens()}
             if replace:
                 unit.clear_backed_up()
             for name in unit.backup_tables():
                 if name in head.tables:
                     with bundle.open(_place(name)) as lines:
                         counts[name] = unit.restore_rows(name, _rows(lines))
-    return BackedUp(source.absolute(), head.archive, head.created, counts)
+            suspended = _doubt_tokens(unit, tokens)
+    return BackedUp(source.absolute(), head.archive, head.created, counts, suspended)
+
+
+def _doubt_tokens(unit: WriteSession, before: Mapping[str, Token]) -> int:
+    """Let no token open that may have been revoked since the backup; return how many wait to be confirmed."""
+    doubted = set()
+    for each in unit.tokens():
+        known = before.get(each.id)
+        if known is not None and known.revoked is not None:
+            unit.revoke_token(each.id, known.revoked)
+        elif known is None or known.suspended is not None:
+            doubted.add(each.id)
+    unit.suspend_tokens(doubted, now())
+    return sum(each.suspended is not None and each.revoked is None for each in unit.tokens())
 
 
 def _require_administrator(actor: Actor, what: str) -> None:

@@ -34,8 +34,9 @@ from services.deletable import (
     require_deletable,
 )
 from services.people import require_archivist
+from services.second_person import require_second
 from storage.catalogue.paging import PAGE
-from storage.catalogue.port import ReadSession, WriteSession
+from storage.catalogue.port import WriteSession
 
 BATCH = 100
 """Packages of which the rows are written together."""
@@ -116,20 +117,16 @@ def approve(
 
     What cannot be deleted any more as it was asked for (held, being worked on, changed since) is turned
     down, with its reason; the others go on. Again goes on where it was broken off. Raises Refused for who
-    asked for it, Conflict for a request that was refused.
+    asked for it, or may be the same person (see `second_person`), Conflict for a request that was refused.
     """
     require_archivist(actor, "approve a deletion")
     with archive.catalogue.read() as view:
         deletion = view.deletion(reference)
-        is_alone = not _others(view, actor)
+        if deletion.state is DeletionState.REQUESTED:
+            require_second(view, deletion, actor)
     if deletion.state is DeletionState.REFUSED:
         raise Conflict(f"the deletion {deletion.id} was refused", hint="ask for it anew")
     if deletion.state is DeletionState.REQUESTED:
-        if deletion.requested_by == actor.id:
-            raise Refused(
-                f"{actor.name} asked for this deletion, so another person has to approve it",
-                hint=SECOND_PERSON if is_alone else ANOTHER,
-            )
         deletion = _decided(deletion, actor, DeletionState.APPROVED, reason)
         with archive.catalogue.write() as unit:  # no package is touched before its own log says so
             unit.decide_deletion(deletion)
@@ -208,23 +205,6 @@ def _reopen(archive: Archive, package_id: str, store: str, *, dry_run: bool) -> 
             unit.put_deletion_item(item)
             unit.add_job(job_of(deletion, item))
     return True
-
-
-SECOND_PERSON = (
-    "a deletion takes two people, and there is nobody else yet: `holdfast token create --name NAME "
-    "--role archivist` makes a token for a second person, who approves on the Deletions page, over "
-    "/api/deletions, or by `holdfast deletion approve ID --token-file FILE`"
-)
-ANOTHER = (
-    "another archivist approves it on the Deletions page, over /api/deletions, or by "
-    "`holdfast deletion approve ID --token-file FILE`"
-)
-
-
-def is_alone(archive: Archive, actor: Actor) -> bool:
-    """Tell whether there is nobody but the actor who could approve what they ask for."""
-    with archive.catalogue.read() as view:
-        return not _others(view, actor)
 
 
 def jobs_of(archive: Archive, deletion_id: str) -> list[Job]:
@@ -339,22 +319,6 @@ def _judged(archive: Archive, deletion: Deletion, item: DeletionItem) -> tuple[O
     if said.error is not None:
         raise said.error
     return Outcome(item.package_id, error), after
-
-
-def _others(view: ReadSession, actor: Actor) -> bool:
-    """Tell whether somebody else could approve: whoever has the home, or a valid token of an archivist's."""
-    known = view.person(actor.id)
-    return (
-        known is None
-        or known.os_user is None
-        or any(
-            each.person_id != actor.id
-            and each.role in {"archivist", "admin"}
-            and each.revoked is None
-            and (each.expires is None or each.expires > now())
-            for each in view.tokens()
-        )
-    )
 
 
 def _all(archive: Archive) -> Iterator[Deletion]:

@@ -18,11 +18,11 @@ TOKEN_PREFIX = "hft_"  # noqa: S105  # tells secret scanners what they have foun
 
 def local_actor(archive: Archive) -> Actor:
     """Return the operating system's user as administrator of the home that belongs to them."""
-    name = _os_user()
+    name = os_user()
     with archive.catalogue.read() as view:
         known = view.person_of_os_user(name)
     if known is None:
-        known = Person(f"os:{name}", name, frozenset({"admin"}), now(), os_user=name)
+        known = Person(local_person(), name, frozenset({"admin"}), now(), os_user=name)
         with archive.catalogue.write() as unit:
             unit.add_person(known)
     return known.as_actor()
@@ -62,7 +62,7 @@ def create_token(
     secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
     digest = hash_secret(secret)
     person = Person(f"token:{digest[:16]}", name, frozenset({role}), now())
-    token = Token(digest[:16], person.id, name, role, digest, now(), expires)
+    token = Token(digest[:16], person.id, name, role, digest, now(), expires, made_by=actor.id)
     with archive.catalogue.write() as unit:
         unit.add_person(person)
         unit.add_token(token)
@@ -83,18 +83,39 @@ def revoke_token(archive: Archive, actor: Actor, token: str) -> None:
         unit.revoke_token(token, now())
 
 
+def confirm_tokens(archive: Archive, actor: Actor, tokens: Sequence[str]) -> list[Token]:
+    """Let tokens open again that a restore has suspended, by id or unique name; all, if none is named.
+
+    Return those that it was done for. One that was revoked, or has ended, stays shut.
+    """
+    require_administrator(actor, "confirm tokens")
+    with archive.catalogue.write() as unit:
+        before = {each.id: each for each in unit.tokens() if each.suspended is not None}
+        for each in tokens or before:
+            unit.confirm_token(each)
+        return [before[each.id] for each in unit.tokens() if each.id in before and each.suspended is None]
+
+
 def token_json(token: Token) -> dict[str, Any]:
     """Return a token as JSON, without what is kept of its secret."""
-    ended = token.expires is not None and token.expires <= now()
     return {
         "id": token.id,
         "name": token.name,
         "role": token.role,
-        "state": "revoked" if token.revoked else "expired" if ended else "active",
+        "state": _state_of(token),
         "created": token.created,
         "expires": token.expires,
         "revoked": token.revoked,
+        "made_by": token.made_by,
     }
+
+
+def _state_of(token: Token) -> str:
+    if token.revoked is not None:
+        return "revoked"
+    if token.expires is not None and token.expires <= now():
+        return "expired"
+    return "suspended" if token.suspended is not None else "active"
 
 
 def hash_secret(secret: str) -> str:
@@ -102,7 +123,12 @@ def hash_secret(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _os_user() -> str:
+def local_person() -> str:
+    """Return the id of whom the operating system's user is."""
+    return f"os:{os_user()}"
+
+
+def os_user() -> str:
     """Return the user's name as the system has it: who may write LOGNAME could else be two people."""
     try:
         return pwd.getpwuid(os.geteuid()).pw_name

@@ -110,7 +110,7 @@ def _actor(view: ReadSession, person_id: str) -> Actor | None:
 
 
 def _valid(token: Token | None) -> Token | None:
-    """Return the token unless it was revoked or has ended."""
-    if token is None or token.revoked is not None:
+    """Return the token unless it was revoked, is suspended, or has ended."""
+    if token is None or token.revoked is not None or token.suspended is not None:
         return None
     return None if token.expires is not None and token.expires <= now() else token

@@ -13,6 +13,7 @@ from packages.deletions import Category
 from packages.errors import Invalid
 from services import deletion
 from services.deletion_views import listed, shown
+from services.second_person import is_alone
 
 router = APIRouter(include_in_schema=False)
 
@@ -46,7 +47,7 @@ def deletion_page(
         "deletion": found,
         "following": following,
         "is_mine": found["requested"]["by"] == actor.id,
-        "is_alone": deletion.is_alone(archive, actor),
+        "is_alone": is_alone(archive, actor),
     }
     return page(request, "deletion.html", told)
 

@@ -49,13 +49,15 @@ def delete(  # noqa: PLR0913, PLR0917  # every option of the command is one
     matching: Matching = None,
     since: Since = None,
     yes: Yes = False,
+    token_file: TokenFile = None,
 ) -> int:
     """Ask for packages to be deleted; another person approves it.
 
     Nothing is deleted by this command, and nothing changes for anybody until the request is approved. The
     reason is for archivists; of a deleted package everybody is told its category only.
     """
-    from services.deletion import ANOTHER, SECOND_PERSON, is_alone, preview, request  # noqa: PLC0415  # start-up time
+    from services.deletion import preview, request  # noqa: PLC0415  # start-up time
+    from services.second_person import ANOTHER, SECOND_PERSON, is_alone  # noqa: PLC0415  # as above
 
     if not reason.strip():
         raise UsageError("a deletion needs a reason: it is kept for ever", "add --reason")
@@ -64,16 +66,17 @@ def delete(  # noqa: PLR0913, PLR0917  # every option of the command is one
     ids = chosen_ids(call, "delete", references, (state, step, matching, since), yes, preview)
     if not ids:
         return exit_codes.DONE
-    asked = request(call.archive, call.actor, ids, reason, category=Category(category))
+    actor = _actor(call, token_file)
+    asked = request(call.archive, actor, ids, reason, category=Category(category))
     codes = _show_outcomes(call, asked)
     if asked.deletion is None:
         call.voice.document({"deletion": None, "outcomes": _outcomes(asked)})
         return exit_codes.worst(codes)
     call.interrupted_hint = ""
-    shown = _shown(call, call.actor, asked.deletion.id)
+    shown = _shown(call, actor, asked.deletion.id)
     call.voice.document({"deletion": shown, "outcomes": _outcomes(asked)})
     _show(call, shown)
-    call.voice.note(f"→ {SECOND_PERSON if is_alone(call.archive, call.actor) else ANOTHER}")
+    call.voice.note(f"→ {SECOND_PERSON if is_alone(call.archive, actor) else ANOTHER}")
     return exit_codes.worst([*codes, exit_codes.WAITING])
 
 
@@ -115,8 +118,8 @@ def approve(
 ) -> int:
     """Approve a request that another person has made, and delete its packages.
 
-    Whoever asked does not approve. On one machine the second person brings a token of their own:
-    `holdfast token create --name NAME --role archivist`.
+    Whoever asked does not approve, nor whoever made the asker's token or got theirs from the asker. On one
+    machine each of the two brings a token (`holdfast token create --name NAME --role archivist`).
     """
     from services import deletion  # noqa: PLC0415  # start-up time
 

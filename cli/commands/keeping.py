@@ -197,4 +197,7 @@ def restore(
     call.voice.document(done.as_json())
     told = ", ".join(f"{number} {name}" for name, number in done.rows.items() if number)
     call.voice.say(f"restored from {done.created}: {told or 'nothing was lacking'}")
+    if done.suspended:
+        call.voice.note(f"{count(done.suspended, 'token')} may have been revoked since, and open nothing yet")
+        call.voice.note("→ `holdfast token list`; revoke what is to stay shut, then `holdfast token confirm`")
     return exit_codes.DONE

@@ -1,5 +1,6 @@
-"""API tokens: create, list, revoke."""
+"""API tokens: create, list, revoke, and confirm after a restore."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -48,7 +49,7 @@ def list_all(call: Call) -> int:
         call.voice.document(shown)
         until = f"until {moment(token.expires)}" if token.expires else ""
         told = f"revoked {moment(token.revoked)}" if token.revoked else until
-        line = f"{token.id}  {padded(token.role, 9)}  {shown['state']:<8}  {printable(token.name)}  {told}"
+        line = f"{token.id}  {padded(token.role, 9)}  {shown['state']:<9}  {printable(token.name)}  {told}"
         call.voice.say(line.rstrip())
     return exit_codes.DONE
 
@@ -64,4 +65,23 @@ def revoke(
     revoke_token(call.archive, call.actor, token)
     call.voice.document({"token": token, "state": "revoked"})
     call.voice.say(f"revoked {printable(token)}")
+    return exit_codes.DONE
+
+
+@command(token_app, "holdfast token confirm harvester")
+def confirm(
+    call: Call,
+    tokens: Annotated[
+        list[str] | None, typer.Argument(metavar="TOKEN", help="Ids, or names that only one has.")
+    ] = None,
+) -> int:
+    """Let tokens open again that a restore has suspended; all of them, if none is named."""
+    from services.people import confirm_tokens, token_json  # noqa: PLC0415  # start-up time
+
+    done = confirm_tokens(call.archive, call.actor, tokens or [])
+    for token in done:
+        call.voice.document(token_json(replace(token, suspended=None)))
+        call.voice.say(f"confirmed {token.id}  {printable(token.name)}")
+    if not done:
+        call.voice.say("no token was suspended")
     return exit_codes.DONE

@@ -20,26 +20,41 @@ def packages(holdfast: Holdfast, tmp_path: Path) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def token(holdfast: Holdfast, tmp_path: Path) -> Path:
-    """A file with the token of a second person."""
-    made = holdfast.json("token", "create", "--name", "Bo", "--role", "archivist").document
-    file = tmp_path / "bo.token"
-    file.write_text(made["token"] + "\n")
-    return file
+    """A file with the token of a second person; beside it one with that of a first (`ann`)."""
+    for name in ("Ann", "Bo"):
+        made = holdfast.json("token", "create", "--name", name, "--role", "archivist").document
+        (tmp_path / f"{name.lower()}.token").write_text(made["token"] + "\n")
+    return tmp_path / "bo.token"
+
+
+def ann(token: Path) -> tuple[str, Path]:
+    """Act as the first person: who made both tokens is neither."""
+    return "--token-file", token.parent / "ann.token"
 
 
 def test_K1_asked_for_by_one_and_approved_by_another(
     holdfast: Holdfast, packages: list[dict[str, Any]], token: Path
 ) -> None:
-    said = ("delete", packages[0]["id"], "--reason", "kept long enough", "--category", "retention")
+    said = (
+        "delete",
+        packages[0]["id"],
+        "--reason",
+        "kept long enough",
+        "--category",
+        "retention",
+        *ann(token),
+    )
     asked = holdfast.json(*said, code=exit_codes.WAITING).document
     deletion = asked["deletion"]
     assert (deletion["state"], deletion["packages"], deletion["copies"]) == ("requested", 1, 2)
     assert asked["outcomes"] == [{"id": packages[0]["id"], "changed": True, "problem": None}]
     status = holdfast.json("status", packages[0]["id"]).document
     assert (status["state"], status["deletion"]["state"]) == ("published", "requested")
-    refused = holdfast("deletion", "approve", deletion["id"], code=exit_codes.CONTENT)
+    refused = holdfast("deletion", "approve", deletion["id"], *ann(token), code=exit_codes.CONTENT)
     assert "another person has to approve it" in refused.err
     assert "--token-file" in refused.err
+    maker = holdfast("deletion", "approve", deletion["id"], code=exit_codes.CONTENT)
+    assert "made the token of Ann" in maker.err
     done = holdfast.json("deletion", "approve", deletion["id"][:8], "--token-file", token).document
     assert (done["deletion"]["state"], done["deletion"]["decided"]["name"]) == ("deleted", "Bo")
     status = holdfast.json("status", packages[0]["id"]).document
@@ -94,7 +109,8 @@ def test_K5_an_approval_that_a_legal_hold_stops_is_nobodys_refusal(
     holdfast: Holdfast, packages: list[dict[str, Any]], token: Path
 ) -> None:
     name = packages[0]["id"]
-    asked = holdfast.json("delete", name, "--reason", "r", code=exit_codes.WAITING).document["deletion"]
+    said = ("delete", name, "--reason", "r", *ann(token))
+    asked = holdfast.json(*said, code=exit_codes.WAITING).document["deletion"]
     holdfast("hold", name, "--reason", "court order")
     said = ("deletion", "approve", asked["id"], "--token-file", token)
     done = holdfast.json(*said, code=exit_codes.CONTENT).document
@@ -125,17 +141,19 @@ def test_a_backup_comes_back_after_a_total_loss_of_the_database(
     holdfast: Holdfast, packages: list[dict[str, Any]], token: Path, tmp_path: Path
 ) -> None:
     name = packages[0]["id"]
-    asked = holdfast.json("delete", name, "--reason", "r", code=exit_codes.WAITING).document
+    asked = holdfast.json("delete", name, "--reason", "r", *ann(token), code=exit_codes.WAITING).document
     holdfast("deletion", "approve", asked["deletion"]["id"], "--token-file", token)
     saved = holdfast.json("backup", tmp_path / "saved.zip").document
-    assert saved["rows"]["tokens"] == 1
+    assert saved["rows"]["tokens"] == 2
     holdfast("backup", tmp_path / "saved.zip", code=exit_codes.CONTENT)
     before = [holdfast.json("status", each["id"]).document for each in packages]
     for each in (*holdfast.home.glob("catalogue.db*"), *holdfast.home.glob("search.db*")):
         each.unlink()
     holdfast("restore", tmp_path / "saved.zip", code=exit_codes.SYSTEM)  # first things first
     holdfast("rebuild", "--store", "copy")
-    holdfast("restore", tmp_path / "saved.zip")
+    assert "2 tokens may have been revoked since" in holdfast("restore", tmp_path / "saved.zip").err
+    assert holdfast.json("token", "confirm", "Bo").document["state"] == "active"
+    holdfast("token", "revoke", "Ann")
     after = [holdfast.json("status", each["id"]).document for each in packages]
     for each in (*before, *after):
         each["copies"] = sorted(copy["store"] for copy in each["copies"])
@@ -144,4 +162,5 @@ def test_a_backup_comes_back_after_a_total_loss_of_the_database(
     assert (shown["state"], shown["decided"]["name"]) == ("deleted", "Bo")
     holdfast("restore", tmp_path / "saved.zip", code=exit_codes.CONTENT)
     holdfast("restore", tmp_path / "saved.zip", "--replace")
-    assert holdfast.json("token", "list").document["name"] == "Bo"
+    shown = {each["name"]: each["state"] for each in holdfast.json("token", "list").lines}
+    assert shown == {"Ann": "revoked", "Bo": "active"}

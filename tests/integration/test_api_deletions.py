@@ -12,7 +12,7 @@ from services.engine import run_job
 from services.people import create_token, local_actor
 from services.sign_in import link_secret
 from tests.support.deleting import left_of
-from tests.support.serving import House, client_as, house_with
+from tests.support.serving import REGISTRAR, House, client_as, house_with
 
 
 @pytest.fixture(scope="module")
@@ -187,6 +187,10 @@ def test_K2_one_person_is_told_on_the_page_what_is_lacking(tmp_path: Path) -> No
         me = local_actor(archive)
         made = deletion.request(archive, me, [package], "r")
         assert made.deletion is not None
-        _, secret = create_token(archive, me, name="Bo", role="archivist", expires=None)
+        _, mine = create_token(archive, me, name="Me again", role="archivist", expires=None)
+        again = client_as(house.app, {"Authorization": f"Bearer {mine}"})
+        refused = again.post(f"/api/deletions/{made.deletion.id}/approve")
+        assert (refused.status_code, "they may be one person" in refused.text) == (403, True)
+        _, secret = create_token(archive, REGISTRAR, name="Bo", role="archivist", expires=None)
         second = client_as(house.app, {"Authorization": f"Bearer {secret}"})
         assert second.post(f"/api/deletions/{made.deletion.id}/approve").status_code == 200

@@ -16,10 +16,17 @@ from services import views
 from services.archive import Archive, init_archive
 from services.backup import FORMAT, HEAD, SIDECAR, backup, restore
 from services.engine import run_job
-from services.people import hash_secret, local_actor
+from services.people import (
+    confirm_tokens,
+    hash_secret,
+    list_tokens,
+    local_actor,
+    revoke_token,
+    token_json,
+)
 from services.rebuild import rebuild_catalogue, rebuild_index
-from services.sign_in import actor_of_token
-from tests.support.serving import House, house_of, house_with
+from services.sign_in import actor_of_session, actor_of_token, open_by_token
+from tests.support.serving import House, caller_of, house_of, house_with
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +82,9 @@ def test_a_rebuild_and_a_restore_bring_everything_back(house: House, saved: Path
         rebuild_index(archive, me)
         done = restore(archive, me, saved)
         assert done.rows["packages"] == 2  # the rejected and the queued one
+        assert done.suspended == 4  # whether they were revoked since, nobody knows any more
+        assert not any(actor_of_token(archive, who.secret) for who in house.people.values())
+        assert len(confirm_tokens(archive, me, [])) == 4
         assert answers(archive, house.packages) == before
         for who in house.people.values():
             assert actor_of_token(archive, who.secret) == who.actor
@@ -113,6 +123,25 @@ def test_a_restore_does_not_mix_unless_told(house: House, saved: Path) -> None:
     done = restore(archive, me, saved, replace=True)
     assert done.rows["tokens"] == 4
     assert answers(archive, house.packages) == before
+
+
+def test_a_token_that_was_revoked_since_the_backup_opens_nothing_after_it(tmp_path: Path) -> None:
+    with house_with(tmp_path / "house") as house:
+        archive, me = house.archive, local_actor(house.archive)
+        saved = backup(archive, me, tmp_path / "saved.zip").path
+        session = open_by_token(archive, house.people["archivist"].secret)
+        with archive.catalogue.read() as view:
+            ids = {each.name: each.id for each in view.tokens()}
+        revoke_token(archive, me, ids["The archivist"])
+        late = caller_of(archive, "archivist", "Since then")
+        done = restore(archive, me, saved, replace=True)
+        assert done.suspended == 0
+        assert actor_of_token(archive, house.people["archivist"].secret) is None
+        assert actor_of_session(archive, session.secret) is None
+        assert actor_of_token(archive, late.secret) is None
+        assert actor_of_token(archive, house.people["admin"].secret) == house.people["admin"].actor
+        revoked = next(each for each in list_tokens(archive, me) if each.name == "The archivist")
+        assert token_json(revoked)["state"] == "revoked"
 
 
 def test_what_was_archived_since_the_backup_stays_archived(tmp_path: Path) -> None:

@@ -16,8 +16,10 @@ from services.decisions import decide
 from services.engine import run_job
 from services.holding import hold, release, withdraw
 from services.landing import Tombstone, landing
-from services.people import local_actor
+from services.people import create_token, local_actor
 from services.revision import update_record
+from services.second_person import is_alone
+from services.sign_in import actor_of_token
 from services.submission import Wanted, submit
 from storage.ports import Verdict
 from tests.support.deleting import approved, big_house, carried_out, house, left_of, second_person, state_of
@@ -125,17 +127,43 @@ def test_K2_one_person_alone_is_told_how_to_find_a_second(tmp_path: Path) -> Non
         with archive.catalogue.write() as unit:
             for token in unit.tokens():
                 unit.revoke_token(token.id, "2026-01-01T00:00:00.000000Z")
-        assert deletion.is_alone(archive, me)
+        assert is_alone(archive, me)
         asked = deletion.request(archive, me, [package_id], "r")
         assert asked.deletion is not None
         with pytest.raises(Refused) as caught:
             deletion.approve(archive, me, asked.deletion.id)
         assert "holdfast token create" in caught.value.hint
         second = second_person(archive)
-        assert not deletion.is_alone(archive, me)
-        assert not deletion.is_alone(archive, second)  # whoever has the home is another person
+        assert not is_alone(archive, me)
+        assert not is_alone(archive, second)  # whoever has the home is another person
         with pytest.raises(Refused, match="every package"):
             deletion.preview(archive, me, PackageFilter(state=PackageState.PUBLISHED))
+
+
+def test_K2_who_made_a_token_and_who_bears_it_are_not_two_people(house: House) -> None:
+    archive, me = house.archive, local_actor(house.archive)
+
+    def made(by: Actor, role: str = "archivist") -> Actor:
+        _, secret = create_token(archive, by, name=f"{role} of {by.name}", role=role, expires=None)
+        actor = actor_of_token(archive, secret)
+        assert actor is not None
+        return actor
+
+    mine, deputy, other = made(me), made(me, "admin"), second_person(archive)
+    grandchild = made(deputy)
+    pairs = ((me, mine), (mine, me), (me, grandchild), (grandchild, me), (deputy, grandchild))
+    for number, (asks, approves) in enumerate(pairs):
+        package_id = house.deposit("owner", f"K2-{number}")
+        asked = deletion.request(archive, asks, [package_id], "r").deletion
+        assert asked is not None
+        with pytest.raises(Refused, match="they may be one person"):
+            deletion.approve(archive, approves, asked.id)
+        assert deletion.jobs_of(archive, asked.id) == []
+        deletion.refuse(archive, other, asked.id, "never mind")
+    package_id = house.deposit("owner", "K2")
+    asked = deletion.request(archive, mine, [package_id], "r").deletion
+    assert asked is not None
+    assert deletion.approve(archive, grandchild, asked.id).deletion  # two who have their tokens from others
 
 
 def test_K2_nothing_and_everything_are_refused(house: House) -> None:

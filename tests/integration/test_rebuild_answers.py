@@ -20,7 +20,7 @@ from services.archive import Archive, init_archive
 from services.backup import backup, restore
 from services.engine import run_job
 from services.holding import hold, release, withdraw
-from services.people import local_actor
+from services.people import confirm_tokens, local_actor
 from services.rebuild import rebuild_catalogue, rebuild_index
 from services.reconcile import reconcile
 from services.revision import update_record
@@ -124,6 +124,7 @@ def rebuilt(home: Path, saved: Path, store: str | None) -> Iterator[Archive]:
         assert (done.failed, done.away) == ([], [])
         assert done.deleted == 3
         restore(archive, me, saved)
+        confirm_tokens(archive, me, [])
         rebuild_index(archive, me)
         yield archive
     finally:
