@@ -4,11 +4,13 @@ Small images are Pillow's, which starts no process for each. Loaders that libvip
 (ImageMagick among them) are shut off.
 """
 
+from packages.format_policy import Outcome
 from tools.normalise.ports import Converted, Job, Runner
-from tools.normalise.programs import OneByOne, also, concluded, one_of, schema, whole
+from tools.normalise.programs import LONGEST, OneByOne, also, concluded, one_of, schema, whole
 from tools.runs import Ran
 
 ENVIRONMENT = {"VIPS_BLOCK_UNTRUSTED": "1", "VIPS_CONCURRENCY": "2", "VIPS_WARNING": "0"}
+SIDES = ("width", "height")
 LARGEST_PIXEL = 16
 """Bytes of a pixel: four channels of 32 bits."""
 TIFF_ENDS = 3 << 30
@@ -23,14 +25,14 @@ def _lossless(job: Job, runner: Runner) -> Converted:
     """Write all samples as they are decoded, with colour profile and metadata, and compare them."""
     target = job.folder / f"1.{job.arguments['format']}"
     if target.suffix == ".png":
-        ran = _vips(job, runner, "pngsave", str(job.source), str(target), "--compression", "9")
+        ran = _vips(job, runner, "pngsave", _whole(job), str(target), "--compression", "9")
     else:
-        ran = _vips(job, runner, "tiffsave", str(job.source), str(target), *KEPT_ALL, *_wide(job))
+        ran = _vips(job, runner, "tiffsave", _whole(job), str(target), *KEPT_ALL, *_wide(job))
     done = concluded(job, ran, target)
     if not done.files:
         return done
     equal = runner.folder / "tmp" / "equal.tif"
-    ran = _vips(job, runner, "relational", str(job.source), str(target), str(equal), "equal")
+    ran = _vips(job, runner, "relational", _whole(job), str(target), str(equal), "equal")
     lowest = _vips(job, runner, "min", str(equal)) if ran.ok else ran
     equal.unlink(missing_ok=True)
     is_same = lowest.ok and lowest.output.strip() in {b"255", b"255.000000"}
@@ -41,6 +43,11 @@ def _lossless(job: Job, runner: Runner) -> Converted:
         before={"pixels_hash": "the same"},
         after={"pixels_hash": "the same" if is_same else "others"},
     )
+
+
+def _whole(job: Job) -> str:
+    """Return the source as libvips is to read it: a truncated image is an error, and not grey at its end."""
+    return f"{job.source}[fail_on=truncated]"
 
 
 def _wide(job: Job) -> tuple[str, ...]:
@@ -58,7 +65,7 @@ def _pyramid(job: Job, runner: Runner) -> Converted:
     ran = _vips(
         job,
         runner,
-        *("tiffsave", f"{job.source}", str(target), "--tile", "--pyramid"),
+        *("tiffsave", _whole(job), str(target), "--tile", "--pyramid"),
         *("--tile-width", "256", "--tile-height", "256", *_wide(job)),
         *(jpeg if job.arguments["compression"] == "jpeg" else KEPT_ALL),
     )
@@ -81,7 +88,27 @@ _RECIPES = {"lossless": _lossless, "pyramid": _pyramid, "jpeg": _jpeg}
 
 
 def _convert(job: Job, runner: Runner) -> Converted:
+    if refused := _too_large(job, runner):
+        return refused
     return _RECIPES[job.action.recipe](job, runner)
+
+
+def _too_large(job: Job, runner: Runner) -> Converted | None:
+    """Refuse an image that declares more pixels than are allowed, before any is decoded."""
+    sides = [side for each in SIDES if isinstance(side := job.properties.get(each), int)]
+    if len(sides) < len(SIDES):
+        sides.clear()
+        for field in SIDES:
+            words = ["vipsheader", "-f", field, str(job.source)]
+            ran = runner.run(words, [job], environment=ENVIRONMENT)
+            if not ran.ok or not ran.output.strip().isdigit():
+                return Converted(job, ran.outcome if not ran.ok else Outcome.FAILED, ran.message[:LONGEST])
+            sides.append(int(ran.output))
+    width, height = sides
+    if width * height <= job.action.limits.max_pixels:
+        return None
+    why = f"{width} x {height} pixels; {job.action.limits.max_pixels} pixels are allowed"
+    return Converted(job, Outcome.TOO_LARGE, why)
 
 
 ADAPTER = OneByOne(
@@ -95,7 +122,7 @@ ADAPTER = OneByOne(
         ),
         "jpeg": schema(["max_side"], max_side=whole(16, 20000, "Most pixels of a side.")),
     },
-    commands=("vips",),
+    commands=("vips", "vipsheader"),
     says=("libvips", ["vips", "--version"], r"vips-(\d[\d.]*)"),
     does=_convert,
 )
