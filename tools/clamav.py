@@ -1,7 +1,9 @@
-"""Virus scans by clamd: every byte is sent over its socket (INSTREAM), so clamd needs no access to our disks.
+"""Virus scans by clamd: it gets bytes (INSTREAM) or open files (FILDES), so it needs no access to our disks.
 
 The protocol is spoken here and not through a library: one session for all files and chunks of 1 MiB make
 10,000 small files and one large one quick, and every wait has a limit. (clamd(8), section COMMANDS.)
+Small files go as descriptors where clamd has a socket on this machine. Larger ones are sent, for then clamd
+says by itself when one is longer than it looks at; of a descriptor it would say OK.
 """
 
 import re
@@ -21,10 +23,16 @@ from packages.findings import Finding, Findings
 from packages.policies import SCAN_ANSWER_SECONDS, SCAN_TOTAL_SECONDS
 from packages.wording import counted
 from tools.ports import ScanReport
+from tools.zip_locks import has_locked_members
 
 MIB = 1 << 20
 # What clamd "finds" when it gave up before the end of a file (AlertExceedsMax): not looked at, not infected.
 GAVE_UP = "Heuristics.Limits.Exceeded"
+# What it "finds" where it needs a password (AlertEncrypted).
+LOCKED = "Heuristics.Encrypted."
+_SUBJECT = re.compile(r"\A(?:stream|fd\[\d+\]): ")
+BY_DESCRIPTOR = MIB
+"""Bytes up to which a file is given as a descriptor: far below any limit of clamd."""
 
 
 class NotConfigured:
@@ -56,6 +64,10 @@ class _Trouble(Exception):
     """Clamd cannot be used as it should: becomes the outcome *unreachable*."""
 
 
+class _KeptFromFiles(Exception):
+    """Clamd cannot take or read descriptors: AppArmor may keep it from that."""
+
+
 class _TooLong(Exception):
     """Clamd refused the length of a stream and has ended the session."""
 
@@ -64,6 +76,7 @@ class _TooLong(Exception):
 class _Tally:
     infected: dict[str, str] = field(default_factory=dict)
     unscanned: list[str] = field(default_factory=list)
+    encrypted: list[str] = field(default_factory=list)
     looked_at: int = 0
 
 
@@ -90,29 +103,37 @@ class ClamdScanner:
         except (_Trouble, _TooLong, OSError) as trouble:
             # what was found before is told all the same; the outcome stays the system's fault
             reason = f"clamd at {self._shown} cannot be used: {trouble}."
-            return ScanReport("unreachable", scanner, tally.infected, tuple(tally.unscanned), reason)
+            found = tally.infected, tuple(tally.unscanned), reason, tuple(tally.encrypted)
+            return ScanReport("unreachable", scanner, *found)
         return _report(scanner, tally)
 
     def _scan_all(self, files: Iterator[tuple[str, Path]], tally: _Tally) -> None:
         deadline = time.monotonic() + self._limits.total
         pending = next(files, None)
+        takes_files = self._family == socket.AF_UNIX
         while pending is not None:
-            with self._session() as session:
+            with self._session(takes_files=takes_files) as session:
                 while pending is not None:
                     if time.monotonic() > deadline:
                         raise _Trouble(f"the scan took longer than {self._limits.total:.0f} s")
                     name, path = pending
-                    pending = next(files, None)
                     try:
                         self._scan_one(session, name, path, tally)
+                    except _KeptFromFiles:  # the same file once more, in another session
+                        takes_files = False
+                        break
                     except _TooLong:  # clamd hangs up after that: go on in another session
                         tally.unscanned.append(name)
+                        pending = next(files, None)
                         break
+                    pending = next(files, None)
 
     def _scan_one(self, session: "_Session", name: str, path: Path, tally: _Tally) -> None:
         verdict = session.stream(path, self._limits.largest)
         if verdict is None or verdict.startswith(GAVE_UP):
             tally.unscanned.append(name)
+        elif verdict.startswith(LOCKED):
+            tally.encrypted.append(name)
         elif verdict:
             tally.infected[name] = verdict
         else:
@@ -123,19 +144,20 @@ class ClamdScanner:
             return session.ask("VERSION")
 
     @contextmanager
-    def _session(self) -> Iterator["_Session"]:
+    def _session(self, *, takes_files: bool = False) -> Iterator["_Session"]:
         with socket.socket(self._family, socket.SOCK_STREAM) as connection:
             connection.settimeout(self._limits.silence)
             connection.connect(self._address)
             connection.sendall(b"zIDSESSION\0")
-            yield _Session(connection)
+            yield _Session(connection, takes_files=takes_files)
 
 
 class _Session:
     """One session with clamd: commands one after the other on one connection."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, *, takes_files: bool) -> None:
         self._connection = connection
+        self._takes_files = takes_files
         self._rest = b""
         self._buffer = bytearray(MIB)
 
@@ -144,18 +166,39 @@ class _Session:
         return self._reply()
 
     def stream(self, path: Path, largest: int) -> str | None:
-        """Return "" where the file is clean, a signature where not, None when it is longer than `largest`."""
+        """Return "" where the file is clean, a signature where not, None when it is longer than `largest`.
+
+        Members of a ZIP that need a password are told as clamd would, whatever it is set to.
+        """
         try:
             source = FileIO(path)
         except OSError as error:
             raise Unavailable(f"The file {path} cannot be read: {error.strerror}.") from error
         with source:
-            if source.seek(0, 2) > largest:
+            size = source.seek(0, 2)
+            if size > largest:
                 return None
             source.seek(0)
-            with suppress(BrokenPipeError, ConnectionResetError):  # it answered before the end: read why
-                self._send(source)
-        return _verdict(self._reply())
+            if self._takes_files and size <= BY_DESCRIPTOR:
+                verdict = self._passed(source)
+            else:
+                with suppress(BrokenPipeError, ConnectionResetError):  # it answered before the end: read why
+                    self._send(source)
+                verdict = _verdict(self._reply())
+            if not verdict and has_locked_members(source.fileno(), size):
+                return f"{LOCKED}Zip"
+        return verdict
+
+    def _passed(self, source: FileIO) -> str:
+        """Give clamd the open file; raises _KeptFromFiles where that leads to nothing."""
+        try:
+            self._connection.sendall(b"zFILDES\0")
+            socket.send_fds(self._connection, [b"\0"], [source.fileno()])
+            return _verdict(self._reply())
+        except (_Trouble, OSError) as trouble:
+            if isinstance(trouble, TimeoutError):
+                raise
+            raise _KeptFromFiles(str(trouble)) from trouble
 
     def _send(self, source: FileIO) -> None:
         self._connection.sendall(b"zINSTREAM\0")
@@ -180,8 +223,8 @@ class _Session:
 
 
 def _verdict(reply: str) -> str:
-    """Read ``stream: OK`` or ``stream: NAME FOUND``; anything else is no verdict."""
-    said = reply.removeprefix("stream: ")
+    """Read ``stream: OK``, ``stream: NAME FOUND`` or ``fd[7]: …``; anything else is no verdict."""
+    said = _SUBJECT.sub("", reply)
     if said == "OK":
         return ""
     if said.endswith(" FOUND"):
@@ -192,16 +235,19 @@ def _verdict(reply: str) -> str:
 
 
 def _report(scanner: str, tally: _Tally) -> ScanReport:
-    unscanned = tuple(tally.unscanned)
+    unscanned, encrypted = tuple(tally.unscanned), tuple(tally.encrypted)
     if tally.infected:
         outcome, message = "infected", f"{counted(len(tally.infected), 'infected file')}."
     elif unscanned:
         are = "file is" if len(unscanned) == 1 else "files are"
         outcome, message = "too_large", f"{len(unscanned)} {are} larger than the scanner's limit."
+    elif encrypted:
+        locked = counted(len(encrypted), "file")
+        outcome, message = "encrypted", f"{locked} could not be looked into: something in it is encrypted."
     else:
         are = "file is" if tally.looked_at == 1 else "files are"
         outcome, message = "clean", f"{tally.looked_at} {are} clean."
-    return ScanReport(outcome, scanner, tally.infected, unscanned, message)
+    return ScanReport(outcome, scanner, tally.infected, unscanned, message, encrypted)
 
 
 def _staleness(version: str, max_age_days: int | None) -> str:
@@ -248,6 +294,8 @@ def findings_for(report: ScanReport) -> list[Finding]:
         found.make("scan.infected", path, signature=name)
     for path in report.unscanned:
         found.make("scan.too-large", path)
+    for path in report.encrypted:
+        found.make("scan.encrypted", path)
     if report.outcome == "not_configured":
         found.make("scan.not-configured")
     return list(found.all())

@@ -53,9 +53,10 @@ class FormatIdentifier(Protocol):
 class ScanReport:
     """What a virus scan came to.
 
-    `outcome` is one of clean, infected, not_configured, too_large, unreachable, stale; `infected` names
-    path → signature; `unscanned` the paths that were not looked at (too large). An outcome of
-    *unreachable* or *stale* is the system's fault and is tried again; it is never *clean*.
+    `outcome` is one of clean, infected, not_configured, too_large, encrypted, unreachable, stale; `infected`
+    names path → signature; `unscanned` the paths that were not looked at (too large), `encrypted` those in
+    which something is encrypted, so that nobody could look into it. An outcome of *unreachable* or *stale* is
+    the system's fault and is tried again; it is never *clean*.
     """
 
     outcome: str
@@ -63,6 +64,7 @@ class ScanReport:
     infected: Mapping[str, str]
     unscanned: Sequence[str]
     message: str
+    encrypted: Sequence[str] = ()
 
 
 class VirusScanner(Protocol):

@@ -78,6 +78,22 @@ def test_E2_a_file_above_clamds_own_limit_is_not_clean(clamd: ClamdServer, tmp_p
     assert [each.code for each in findings_for(report)] == ["scan.too-large"]
 
 
+def test_E1_what_is_encrypted_is_not_clean_alone_or_inside_archives(
+    clamd: ClamdServer, tmp_path: Path
+) -> None:
+    locked = bytearray(zipped("secret.txt", os.urandom(100)))
+    for mark, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        locked[locked.index(mark) + flags] |= 1
+    given = files(
+        tmp_path, open=zipped("a", b"x"), locked=bytes(locked), nested=zipped("z.zip", bytes(locked))
+    )
+    report = ClamdScanner(clamd.url, ANY_AGE).scan(given)
+    assert (report.outcome, tuple(report.encrypted)) == ("encrypted", ("data/locked", "data/nested"))
+    assert [each.code for each in findings_for(report)] == ["scan.encrypted"] * 2
+    report = ClamdScanner(clamd.url, ANY_AGE).scan([*given, *files(tmp_path, bad=EICAR)])
+    assert report.outcome == "infected"
+
+
 def test_E3_signatures_of_unknown_age_are_stale(clamd: ClamdServer, tmp_path: Path) -> None:
     report = ClamdScanner(clamd.url).scan(files(tmp_path, a=b"x"))
     assert report.outcome == "stale"

@@ -36,6 +36,7 @@ class ClamdServer:
         config.write_text(
             f"DatabaseDirectory {database}\nLocalSocket {self.socket}\nForeground yes\nFixStaleSocket yes\n"
             f"TemporaryDirectory {self._folder}\nStreamMaxLength {STREAM_MAX}\nAlertExceedsMax yes\n"
+            f"AlertEncrypted yes\n"
             f"MaxFileSize {STREAM_MAX}\nMaxScanSize {STREAM_MAX * 4}\nMaxThreads 2\n"
         )
         self._process = subprocess.Popen(

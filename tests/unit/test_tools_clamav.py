@@ -1,27 +1,35 @@
 """Virus scans: what is said when clamd is absent, silent, stale or strange."""
 
+import io
 import socket
+import struct
 import threading
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from packages.errors import Invalid, Unavailable
 from packages.findings import Severity
 from packages.policies import FINDINGS_PER_CODE
 from tools.clamav import ClamdScanner, Limits, NotConfigured, findings_for
 from tools.ports import ScanReport
+from tools.zip_locks import has_locked_members
 
 FRESH = datetime.now(UTC).strftime("%a %b %d %H:%M:%S %Y")
 OLD = (datetime.now(UTC) - timedelta(days=9)).strftime("%a %b %d %H:%M:%S %Y")
 
 
 @contextmanager
-def answering(folder: Path, version: str, verdict: bytes | None) -> Iterator[str]:
-    """Play a clamd that answers VERSION, and each stream with `verdict` (None: not at all)."""
+def answering(
+    folder: Path, version: str, verdict: bytes | None, *, takes_files: bool = True
+) -> Iterator[str]:
+    """Play a clamd that answers VERSION, and each stream or descriptor with `verdict` (None: not at all)."""
     path = folder / "clamd"
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(path))
@@ -35,7 +43,10 @@ def answering(folder: Path, version: str, verdict: bytes | None) -> Iterator[str
                     if b"zVERSION\0" in seen:
                         connection.sendall(b"1: " + version.encode() + b"\0")
                         seen = b""
-                    if seen.endswith(b"\0\0\0\0") and verdict is not None:
+                    if seen.endswith(b"zFILDES\0\0") and not takes_files:
+                        connection.sendall(b"1: Can't read it. Permission denied. ERROR\0")
+                        return
+                    if seen.endswith((b"\0\0\0\0", b"zFILDES\0\0")) and verdict is not None:
                         connection.sendall(verdict)
                         if verdict == b"":
                             return
@@ -43,7 +54,7 @@ def answering(folder: Path, version: str, verdict: bytes | None) -> Iterator[str
 
         def accept() -> None:
             with suppress(OSError):  # a scan that asked for the version only may be over by now
-                for _ in range(2):
+                for _ in range(3):
                     connection, _ = server.accept()
                     threading.Thread(target=play, args=(connection,), daemon=True).start()
 
@@ -55,7 +66,10 @@ def answering(folder: Path, version: str, verdict: bytes | None) -> Iterator[str
     ("verdict", "outcome"),
     [
         (b"1: stream: OK\0", "clean"),
+        (b"1: fd[12]: OK\0", "clean"),
         (b"1: stream: Win.Test FOUND\0", "infected"),
+        (b"1: fd[12]: Win.Test FOUND\0", "infected"),
+        (b"1: stream: Heuristics.Encrypted.Zip FOUND\0", "encrypted"),
         (b"1: stream: Heuristics.Limits.Exceeded.MaxFileSize FOUND\0", "too_large"),
         (b"1: INSTREAM size limit exceeded. ERROR\0", "too_large"),
         (b"1: stream: Can't allocate memory ERROR\0", "unreachable"),
@@ -88,6 +102,60 @@ def test_E3_a_scan_keeps_to_its_deadline(tmp_path: Path) -> None:
     with answering(tmp_path, f"ClamAV 1.4.6/27000/{FRESH}", b"1: stream: OK\0") as url:
         report = ClamdScanner(url, Limits(silence=0.5, total=-1)).scan([("a", tmp_path / "a")])
     assert report.outcome == "unreachable"
+
+
+def test_a_clamd_that_may_not_read_our_files_is_sent_them(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"x")
+    fresh = f"ClamAV 1.4.6/27000/{FRESH}"
+    with answering(tmp_path, fresh, b"1: stream: OK\0", takes_files=False) as url:
+        report = ClamdScanner(url, Limits(silence=5)).scan([("a", tmp_path / "a")])
+    assert (report.outcome, report.message) == ("clean", "1 file is clean.")
+
+
+def zipped(names: list[str], comment: bytes = b"") -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        for name in names:
+            archive.writestr(name, name.encode("utf-8", "replace"))
+        archive.comment = comment
+    return target.getvalue()
+
+
+def has_lock(folder: Path, data: bytes) -> bool:
+    (folder / "z").write_bytes(data)
+    with (folder / "z").open("rb") as stream:
+        return has_locked_members(stream.fileno(), len(data))
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    count=st.integers(0, 30), locked=st.integers(0, 29), comment=st.binary(max_size=50), before=st.binary()
+)
+def test_D3_a_locked_member_is_seen_wherever_it_stands(
+    tmp_path: Path, count: int, locked: int, comment: bytes, before: bytes
+) -> None:
+    names = [f"{number}-" + "x" * (number * 7) for number in range(count)]
+    data = bytearray(zipped(names, comment))
+    assert not has_lock(tmp_path, bytes(data))
+    if locked < count:
+        at = -1
+        for _ in range(locked + 1):
+            at = data.index(b"PK\1\2", at + 1)
+        data[at + 8] |= 1
+        assert has_lock(tmp_path, bytes(data))
+        assert has_lock(tmp_path, b"PK" + before + bytes(data))  # as in a program that unpacks itself
+    assert not has_lock(tmp_path, bytes(data[: len(data) // 2]))
+
+
+def test_D3_a_zip64_directory_is_read(tmp_path: Path) -> None:
+    data = bytearray(zipped(["a"]))
+    end = data.rindex(b"PK\5\6")
+    length, place = struct.unpack_from("<II", data, end + 12)
+    record = struct.pack("<4sQHHIIQQQQ", b"PK\6\6", 44, 45, 45, 0, 0, 1, 1, length, place)
+    locator = struct.pack("<4sIQI", b"PK\6\7", 0, end, 1)
+    data[end + 12 : end + 20] = b"\xff" * 8
+    data[data.index(b"PK\1\2") + 8] |= 1
+    assert has_lock(tmp_path, bytes(data[:end]) + record + locator + bytes(data[end:]))
 
 
 def test_E3_no_server_is_unreachable(tmp_path: Path) -> None:
