@@ -76,14 +76,7 @@ def enter(
         source_name=name,
         predecessor=_predecessor(unit, actor, terms, name),
     )
-    options: dict[str, object] = {"by": {"id": actor.id, "name": actor.name}}
-    if terms.record is not None:
-        # As bytes, for validation to judge: what is not even UTF-8 is a finding like any other.
-        options["record"] = base64.b64encode(terms.record).decode()
-    if terms.title:
-        options["title"] = terms.title
-    if terms.new:
-        options["new"] = True
+    options = _options(actor, terms)
     if upload is not None:
         options["upload"] = upload
     if is_made:
@@ -101,6 +94,18 @@ def enter(
     unit.add_package(package)
     unit.add_job(job)
     return job
+
+
+def _options(actor: Actor, terms: Terms) -> dict[str, object]:
+    options: dict[str, object] = {"by": {"id": actor.id, "name": actor.name}}
+    if terms.record is not None:
+        # As bytes, for validation to judge: what is not even UTF-8 is a finding like any other.
+        options["record"] = base64.b64encode(terms.record).decode()
+    if terms.title:
+        options["title"] = terms.title
+    if terms.new:
+        options["new"] = True
+    return options
 
 
 def _judged(archive: Archive, source: Path) -> Path:
