@@ -167,6 +167,7 @@ def test_text_cut_within_a_character_is_still_utf8() -> None:
 def test_families() -> None:
     assert family_of("image/svg+xml") == "xml"
     assert family_of("image/vnd.dwg") is None
+    assert family_of("image/heif") == "media"
     assert family_of("application/ld+json") == "json"
     assert family_of("application/octet-stream") is None
     assert family_of(None) is None

@@ -48,10 +48,10 @@ FAMILIES = (
     _family("table", "text/csv text/tab-separated-values"),
     _family("mail", "message/rfc822 application/mbox multipart/related"),
     _family("outlook", "application/vnd.ms-outlook", needs="olefile"),
+    _family("media", "application/mp4 application/mxf application/ogg image/heic image/heif"
+            " image/heic-sequence image/heif-sequence", starts="audio/ video/", needs="pymediainfo"),
     _family("image", starts="image/", needs="PIL"),
     _family("pdf", "application/pdf", needs="pikepdf"),
-    _family("media", "application/mp4 application/mxf application/ogg", starts="audio/ video/",
-            needs="pymediainfo"),
     _family("ebook", "application/epub+zip", needs="lxml"),
     _family("office", starts=f"{_ODF} {_OOXML} application/vnd.ms-word. application/vnd.ms-excel.",
             needs="lxml"),
@@ -68,15 +68,19 @@ FAMILIES = (
 BY_NAME = MappingProxyType({each.name: each for each in FAMILIES})
 MISSING = "tool missing: "
 """How the error of a file begins whose reader cannot be loaded here; the name of the tool follows."""
-NOT_RASTER = frozenset(
-    {"image/vnd.dwg", "image/vnd.dxf", "image/x-wmf", "image/wmf", "image/emf", "image/x-emf"}
-)
+UNREAD = frozenset({
+    "image/vnd.dwg", "image/vnd.dxf", "image/vnd.dgn", "image/vnd.dwf", "image/cgm", "image/x-cgm",
+    "image/wmf", "image/x-wmf", "image/emf", "image/x-emf", "image/x-3ds", "image/vnd.djvu",
+    "image/x-djvu", "image/pict", "image/x-pict", "image/x-xcf", "image/jxl", "image/jxr",
+    "image/vnd.ms-photo", "image/x-wpg",
+})  # fmt: skip
+"""Types of images that no reader here describes: that is no fault of the file."""
 
 
 @lru_cache(maxsize=1024)
 def family_of(mime: str | None) -> str | None:
     """Return the name of the family that reads `mime`; None where no reader has anything to say."""
-    if mime is None or mime in NOT_RASTER:
+    if mime is None or mime in UNREAD:
         return None
     return next((each.name for each in FAMILIES if each.reads(mime)), None)
 

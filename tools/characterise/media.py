@@ -1,4 +1,4 @@
-"""Audio and video by MediaInfo: the container, and every stream of it."""
+"""Audio, video and HEIF pictures by MediaInfo: the container, and every stream of it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,6 +29,12 @@ VIDEO = {
     "chroma_subsampling": "chroma_subsampling",
     "display_aspect_ratio": "aspect_ratio",
     "scan_type": "scan_type",
+}
+IMAGE = {
+    "format": "image_codec",
+    "width": "width",
+    "height": "height",
+    "bit_depth": "bits_per_sample",
 }
 AUDIO = {
     "format": "audio_codec",
@@ -80,6 +86,8 @@ FIELDS = {
     "encoded_date": "when it was encoded",
     "creating_program": "program that wrote it",
     "creating_library": "library that wrote it",
+    "image_codec": "of HEIF: how the picture is compressed",
+    "bits_per_sample": "of HEIF: bits of one sample",
     "video_codec": "of the first video stream, as the following",
     "width": "pixels",
     "height": "pixels",
@@ -119,14 +127,14 @@ def read(path: Path) -> dict[str, Any]:
     report = MediaInfo.parse(path, parse_speed=0.0, mediainfo_options={"File_TestContinuousFileNames": "0"})
     tracks = [(track.track_type, track.to_data()) for track in report.tracks]
     properties: dict[str, Any] = {}
-    for kind, names in (("General", GENERAL), ("Video", VIDEO), ("Audio", AUDIO)):
+    for kind, names in (("General", GENERAL), ("Image", IMAGE), ("Video", VIDEO), ("Audio", AUDIO)):
         said = next((data for name, data in tracks if name == kind), {})
         properties |= {name: _plain(name, said[key]) for key, name in names.items() if key in said}
     streams = [{"type": KINDS[kind], **_stream(data)} for kind, data in tracks if kind in KINDS]
     for kind in _COUNTED:
         if count := sum(each["type"] == kind for each in streams):
             properties[f"{kind}_streams"] = count
-    if not any(properties.get(name) for name in ("video_codec", "audio_codec", "container")):
+    if not any(properties.get(name) for name in ("video_codec", "audio_codec", "image_codec", "container")):
         raise ValueError("MediaInfo recognises no stream")
     return properties | {"streams": streams[:MOST_STREAMS]}
 
