@@ -7,7 +7,9 @@ ctypes.
 
 import ctypes
 import errno
+import fcntl
 import os
+import struct
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -17,6 +19,9 @@ from typing import Self
 from packages.errors import Unavailable
 
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
+_FLAGS = struct.Struct("i4x")  # ioctl_iflags(2): said to be a long, and an int in truth
+_GET_FLAGS, _SET_FLAGS = (way << 30 | _FLAGS.size << 16 | ord("f") << 8 | at for way, at in ((2, 1), (1, 2)))
+_TOP_OF_FOLDERS = 0x20000  # FS_TOPDIR_FL
 
 
 def unavailable(error: OSError, what: str) -> Unavailable:
@@ -138,3 +143,25 @@ def _sync_everything(fd: int) -> None:
     """Do what can be done where ``syncfs`` is missing: sync all, then the folder, whose error is reported."""
     os.sync()
     os.fsync(fd)
+
+
+def spread_folders(folder: Path) -> None:
+    """Ask the file system to keep what lies in each folder of `folder` apart from the others.
+
+    ext4 does not use an inode again for some minutes after its file is gone, and looks at every such one of a
+    group of blocks before it makes a file there: 20 times the processor time where thousands were deleted of
+    late. With this mark (`chattr +T`) each new folder gets a group of its own. It is a hint: where nobody
+    understands it, nothing is done.
+    """
+    try:
+        place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return
+    try:
+        (now,) = _FLAGS.unpack(fcntl.ioctl(place, _GET_FLAGS, bytes(_FLAGS.size)))
+        if not now & _TOP_OF_FOLDERS:
+            fcntl.ioctl(place, _SET_FLAGS, _FLAGS.pack(now | _TOP_OF_FOLDERS))
+    except OSError:
+        return
+    finally:
+        os.close(place)

@@ -27,7 +27,7 @@ import orjson
 from packages.errors import Internal, NotFound, Unavailable
 from packages.model import NOTHING, FileEntry, Role
 from packages.submission import digest_of
-from storage.durability import sync_filesystem, unavailable
+from storage.durability import spread_folders, sync_filesystem, unavailable
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _DISCARDED = ".discarded-"
@@ -214,6 +214,7 @@ class Staging:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._is_spread = False
 
     def workspace(self, job_id: str) -> Workspace:
         """Return the workspace of `job_id`, made if it is not there. May be called any number of times.
@@ -224,6 +225,10 @@ class Staging:
             raise Internal(f"{job_id!r} cannot name a workspace")
         path = self.root / job_id
         try:
+            if not self._is_spread:  # thousands of files are deleted here, and thousands made soon afterwards
+                self.root.mkdir(parents=True, exist_ok=True)
+                spread_folders(self.root)
+                self._is_spread = True
             for folder in (path / "incoming", path / "sheets"):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -1,5 +1,7 @@
 import errno
+import fcntl
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -76,3 +78,23 @@ def test_without_syncfs_everything_is_synced_and_errors_still_show(tmp_path: Pat
     os.close(fd)
     with pytest.raises(OSError, match="Bad file"):
         durability._sync_everything(fd)
+
+
+def test_folders_are_spread_where_the_file_system_can_and_nothing_happens_elsewhere(tmp_path: Path) -> None:
+    for each in (tmp_path, Path("/proc"), tmp_path / "not there"):
+        durability.spread_folders(each)
+        durability.spread_folders(each)
+    place = os.open(tmp_path, os.O_RDONLY)
+    try:
+        (flags,) = durability._FLAGS.unpack(fcntl.ioctl(place, durability._GET_FLAGS, bytes(8)))
+    except OSError as error:
+        pytest.skip(f"this file system has no such marks: {error}")
+    finally:
+        os.close(place)
+    if os.uname().sysname == "Linux" and "ext4" in _type_of(tmp_path):
+        assert flags & durability._TOP_OF_FOLDERS
+
+
+def _type_of(folder: Path) -> str:
+    said = subprocess.run(["stat", "-f", "-c", "%T", str(folder)], capture_output=True, text=True, check=True)
+    return said.stdout.replace("ext2/ext3", "ext4")
