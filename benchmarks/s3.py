@@ -1,8 +1,9 @@
 """Objects to S3 and back beside `cp` of the same files: ``python -m benchmarks.s3``.
 
-One large file, then many of 8 KiB, each as one OCFL object: published, replicated to a second prefix, and
-read back in full. The server is the one of ``scripts/services`` (HOLDFAST_TEST_S3), on the same disk as the
-source, so that the figures tell what the way there costs, not a network.
+One large file, then many of 8 KiB, loose and in packs, each as one OCFL object: published, replicated to a
+second prefix, and read back in full. Writing the packs is timed too. The server is the one of
+``scripts/services`` (HOLDFAST_TEST_S3), on the same disk as the source, so that the figures tell what the way
+there costs, not a network.
 """
 
 import argparse
@@ -13,12 +14,16 @@ import subprocess
 import tempfile
 import time
 import uuid
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from benchmarks.data import make_large, make_random
+from packages.model import FileEntry
 from packages.ocfl.stage import stage_first_version
+from packages.packing import RULE
+from services.steps.packing import Packer
 from storage.archival import OcflStore, open_store
 from storage.durability import sync_filesystem
 from storage.ports import StagedVersion, Verdict
@@ -45,6 +50,8 @@ def main() -> None:
             else:
                 make_random(content / "data", said.small)
             measure(kind, folder / kind, folder / "copied", endpoint)
+        pack(folder / "small/v1/content", folder / "packed/v1/content")
+        measure("packed", folder / "packed", folder / "copied", endpoint, members=said.small)
     from s3fs import S3FileSystem  # noqa: PLC0415  # as in enter
 
     S3FileSystem(endpoint_url=endpoint).rm(bucket(), recursive=True)
@@ -71,7 +78,22 @@ def bucket() -> str:
     return f"bench-{os.getpid()}"
 
 
-def measure(kind: str, root: Path, target: Path, endpoint: str) -> None:
+def pack(source: Path, target: Path) -> None:
+    """Make packs of the files of a bag, as the step *build AIP* does it, and print how long that took."""
+    entries = []
+    for path, size, sha512 in listed(source):
+        crc = zlib.crc32((source / path).read_bytes())
+        entries.append(FileEntry(path, path, size, sha512, crc))
+    packer = Packer(target, 1, RULE)
+    began = time.perf_counter()
+    made = sum(
+        1 for _ in packer.pack(entries, lambda each: (source / each.location).read_bytes(), lambda each: each)
+    )
+    took = time.perf_counter() - began
+    print(f"packed {'packs written':22} {took:7.2f} s  {made / took:24.0f} files/s", flush=True)
+
+
+def measure(kind: str, root: Path, target: Path, endpoint: str, members: int = 0) -> None:
     """Time `cp` and each operation of a store on the object at `root`, and print a row for each."""
     rows = list(listed(root / "v1/content"))
     object_id = f"urn:uuid:{uuid.uuid4()}"
@@ -83,7 +105,7 @@ def measure(kind: str, root: Path, target: Path, endpoint: str) -> None:
         began = time.perf_counter()
         call()
         took = time.perf_counter() - began
-        rates = f"{size / MIB / took:7.1f} MiB/s  {len(rows) / took:8.0f} files/s"
+        rates = f"{size / MIB / took:7.1f} MiB/s  {(members or len(rows)) / took:8.0f} files/s"
         print(f"{kind:6} {what:22} {took:7.2f} s  {rates}", flush=True)
 
     def copied() -> None:

@@ -10,16 +10,20 @@ from typing import Any
 import pytest
 from ocfl.storage_root import StorageRoot
 
+from packages.model import FileEntry
+from packages.packing import Rule
 from packages.record import CURRENT
 from services import fixity, health, mending
 from services.archive import Purpose, init_archive, open_archive
+from services.content import open_file
 from services.decisions import decide
 from services.engine import run_job
 from services.rebuild import rebuild_catalogue, rebuild_index
 from services.revision import update_record
 from storage.archival import OcflStore
 from storage.ports import Verdict
-from tests.support.depositor import Deposit, Depositor, depositor_of, put
+from tests.integration.test_update_files import change
+from tests.support.depositor import Deposit, Depositor, depositor_of, put, tree
 from tests.support.ocfl_objects import ODD_NAMES
 from tests.support.s3_server import Server, server
 
@@ -105,6 +109,30 @@ def test_A_J1_a_package_in_s3_is_kept_damaged_mended_and_rebuilt(
         status = depositor.again(made.job).status
         home = archive.home
     rebuild_from_s3_alone(s3, store.url, home, tmp_path, made, status)
+
+
+def test_a_package_in_packs_is_kept_changed_and_rebuilt(s3: Server, tmp_path: Path) -> None:
+    files = {f"{number}.txt": b"%d\n" % number for number in range(9)}
+    with archive_of(s3, tmp_path, primary=True) as (depositor, store):
+        depositor.archive.packing = Rule(small=100, many=5, pack_members=4)
+        made = depositor.accepted(put(tmp_path / "source", files))
+        keys = [key for key, _ in store.medium.walk("") if key.endswith(".zip")]
+        assert len(keys) == 3
+        made = change(depositor, made, tmp_path, withdrawn=["5.txt"])
+        del files["5.txt"]
+        assert tree(depositor.give_back(made, "dip") / "data/original") == files
+        archive, actor = depositor.archive, depositor.actor
+        opened = open_file(archive, actor, made.id, "data/original/6.txt")
+        assert b"".join(opened.whole()) == b"6\n"
+        judge(store, tmp_path / "downloaded")
+
+        def rows() -> list[FileEntry]:
+            with archive.catalogue.read() as view:
+                return sorted(view.iter_files(made.id, 2))
+
+        before = rows()
+        assert rebuild_catalogue(archive, actor, store="primary").failed == []
+        assert rows() == before
 
 
 def rebuild_from_s3_alone(
