@@ -40,9 +40,15 @@ _DERIVATION = (
     f'</relationshipType><relationshipSubType valueURI="{VOCABULARY}relationshipSubType/hss">has source'
     "</relationshipSubType>"
     "<relatedObjectIdentifier><relatedObjectIdentifierType>URI</relatedObjectIdentifierType>"
-    "<relatedObjectIdentifierValue>{}</relatedObjectIdentifierValue></relatedObjectIdentifier>"
+    "<relatedObjectIdentifierValue>{}</relatedObjectIdentifierValue></relatedObjectIdentifier>{}"
     "</relationship>"
 )
+_BY_EVENT = (
+    "<relatedEventIdentifier><relatedEventIdentifierType>UUID</relatedEventIdentifierType>"
+    "<relatedEventIdentifierValue>{}</relatedEventIdentifierValue></relatedEventIdentifier>"
+)
+CONVERSION_EVENT = "conversion_event"
+"""The property of a derivative that names the event of its making."""
 
 
 def package_urn(package_id: str) -> str:
@@ -82,7 +88,7 @@ def file_object(entry: FileEntry, urn: str, path: str = "") -> str:
         if entry.role is Role.ORIGINAL
         else ""
     )
-    source = _DERIVATION.format(f"{urn}#{href(entry.derived_from)}") if entry.derived_from else ""
+    source = _derivation(entry, urn) if entry.derived_from else ""
     return (
         f'<object xmlns="{NAMESPACE}" xsi:type="file"><objectIdentifier><objectIdentifierType>URI'
         f"</objectIdentifierType><objectIdentifierValue>{identifier}</objectIdentifierValue></objectIdentifier>"
@@ -116,6 +122,13 @@ def _document(urn: str, events: Iterable[Event]) -> Iterator[str]:
         yield _event(event, urn)
     yield from map(_agent, agents)
     yield "</premis>\n"
+
+
+def _derivation(entry: FileEntry, urn: str) -> str:
+    """Return the relationship to the source of a derivative, and to the event that made it (1.13)."""
+    event = entry.properties.get(CONVERSION_EVENT)
+    made_by = _BY_EVENT.format(escape(event)) if isinstance(event, str) else ""
+    return _DERIVATION.format(f"{urn}#{href(entry.derived_from or '')}", made_by)
 
 
 def _fixity(algorithm: str, digest: str, originator: str = "") -> str:

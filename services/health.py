@@ -10,9 +10,11 @@ from packages.ledger import JobState
 from packages.model import now
 from packages.wording import counted
 from services.archive import Archive
+from services.formats import format_policy
 from services.outside_tools import equipment
 from services.places import devices, disk_of, together
 from storage.catalogue.paging import PAGE, by_age, paged
+from tools.sandbox import isolation
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ def try_all(archive: Archive) -> Iterator[Tried]:
     yield from _reserves(archive)
     yield _try("search index", lambda: _index(archive))
     yield _try("format identifier", lambda: archive.identifier.version)
-    yield _try("normalisation", lambda: _normaliser(archive))
+    yield from _normalisation(archive)
     yield from _equipment(archive)
     yield _scanner(archive)
     yield _try_leases(archive)
@@ -135,11 +137,23 @@ def _index(archive: Archive) -> str:
     return counted(archive.index.count(), "package")
 
 
-def _normaliser(archive: Archive) -> str:
-    missing = archive.normaliser.missing_tools()
-    if missing:
-        raise HoldfastError(f"the format policy asks for tools that are not installed: {', '.join(missing)}")
-    return "every tool of the format policy is there"
+def _normalisation(archive: Archive) -> Iterator[Tried]:
+    """Say whether the format policy can be carried out here, and how far converters are shut in."""
+    try:
+        policy = format_policy(archive.home)
+    except HoldfastError as error:  # the home's own rules are wrong: nothing is converted
+        yield Tried("normalisation", "error", f"{error.message} {error.hint}".strip())
+        return
+    absent = archive.normaliser.missing_tools(policy)
+    told = f"the format policy asks for tools that are not installed: {', '.join(absent)}"
+    if absent:
+        yield Tried("normalisation", "warning", told)
+    else:
+        yield Tried("normalisation", "ok", f"every tool of the format policy {policy.name} is there")
+    if not_isolated := isolation().missing:
+        yield Tried("converters", "warning", f"on this machine {'; '.join(not_isolated)}")
+    else:
+        yield Tried("converters", "ok", "no network, no files of others, ended with all that they started")
 
 
 def _equipment(archive: Archive) -> Iterator[Tried]:

@@ -9,6 +9,7 @@ from packages.findings import Findings
 from packages.format_policy import FormatPolicy, Outcome
 from packages.ledger import StepOutcome
 from packages.model import Agent, Event, FileEntry, Role, evolved
+from packages.premis import CONVERSION_EVENT
 from packages.wording import counted
 from services.derivatives import Derivative, Judges, derivatives
 from services.formats import format_policy
@@ -121,7 +122,7 @@ def _told(context: StepContext, one: Derivative, entry: FileEntry) -> FileEntry:
     said = {
         "conversion_tool": one.made.tool,
         "conversion_command": one.made.command,
-        "conversion_event": _event(context, _Way.of(one.made), "").id,
+        CONVERSION_EVENT: _event(context, _Way.of(one.made), "").id,
     }
     same = [each.name for each in one.checks if each.is_same]
     if same:

@@ -45,9 +45,9 @@ class Normaliser(Employer):
         super().__init__(work, size=size)
         self._conductor = Conductor(size)
 
-    def missing_tools(self) -> list[str]:
+    def missing_tools(self, policy: FormatPolicy | None = None) -> list[str]:
         """Name the tools that the policy asks for and that are not installed: for a look before a run."""
-        return sorted(tool for tool in self.policy.tools if missing(tool))
+        return sorted(tool for tool in (policy or self.policy).tools if missing(tool))
 
     def close(self) -> None:
         """End the child processes and threads; a later call starts others."""

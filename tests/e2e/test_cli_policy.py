@@ -1,0 +1,46 @@
+"""The format policy by the command: shown, checked, tried out, with the exit codes that scripts need."""
+
+from pathlib import Path
+
+from PIL import Image
+
+from tests.support.command import Holdfast
+
+
+def test_the_policy_is_shown_checked_and_tried_out(holdfast: Holdfast, tmp_path: Path) -> None:
+    holdfast("init")
+    shown = holdfast.json("policy", "show", "fmt/116").document
+    assert [each["name"] for each in shown["rules"]] == ["uncommon rasters"]
+    assert "no rule" in holdfast("policy", "show", "fmt/999999").out
+
+    good, bad = tmp_path / "a.bmp", tmp_path / "b.bmp"
+    Image.radial_gradient("L").resize((300, 200)).save(good)
+    bad.write_bytes(good.read_bytes()[:5000])
+    tried = holdfast.json("policy", "test", str(good)).document
+    assert (tried["puid"], tried["rule"]) == ("fmt/116", "uncommon rasters")
+    assert [(each["kind"], each["outcome"]) for each in tried["derivatives"]] == [
+        ("preservation", "done"),
+        ("access", "done"),
+        ("thumbnail", "done"),
+    ]
+    kept = tried["derivatives"][0]
+    assert kept["puid"] == "fmt/11"
+    assert [(each["check"], each["same"]) for each in kept["checks"]] == [
+        ("pixels", True),
+        ("frames", True),
+        ("pixels_hash", True),
+    ]
+    failed = holdfast("policy", "test", str(bad), code=1)
+    assert "truncated" in failed.out
+    assert list(tmp_path.glob("**/*.png")) == []
+
+    own = tmp_path / "own.json"
+    own.write_text('{"rules": [{"name": "uncommon rasters", "acess": null}]}', "utf-8")
+    wrong = holdfast("policy", "check", str(own), code=1)
+    assert "rule “uncommon rasters”: Additional properties are not allowed ('acess'" in wrong.out
+    own.write_text('{"version": "7", "rules": [{"name": "uncommon rasters", "access": null}]}', "utf-8")
+    assert holdfast.json("policy", "check", str(own)).document["valid"] is True
+    own.rename(holdfast.home / "format-policy.json")
+    assert holdfast.json("policy", "show").document["name"].startswith("7+")
+    tried = holdfast.json("policy", "test", str(good)).document
+    assert ("access", "no_rule") in [(each["kind"], each["outcome"]) for each in tried["derivatives"]]

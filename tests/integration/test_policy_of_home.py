@@ -1,0 +1,118 @@
+"""A home with rules and converters of its own: what they make is judged, what became of it is on record."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lxml import etree
+
+from packages.model import ORIGINALS, Role
+from services.formats import tried
+from tests.support.depositor import Deposit, Depositor, depositor_of, put
+from tools.normalise import adapters, crew
+
+TEXT = "x-fmt/111"
+PREMIS = {"p": "http://www.loc.gov/premis/v3"}
+
+
+def part(recipe: str, tool: str = "scripted", **more: Any) -> dict[str, Any]:
+    return {"action": "make", "tool": tool, "recipe": recipe, "label": recipe, **more}
+
+
+OWN = {
+    "version": "of the test",
+    "rules": [
+        {
+            "name": "texts",
+            "puids": [TEXT],
+            "preservation": [
+                part("copy", expect=[TEXT], checks=["pages"]),
+                part("garbage", expect=["fmt/95", "fmt/354"]),
+                part("others", expect=[TEXT], checks=["samples_hash"]),
+                part("hang", limits={"seconds": 1}),
+                part("flood"),
+                part("crash"),
+                part("copy", tool="absent", label="never"),
+            ],
+        }
+    ],
+}
+OUTCOMES = ["done", "wrong_format", "differs", "timed_out", "too_large", "failed", "tool_missing"]
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Depositor, Deposit]]:
+    folder = tmp_path_factory.mktemp("home")
+    own = {"scripted": "tests.support.scripted_adapters", "absent": "tests.support.absent_adapters"}
+    with pytest.MonkeyPatch.context() as patch, depositor_of(folder / "home", folder / "out") as depositor:
+        patch.setattr(adapters, "MODULES", {**adapters.MODULES, **own})
+        for each in (adapters.adapter, crew.missing):
+            each.cache_clear()
+        (depositor.archive.home / "format-policy.json").write_text(json.dumps(OWN), "utf-8")
+        made = depositor.deposit(put(folder / "source", {"tide — 7.txt": b"high water\n"}))
+        yield depositor, made
+    for each in (adapters.adapter, crew.missing):
+        each.cache_clear()
+
+
+def test_F4_F5_F6_F7_each_outcome_is_a_finding_and_the_original_stands(
+    house: tuple[Depositor, Deposit],
+) -> None:
+    depositor, made = house
+    depositor.prove_accepted(made)
+    depositor.prove_identical(made, {"tide — 7.txt": b"high water\n"})
+    path = f"{ORIGINALS}tide — 7.txt"
+    for code in ("wrong-format", "differs", "timed-out", "too-large", "failed"):
+        assert list(made.found(f"normalise.{code}")) == [path]
+    [missing] = made.found("normalise.tool-missing").values()
+    assert "of 1 files: the tool absent" in missing["message"]
+    [differs] = made.found("normalise.differs").values()
+    assert "samples_hash: abc became abd" in differs["message"]
+    for word in OUTCOMES:
+        assert f"{word.replace('_', ' ')} 1" in made.step("normalise")["message"]
+
+
+def test_the_derivative_names_its_source_its_command_and_the_event(house: tuple[Depositor, Deposit]) -> None:
+    depositor, made = house
+    with depositor.archive.catalogue.read() as view:
+        entries = list(view.iter_files(made.id, 1))
+        events = [each for each in view.events(made.id) if each.type == "normalization"]
+    [kept] = [each for each in entries if each.role is Role.PRESERVATION]
+    assert kept.path == "data/preservation/tide — 7.txt/tide — 7.txt.copy.txt"
+    assert (kept.derived_from, kept.puid) == (f"{ORIGINALS}tide — 7.txt", TEXT)
+    whole, one = events
+    assert (whole.agents[0].name, whole.agents[0].version) == (
+        "Holdfast format policy",
+        f"of the test+{depositor_digest(depositor)}",
+    )
+    assert (one.agents[0].name, one.agents[0].version) == ("Scripted", "1.0")
+    assert 'cp "$source"' in one.detail
+    assert str(depositor.archive.home) not in one.detail
+    assert "could not be compared: pages of 1 file" in whole.detail
+    bag = depositor.give_back(made, "aip")
+    [metadata] = bag.glob("metadata/files/*.xml")
+    document = etree.parse(metadata)
+    [relation] = document.xpath("//p:relationship", namespaces=PREMIS)
+    said = relation.xpath(".//p:relatedEventIdentifierValue/text()", namespaces=PREMIS)
+    assert said == [one.id]
+
+
+def depositor_digest(depositor: Depositor) -> str:
+    return hashlib.sha256((depositor.archive.home / "format-policy.json").read_bytes()).hexdigest()[:12]
+
+
+def test_the_policy_can_be_tried_on_files(house: tuple[Depositor, Deposit], tmp_path: Path) -> None:
+    depositor, _ = house
+    file = tmp_path / "any name.txt"
+    file.write_bytes(b"low water\n")
+    [result] = tried(depositor.archive, depositor.actor, [file])
+    told = result.as_json()
+    assert (told["puid"], told["rule"]) == (TEXT, "texts")
+    made = [each for each in told["derivatives"] if each["kind"] == "preservation"]
+    assert sorted(each["outcome"] for each in made) == sorted(OUTCOMES)
+    [done] = [each for each in made if each["outcome"] == "done"]
+    assert done["checks"] == [{"check": "pages", "same": None, "source": None, "copy": None}]
+    assert (done["size"], done["puid"]) == (10, TEXT)

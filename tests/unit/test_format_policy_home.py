@@ -1,0 +1,124 @@
+"""The home's own format policy: merged by rule, and judged with every fault named."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from packages.errors import Invalid
+from packages.format_policy import FormatPolicy, Kind, default_policy, parts_of
+from packages.format_policy_home import faults_of, faults_of_policy, merged
+from services.formats import NAME, format_policy
+from tools.normalise.adapters import recipes
+
+JPEG = {"action": "make", "tool": "pillow", "recipe": "jpeg", "arguments": {"max_side": 100}}
+OURS = default_policy().data
+
+
+def faults(own: Any) -> list[str]:
+    return faults_of(json.dumps(own).encode(), OURS, recipes)
+
+
+def test_our_own_policy_has_no_faults() -> None:
+    assert faults_of_policy(OURS, recipes) == []
+
+
+def test_a_rule_of_the_home_changes_the_fields_that_it_gives() -> None:
+    own = {"rules": [{"name": "uncommon rasters", "thumbnail": None, "access": JPEG}]}
+    assert faults(own) == []
+    policy = FormatPolicy(merged(OURS, own))
+    ours, rule = default_policy().rule("fmt/116"), policy.rule("fmt/116")
+    assert ours is not None
+    assert rule is not None
+    assert (rule["puids"], rule["preservation"]) == (ours["puids"], ours["preservation"])
+    assert (rule["access"], parts_of(rule, Kind.THUMBNAIL)) == (JPEG, [])
+
+
+def test_a_format_that_the_home_names_belongs_to_that_rule_alone() -> None:
+    own = {
+        "version": "7",
+        "limits": {"seconds": 5},
+        "rules": [{"name": "mine", "puids": ["fmt/116", "fmt/1"]}],
+    }
+    assert faults(own) == []
+    policy = FormatPolicy(merged(OURS, own), "0123456789abcdef")
+    mine, theirs = policy.rule("fmt/116"), policy.rule("fmt/115")
+    assert mine is not None
+    assert theirs is not None
+    assert (mine["name"], policy.rule("fmt/1")) == ("mine", mine)
+    assert "fmt/116" not in theirs["puids"]
+    assert (policy.name, policy.limits.seconds) == ("7+0123456789ab", 5)
+    assert policy.limits.max_pixels == default_policy().limits.max_pixels
+
+
+@given(st.sets(st.sampled_from([p for rule in OURS["rules"] for p in rule["puids"]])))
+def test_whatever_formats_the_home_takes_each_has_one_rule(taken: set[str]) -> None:
+    policy = FormatPolicy(merged(OURS, {"rules": [{"name": "mine", "puids": sorted(taken)}]}))
+    for rule in OURS["rules"]:
+        for puid in rule["puids"]:
+            found = policy.rule(puid)
+            assert found is not None
+            assert found["name"] == ("mine" if puid in taken else rule["name"])
+
+
+@pytest.mark.parametrize(
+    ("own", "told"),
+    [
+        ([], ["the whole: [] is not of type 'object'"]),
+        ({"rules": [{"name": "x"}]}, ["the rule “x” is new and names no formats (puids)"]),
+        (
+            {"rules": [{"name": "x", "puids": ["fmt/1"]}, {"name": "y", "puids": ["fmt/1"]}]},
+            ["fmt/1 is in the rules “x” and “y”"],
+        ),
+        (
+            {"rules": [{"name": "x", "puids": ["fmt/1"]}, {"name": "x", "puids": []}]},
+            ["there are two rules “x”"],
+        ),
+        (
+            {"rules": [{"name": "x", "puids": ["bmp"], "access": {"action": "make", "tool": "pillow"}}]},
+            [
+                "rule “x”, access: 'recipe' is a required property",
+                "rule “x”, puids, 0: 'bmp' does not match '^(x-)?(fmt|sfw|chr)/[0-9]+$'",
+            ],
+        ),
+        (
+            {"rules": [{"name": "x", "puids": [], "access": {**JPEG, "arguments": {"max_side": 1}}}]},
+            ["rule “x”, access, arguments: 1 is less than the minimum of 16"],
+        ),
+        (
+            {
+                "rules": [
+                    {"name": "x", "puids": [], "access": {**JPEG, "recipe": "gif"}},
+                    {"name": "y", "puids": [], "preservation": {**JPEG, "tool": "paint"}},
+                ]
+            },
+            [
+                "rule “x”, access: pillow has no recipe “gif”; it has jpeg, lossless",
+                "rule “y”, preservation: there is no tool “paint”",
+            ],
+        ),
+        (
+            {"rules": [{"name": "x", "puids": [], "access": [JPEG, JPEG]}]},
+            ["rule “x”, access: two copies could have one name; give one of them a label"],
+        ),
+        (
+            {"rules": [{"name": "x", "puids": [], "access": {**JPEG, "within": {"pixels": 1}}}]},
+            ["rule “x”, access: “within” names pixels, which is no check of it"],
+        ),
+    ],
+)
+def test_every_fault_is_named_with_its_rule(own: Any, told: list[str]) -> None:
+    assert faults(own) == told
+
+
+def test_a_home_without_rules_has_ours_and_a_wrong_one_none(tmp_path: Path) -> None:
+    assert format_policy(tmp_path) is default_policy()
+    own = tmp_path / NAME
+    own.write_text("{", "utf-8")
+    with pytest.raises(Invalid, match="it is not JSON"):
+        format_policy(tmp_path)
+    own.write_text('{"version": "mine", "rules": []}', "utf-8")
+    assert format_policy(tmp_path).name.startswith("mine+")
