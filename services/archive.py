@@ -22,6 +22,7 @@ from storage.archival import open_store
 from storage.catalogue import open_catalogue
 from storage.catalogue.port import Catalogue, WriteSession
 from storage.ports import ArchivalStore
+from storage.quarantine import Quarantine
 from storage.search import open_search_index
 from storage.search.port import SearchIndex
 from storage.sources import Limits
@@ -139,6 +140,11 @@ class Archive:
     def staging(self) -> Staging:
         """Return the staging area."""
         return Staging(self.settings.staging_root)
+
+    @cached_property
+    def quarantine(self) -> Quarantine:
+        """Return the place of infected files."""
+        return Quarantine(self.home / "quarantine")
 
     @cached_property
     def access(self) -> AccessCopies:
