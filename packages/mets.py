@@ -21,6 +21,9 @@ NAMESPACE = "http://www.loc.gov/METS/"
 XLINK = "http://www.w3.org/1999/xlink"
 ROOT_NAME = "metadata/mets.xml"
 PART_LIMIT = 50_000
+SOURCES = 1000
+"""Files of the depositor's beside the payload that the root document refers to; the parts describe all."""
+SUBMITTED = "metadata/submission/"
 AGENT = "Holdfast"
 _UNPACKED = (
     '<transformFile TRANSFORMTYPE="decompression" TRANSFORMALGORITHM="ZIP (stored)" TRANSFORMORDER="1"/>'
@@ -100,12 +103,28 @@ def write_root_mets(
 
     `documents` are the metadata files that this version's bag holds (record, parts, events, receipt,
     submission), with size and digest; each is referenced by its kind: ``metadata/files/…`` by mptr, events as
-    PREMIS, the record as descriptive metadata, anything else as source metadata. `directories` are the
+    PREMIS, the record as descriptive metadata, anything else as source metadata; of ``metadata/submission/``
+    the first `SOURCES` by path, so that the document stays small. `directories` are the
     empty directories of the submission, kept as divisions whose CONTENTIDS lose nothing.
     """
     named = [package_urn(package_id), *identifiers]
-    by_path = sorted(documents, key=lambda entry: entry.path)
+    by_path = _bounded(documents)
     write_pieces(stream, _root(named, version, created, record, by_path, directories))
+
+
+def _bounded(documents: Iterable[FileEntry]) -> list[FileEntry]:
+    """Return what the root document refers to, by path; holds no more than twice as many."""
+    own: list[FileEntry] = []
+    theirs: list[FileEntry] = []
+    for each in documents:
+        (theirs if each.path.startswith(SUBMITTED) else own).append(each)
+        if len(theirs) == 2 * SOURCES:
+            theirs = sorted(theirs, key=_path)[:SOURCES]
+    return sorted([*own, *sorted(theirs, key=_path)[:SOURCES]], key=_path)
+
+
+def _path(entry: FileEntry) -> str:
+    return entry.path
 
 
 def _root(

@@ -16,7 +16,7 @@ from packages.bagit.write import (
     write_bytes,
     write_manifest,
 )
-from packages.mets import PART_LIMIT, ROOT_NAME, part_name, write_files_mets, write_root_mets
+from packages.mets import PART_LIMIT, ROOT_NAME, SOURCES, part_name, write_files_mets, write_root_mets
 from packages.model import Event, FileEntry, Role, evolved
 from packages.ocfl.stage import stage_first_version
 from packages.packing import are_many
@@ -65,7 +65,7 @@ def build_aip(context: StepContext) -> StepResult:
         f"AIP built: BagIt 1.0 in OCFL 1.1, METS, PREMIS 3{bagged.told()}",
         note="AIP",
     )
-    described = [*bagged.submitted, *packer.documents]
+    described = chain(_submitted(context, bagged), packer.documents)
     documents = [
         document(PAYLOAD_MANIFEST, manifest),
         *_write_documents(context, event, described),
@@ -127,7 +127,8 @@ def _mover(context: StepContext, moves: Sequence[tuple[str, str]]) -> Callable[[
 class _Bagged:
     """What is known of the bag's content once it has passed by.
 
-    `files` and `bytes` are of the payload as the bag has it: a pack is one file.
+    `files` and `bytes` are of the payload as the bag has it: a pack is one file. `submitted` holds the first
+    of the depositor's other files, `left` tells how many more there are: see `_submitted`.
     """
 
     files: int = 0
@@ -136,6 +137,7 @@ class _Bagged:
     packs: int = 0
     packed: int = 0
     submitted: list[FileEntry] = field(default_factory=list)
+    left: int = 0
 
     def told(self) -> str:
         """Say what is packed, if anything is."""
@@ -153,10 +155,20 @@ class _Bagged:
             self.packs += entry.role is Role.PACK
             self.largest = max(self.largest, entry.size)
             if entry.role is Role.SUBMISSION:
-                self.submitted.append(entry)
+                if len(self.submitted) < SOURCES:
+                    self.submitted.append(entry)
+                else:
+                    self.left += 1
                 continue
             self.files, self.bytes = self.files + 1, self.bytes + entry.size
             yield entry.path, entry.sha512
+
+
+def _submitted(context: StepContext, bagged: _Bagged) -> Iterable[FileEntry]:
+    """Return the depositor's files beside the payload; very many are read from the sheet again."""
+    if not bagged.left:
+        return bagged.submitted
+    return (each for each in context.workspace.read_sheet("aip") if each.role is Role.SUBMISSION)
 
 
 def _write_documents(context: StepContext, event: Event, submitted: Iterable[FileEntry]) -> list[FileEntry]:
@@ -184,7 +196,7 @@ def _write_documents(context: StepContext, event: Event, submitted: Iterable[Fil
             created=event.at,
             record=settled["record"],
             identifiers=[each for each in (package.pid, package.oai_id) if each],
-            documents=[*documents, *submitted],
+            documents=chain(documents, submitted),
             directories=directories,
         )
     return [*documents, document(ROOT_NAME, file.written)]
@@ -225,7 +237,7 @@ def _write_tags(context: StepContext, bagged: _Bagged, documents: list[FileEntry
         document("bag-info.txt", write_bag_info(bag, bag_info(context, bagged.bytes, bagged.files))),
         *documents,
     ]
-    listed = ((e.path, e.sha512) for e in [*tags, *bagged.submitted])
+    listed = ((e.path, e.sha512) for e in chain(list(tags), _submitted(context, bagged)))
     tags.append(document("tagmanifest-sha512.txt", write_manifest(bag / "tagmanifest-sha512.txt", listed)))
     return tags
 

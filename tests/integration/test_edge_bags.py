@@ -69,6 +69,19 @@ def test_C1_escaped_names_and_a_leading_dot(shared_depositor: Depositor, tmp_pat
     shared_depositor.prove_identical(made, originals(payload))
 
 
+def test_C1_more_tag_files_than_are_held_in_memory_are_all_kept(
+    shared_depositor: Depositor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.steps.build_aip.SOURCES", 3)
+    notes = {f"notes/{number}.txt": b"%d" % number for number in range(9)}
+    made = shared_depositor.accepted(make_bag(tmp_path / "bag", extra=notes))
+    aip = shared_depositor.prove_identical(made, originals())  # which is a valid bag
+    listed = (aip / "tagmanifest-sha512.txt").read_text()
+    for name, data in notes.items():
+        assert (aip / "metadata/submission" / name).read_bytes() == data
+        assert f"  metadata/submission/{name}\n" in listed
+
+
 def test_C2_everything_that_is_wrong_is_listed_at_once(shared_depositor: Depositor, tmp_path: Path) -> None:
     listed = lines({**PAYLOAD, "data/gone.txt": b"x", "data/late/gone.txt": b"y"}) + "no digest at all\n"
     source = make_bag(

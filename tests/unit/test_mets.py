@@ -216,6 +216,13 @@ def test_the_root_points_to_every_document_with_its_digest() -> None:
     assert tree.findtext(".//{http://purl.org/dc/elements/1.1/}title") == "Mixed \ufffd & <title>"
 
 
+def test_the_root_stays_small_however_many_files_come_beside_the_payload() -> None:
+    many = [entry(f"metadata/submission/{number:05d}") for number in reversed(range(5000))]
+    tree = etree.fromstring(root([entry("metadata/record.json"), *many]))
+    links = [each.attrib["{http://www.w3.org/1999/xlink}href"] for each in tree.iterfind(".//{*}mdRef")]
+    assert links == ["record.json", *(f"submission/{number:05d}" for number in range(1000))]
+
+
 def test_A14_empty_directories_are_kept() -> None:
     directories = ("empty", "deep/er", "odd \n%20\x03 name")
     assert read_directories(io.BytesIO(root([], directories))) == directories
