@@ -112,6 +112,11 @@ def file_address(seen: Landing, path: str) -> str:
     return f"/api/packages/{seen.package.id}/files/{quote(ORIGINALS + path, safe='/')}"
 
 
+def copy_address(seen: Landing, name: str) -> str:
+    """Return the address of a copy for reading by its name within ``data/access/``, relative to the host."""
+    return f"/api/packages/{seen.package.id}/files/{quote(f'data/access/{name}', safe='/')}"
+
+
 def bundle_address(seen: Landing) -> str:
     """Return the address of the whole package for readers (DIP), relative to the host."""
     return f"/api/packages/{seen.package.id}/dip"

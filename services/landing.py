@@ -92,11 +92,15 @@ class Tombstone:
 
 @dataclass(frozen=True, slots=True)
 class ShownFile:
-    """A deposited file by its own path, and whether there is a small picture of it."""
+    """A deposited file by its own path, whether there is a small picture of it, and copies for reading.
+
+    `copies` are their names within ``data/access/``.
+    """
 
     path: str
     entry: FileEntry
     has_thumbnail: bool
+    copies: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +250,7 @@ def _tombstone(view: ReadSession, package: Package) -> Tombstone:
 
 def _shown(archive: Archive, seen: Landing, entry: FileEntry) -> ShownFile:
     path = entry.path.removeprefix(ORIGINALS)
-    is_picture = (entry.mime or "").startswith("image/") and seen.are_files_open
-    has = is_picture and archive.access.has(seen.package.id, Kind.THUMBNAIL, derivative_name(path, "jpg"))
-    return ShownFile(path, entry, has)
+    if not seen.are_files_open:
+        return ShownFile(path, entry, has_thumbnail=False)
+    has = archive.access.has(seen.package.id, Kind.THUMBNAIL, derivative_name(path, "jpg"))
+    return ShownFile(path, entry, has, archive.access.made_of(seen.package.id, Kind.ACCESS, path))

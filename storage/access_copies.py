@@ -3,12 +3,13 @@
 import errno
 import shutil
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 import orjson
 
-from packages.content_paths import content_path
+from packages.content_paths import content_path, logical_path
 from packages.errors import NotFound
 from packages.model import FileEntry
 from storage.staging import Workspace, decode_entry, encode_entry
@@ -97,6 +98,18 @@ class AccessCopies:
             return place.open("rb")
         except FileNotFoundError:
             raise NotFound(f"the access copy {entry.path} of {package_id} is not there") from None
+
+    def made_of(self, package_id: str, kind: str, original: str) -> list[str]:
+        """Return the names of the copies of this kind that were made of one original (by its own path).
+
+        They lie in a folder named like it (``packages.format_policy.derivative_name``). Of an original
+        whose name is too long for that none is found; `entries` knows them all.
+        """
+        folder = self._place(package_id, kind, original)
+        names = []
+        with suppress(OSError, ValueError):
+            names = sorted(logical_path(f"{content_path(original)}/{each.name}") for each in folder.iterdir())
+        return names
 
     def has(self, package_id: str, kind: str, name: str) -> bool:
         """Tell whether there is a copy of this kind with this name (``packages.format_policy``)."""

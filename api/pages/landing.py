@@ -18,6 +18,7 @@ from services.forms import (
     FORMS,
     bundle_address,
     citation_of,
+    copy_address,
     file_address,
     pid_address,
     schema_org,
@@ -79,7 +80,12 @@ def landing_page(
             "schema_org": schema_org(archive, seen),
             "forms": list(FORMS.values()),
             "files": [
-                (each, file_address(seen, each.path), thumbnail_address(seen, each.path))
+                (
+                    each,
+                    file_address(seen, each.path),
+                    thumbnail_address(seen, each.path),
+                    [(_ending(each.path, name), copy_address(seen, name)) for name in each.copies],
+                )
                 for each in page.files
             ],
             "bundle_address": bundle_address(seen),
@@ -110,6 +116,11 @@ def tombstone(request: Request, stone: Tombstone) -> Response:
         hint="the identifier stays and leads to this notice",
         headers={"Vary": VARY},
     )
+
+
+def _ending(path: str, name: str) -> str:
+    """Return what tells a copy of the file `path` from others: ``PDF``, ``2.CSV``."""
+    return name.removeprefix(f"{path}/{path.rpartition('/')[2]}.").upper()
 
 
 def _person(person: dict[str, Any]) -> dict[str, Any]:
