@@ -1,7 +1,8 @@
 """Writes the pages of docs/ that come from data. A test says when they are old.
 
 Run it as `.venv/bin/python scripts/write_pages.py`
-after a change of schemas/findings.json, services/settings.py or tools/characterise, and for a new decision.
+after a change of schemas/findings.json, schemas/format-policy.json, services/settings.py, tools/characterise
+or the adapters in tools/normalise, and for a new decision.
 """
 
 import json
@@ -12,10 +13,12 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))  # the rooms are top-level packages of the project's folder
 
+from packages.format_policy import Action, Kind, default_policy, parts_of  # noqa: E402  # as below
 from services.settings import Settings, StoreFacts  # noqa: E402  # only found after the line above
 from tools.characterise.crew import WORK  # noqa: E402  # as above
 from tools.characterise.families import FAMILIES  # noqa: E402  # as above
 from tools.characterise.worker import LONGEST, MOST  # noqa: E402  # as above
+from tools.normalise.adapters import adapter, recipes  # noqa: E402  # as above
 
 MADE = "<!-- Made by scripts/write_pages.py: change the source, then run it. -->"
 
@@ -128,6 +131,95 @@ def technical_metadata_page() -> str:
     return "\n".join(lines)
 
 
+FORMATS = """\
+# Formats and what is made of them
+
+{made}
+
+The format policy, version {version}: {rules} rules for {formats} formats, by their PUIDs in
+[PRONOM](https://www.nationalarchives.gov.uk/PRONOM/). A format in no rule is kept as it came. So is every
+original: a derivative comes beside it, and is kept only if it is of a format that the rule expects, within
+its limits, and the same as its source in everything that the rule compares. Else a finding says why
+(`normalise.…`).
+
+What holds in an archive, with the versions of the tools that are installed there: `holdfast policy show`, or
+`/policy`. To change it, write `format-policy.json` in the home (its shape:
+`schemas/format-policy.schema.json`); a rule there with the name of one of these changes the fields that it
+gives, a new one takes its formats from these. `holdfast policy check` names every fault, `holdfast policy
+test FILE` does for a file what would be done.
+
+One conversion may take, where its rule says no other: {limits}.
+"""
+TESTED = {
+    "ffmpeg": ("ffmpeg", "FFmpeg 5.1"),
+    "ghostscript": ("ghostscript", "Ghostscript 10.00"),
+    "libraw": ("libraw-bin, libvips-tools", "LibRaw 0.20"),
+    "libreoffice": (
+        "libreoffice-writer-nogui, -calc-nogui, -impress-nogui, -draw-nogui, poppler-utils",
+        "LibreOffice 7.4",
+    ),
+    "poppler": ("poppler-utils", "Poppler 22.12"),
+    "rsvg": ("librsvg2-bin, libvips-tools", "librsvg 2.54"),
+    "vips": ("libvips-tools", "libvips 8.14"),
+}
+"""Tool → its Debian packages, and the version in Debian 12, which the tests run; others come with Holdfast."""
+
+
+def formats_page() -> str:
+    """Return docs/formats.md: every rule of the format policy by family, and the tools."""
+    policy = default_policy()
+    rules = policy.data["rules"]
+    limits = ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in policy.data["limits"].items())
+    count = sum(len(rule["puids"]) for rule in rules)
+    lines = [
+        FORMATS.format(made=MADE, version=policy.version, rules=len(rules), formats=count, limits=limits)
+    ]
+    for family in dict.fromkeys(rule["family"] for rule in rules):
+        lines += [f"## {'PDF' if family == 'pdf' else family.capitalize()}", ""]
+        lines += ["| rule | formats | kept for the long run | for readers |", "|---|---|---|---|"]
+        for rule in (each for each in rules if each["family"] == family):
+            made = {
+                kind: [_action(each) for each in policy.actions(rule) if each.kind is kind] for kind in Kind
+            }
+            keeps = any(part["action"] == "keep" for part in parts_of(rule, Kind.PRESERVATION))
+            kept = (["the original will do"] if keeps else []) + made[Kind.PRESERVATION]
+            cells = (
+                f"**{rule['name']}**: {rule['reason']}",
+                ", ".join(rule["puids"]),
+                "<br>".join(kept) or "nothing",
+                "<br>".join(made[Kind.ACCESS] + made[Kind.THUMBNAIL]) or "nothing",
+            )
+            lines.append(f"| {' | '.join(map(_cell, cells))} |")
+        lines.append("")
+    return "\n".join([*lines, *_tools(sorted(policy.tools))]) + "\n"
+
+
+def _action(action: Action) -> str:
+    arguments = "".join(f" {name}={value}" for name, value in action.arguments.items())
+    told = f"{action.kind}: " if action.kind is Kind.THUMBNAIL else ""
+    told += f"`{action.tool} {action.recipe}{arguments}`"
+    told += f" → {', '.join(action.expect)}" if action.expect else ""
+    return told + (f"; the same: {', '.join(action.checks)}" if action.checks else "")
+
+
+def _tools(names: list[str]) -> list[str]:
+    lines = [
+        "## Tools",
+        "",
+        "| tool | recipes | programs | Debian packages | tested with |",
+        "|---|---|---|---|---|",
+    ]
+    for name in names:
+        found = adapter(name)
+        programs = ", ".join(f"`{each}`" for each in found.commands) if found else ""
+        packages, tested = TESTED.get(
+            name, ("", "what constraints.txt says" if name == "pillow" else "Holdfast")
+        )
+        known = ", ".join(f"`{each}`" for each in sorted(recipes(name) or ()))
+        lines.append(f"| {name} | {known} | {programs or 'none'} | {packages or 'none'} | {tested} |")
+    return lines
+
+
 def decisions_page() -> str:
     """Return docs/decisions/README.md: every decision by its title, in order."""
     lines = ["# Decisions", "", MADE, "", "Why Holdfast is built as it is.", ""]
@@ -147,6 +239,7 @@ def _cell(text: str) -> str:
 PAGES = {
     "decisions/README.md": decisions_page,
     "findings.md": findings_page,
+    "formats.md": formats_page,
     "settings.md": settings_page,
     "technical-metadata.md": technical_metadata_page,
 }

@@ -12,7 +12,7 @@ from services.formats import NAME, checked, shown_policy
 
 router = APIRouter(include_in_schema=False)
 
-FAMILIES = ("image", "document", "office", "text", "audio", "video", "vector", "mail", "web")
+FAMILIES = ("image", "pdf", "office", "text", "audio", "video", "vector", "mail", "web")
 """In this order on the page; others follow by their names."""
 
 
