@@ -162,7 +162,7 @@ TESTED = {
     "rsvg": ("librsvg2-bin, libvips-tools", "librsvg 2.54"),
     "vips": ("libvips-tools", "libvips 8.14"),
 }
-"""Tool → its Debian packages, and the version in Debian 12, which the tests run; others come with Holdfast."""
+"""Tool → its Debian packages, and the version in Debian 12, which the tests run."""
 
 
 def formats_page() -> str:
