@@ -32,7 +32,10 @@ def suspect(
     try:
         if store.name in bad_copies(archive, package_id):
             return
-        problem = Problem(entry.location, verdict, f"sha512:{entry.sha512}", found)
+        expected: str | None = f"sha512:{entry.sha512}"
+        if entry.packed_offset is not None:  # what the whole pack should be, an audit tells
+            expected, found = None, f"{entry.path} in it is {verdict}: {found}"
+        problem = Problem(entry.location, verdict, expected, found)
         report = ObjectReport(
             object_id,
             store.name,

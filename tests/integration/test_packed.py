@@ -9,6 +9,7 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import bagit
 import pytest
@@ -24,6 +25,8 @@ from services.landing import Landing, files_shown, landing
 from services.mending import repair
 from services.rebuild import rebuild_catalogue
 from services.revision import update_record
+from services.steps import packing
+from services.submission import Wanted, submit
 from tests.integration.test_update_files import change
 from tests.support.depositor import Deposit, Depositor, depositor_of, put, tree
 from tests.support.harm import object_in, root_of
@@ -232,6 +235,28 @@ def test_the_same_files_make_the_same_packs(depositor: Depositor, tmp_path: Path
         {each.path: each.sha512 for each in rows(depositor, one) if each.role is Role.PACK} for one in made
     ]
     assert found[0] == found[1]
+
+
+def test_packing_that_was_broken_off_is_repeated(
+    depositor: Depositor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = put(tmp_path / "source", FILES)
+    job = submit(depositor.archive, depositor.actor, Wanted(source, new=True))
+    with monkeypatch.context() as patch:
+        calls = iter([packing.write_pack])
+
+        def broken(*given: Any) -> list[FileEntry]:
+            for real in calls:
+                return real(*given)
+            raise KeyboardInterrupt
+
+        patch.setattr(packing, "write_pack", broken)
+        with pytest.raises(KeyboardInterrupt):
+            run_job(depositor.archive, job.id)
+    made = depositor.again(run_job(depositor.archive, job.id))
+    depositor.prove_accepted(made)
+    assert tree(depositor.give_back(made, "dip") / "data/original") == FILES
+    bagit.Bag(str(depositor.give_back(made, "aip"))).validate()
 
 
 def test_the_real_threshold(tmp_path: Path) -> None:
