@@ -75,9 +75,10 @@ def reconcile(
         try:
             store.check(archive.archive_id)
             done.actions += [f"{name}: {_told(each)}" for each in store.writers()]
-            if not dry_run and name in archive.written_stores:
+            if name in archive.written_stores:
                 patience = 0.0 if store.capabilities.sees_writers else ABANDONED_AFTER
-                done.actions += [f"{name}: {line}" for line in store.recover(older_than=patience)]
+                recovered = store.recover(older_than=patience, dry_run=dry_run)
+                done.actions += [f"{name}: {line}" for line in recovered]
         except HoldfastError as error:
             done.disagreements.append(f"{name}: {error.message}")
     _free_leases(archive, done)

@@ -316,6 +316,9 @@ class ArchivalStore(Protocol):
         """Yield who writes, or died writing, as far as notes tell; nobody where locks do that."""
         ...
 
-    def recover(self, *, older_than: float = 0.0) -> Sequence[str]:
-        """Complete or clear away what writers dead for `older_than` seconds left; say so, a line each."""
+    def recover(self, *, older_than: float = 0.0, dry_run: bool = False) -> Sequence[str]:
+        """Complete or clear away what writers dead for `older_than` seconds left; say so, a line each.
+
+        With `dry_run` nothing changes: it says which transfers would be aborted (`writers` tells the rest).
+        """
         ...

@@ -201,9 +201,11 @@ class LocalMedium:
         del older_than
         return iter(())
 
-    def abort_uploads(self, older_than: float, is_busy: Callable[[str], bool]) -> Iterator[str]:
+    def abort_uploads(
+        self, older_than: float, is_busy: Callable[[str], bool], *, dry_run: bool = False
+    ) -> Iterator[str]:
         """Yield nothing: there are no transfers beside files."""
-        del older_than, is_busy
+        del older_than, is_busy, dry_run
         return iter(())
 
     def dead_attempts(self, older_than: float) -> Iterator[str]:

@@ -163,8 +163,13 @@ class Medium(Protocol):
         """Yield (key, note) of attempts whose writers may live; nothing where locks tell for sure."""
         ...
 
-    def abort_uploads(self, older_than: float, is_busy: Callable[[str], bool]) -> Iterator[str]:
-        """Take away transfers that never came to an end, of keys that are not busy, and yield the keys."""
+    def abort_uploads(
+        self, older_than: float, is_busy: Callable[[str], bool], *, dry_run: bool = False
+    ) -> Iterator[str]:
+        """Take away transfers that never came to an end, of keys that are not busy, and yield the keys.
+
+        With `dry_run` they stay.
+        """
         ...
 
     def dead_attempts(self, older_than: float) -> Iterator[str]:

@@ -10,14 +10,15 @@ from storage.archival.medium import INTENT, Medium
 from storage.archival.removal import is_entombed
 
 
-def recover(medium: Medium, older_than: float) -> list[str]:
+def recover(medium: Medium, older_than: float, *, dry_run: bool = False) -> list[str]:
     """Settle and clear every dead attempt, abort dead transfers; say what was done, a line each.
 
     Only objects that an attempt names are looked at: the time does not grow with the archive. Where another
-    writer is at the same object, the dead one's attempt waits for the next time.
+    writer is at the same object, the dead one's attempt waits for the next time. With `dry_run` it only says
+    which transfers it would abort; attempts are not touched, and their notes tell of them.
     """
     done = []
-    for attempt in medium.dead_attempts(older_than):
+    for attempt in () if dry_run else medium.dead_attempts(older_than):
         note = _note(medium, attempt)
         object_id = note.get("object")
         if object_id is not None and not is_entombed(medium, object_id):  # else it is on its way out
@@ -33,8 +34,9 @@ def recover(medium: Medium, older_than: float) -> list[str]:
     def is_busy(key: str) -> bool:
         return any(key.startswith(f"{place}/") for place in places)
 
-    done.extend(f"Aborted an upload to {key}." for key in medium.abort_uploads(older_than, is_busy))
-    return done
+    told = "Would abort" if dry_run else "Aborted"
+    aborted = medium.abort_uploads(older_than, is_busy, dry_run=dry_run)
+    return [*done, *(f"{told} an upload to {key}." for key in aborted)]
 
 
 def _note(medium: Medium, attempt: str) -> dict[str, Any]:

@@ -184,9 +184,11 @@ class RemoteMedium:
         """Take over what nobody has renewed."""
         return attempts.dead(self, older_than)
 
-    def abort_uploads(self, older_than: float, is_busy: Callable[[str], bool]) -> Iterator[str]:
+    def abort_uploads(
+        self, older_than: float, is_busy: Callable[[str], bool], *, dry_run: bool = False
+    ) -> Iterator[str]:
         """Yield nothing: a key is written in one piece."""
-        del older_than, is_busy
+        del older_than, is_busy, dry_run
         return iter(())
 
     def adopt(self, folder: Path, key: str) -> bool:

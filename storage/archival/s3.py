@@ -198,14 +198,17 @@ class S3Medium:
         """Take over what nobody has renewed."""
         return attempts.dead(self, older_than)
 
-    def abort_uploads(self, older_than: float, is_busy: Callable[[str], bool]) -> Iterator[str]:
+    def abort_uploads(
+        self, older_than: float, is_busy: Callable[[str], bool], *, dry_run: bool = False
+    ) -> Iterator[str]:
         """Abort uploads in parts that were begun so long ago and whose key is nobody's any more."""
         for key, upload_id, begun in list(self._connection.uploads()):
             age = (datetime.now(UTC) - begun).total_seconds()
             if (older_than and age < older_than) or is_busy(key):
                 continue
             try:
-                self._connection.on_key("abort_multipart_upload", key, UploadId=upload_id)
+                if not dry_run:
+                    self._connection.on_key("abort_multipart_upload", key, UploadId=upload_id)
             except NotFound:
                 continue
             yield key

@@ -215,10 +215,10 @@ class OcflStore:
             silent = max(0.0, time.time() - float(note["at"]))
             yield Writer(note.get("object"), str(note.get("writer", "somebody")), silent)
 
-    def recover(self, *, older_than: float = 0.0) -> Sequence[str]:
+    def recover(self, *, older_than: float = 0.0, dry_run: bool = False) -> Sequence[str]:
         """Complete or clear away what dead writers left."""
         self._require_root()
-        return recover(self._medium, older_than)
+        return recover(self._medium, older_than, dry_run=dry_run)
 
     def _require_content(self, object_id: str) -> None:
         """Raise Recalling unless the object's content is at hand; it has been asked for then."""

@@ -8,7 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
-from packages.errors import Conflict, Refused, Unavailable
+from packages.errors import Conflict, NotFound, Refused, Unavailable
+from storage.archival import attempts
 from storage.archival.medium import Files, Item, Medium, Pace, Reading, Recalls
 from storage.ports import AT_HAND, Capabilities, Recall
 
@@ -116,9 +117,11 @@ class Wrapped:
         """Yield attempts whose writers are gone."""
         return self._medium.dead_attempts(older_than)
 
-    def abort_uploads(self, older_than: float, is_busy: Callable[[str], bool]) -> Iterator[str]:
+    def abort_uploads(
+        self, older_than: float, is_busy: Callable[[str], bool], *, dry_run: bool = False
+    ) -> Iterator[str]:
         """Take away transfers that never came to an end."""
-        return self._medium.abort_uploads(older_than, is_busy)
+        return self._medium.abort_uploads(older_than, is_busy, dry_run=dry_run)
 
     def adopt(self, folder: Path, key: str) -> bool:
         """Rename a local folder into the root."""
@@ -176,9 +179,11 @@ class ReadOnlyMedium(Wrapped):
         del older_than
         return iter(())
 
-    def abort_uploads(self, older_than: float, is_busy: Callable[[str], bool]) -> Iterator[str]:
+    def abort_uploads(
+        self, older_than: float, is_busy: Callable[[str], bool], *, dry_run: bool = False
+    ) -> Iterator[str]:
         """Yield nothing, for the same reason."""
-        del older_than, is_busy
+        del older_than, is_busy, dry_run
         return iter(())
 
     def _refused(self, key: str) -> Refused:
@@ -191,9 +196,8 @@ class ReadOnlyMedium(Wrapped):
 class RetryingMedium(Wrapped):
     """Tries again what failed for a reason that may pass, a few times, after pauses that grow.
 
-    Each reading, writing or removal may be repeated: one that took effect although its answer was lost finds
-    its own work. What fails for good (Refused, Conflict, Corrupt) is not tried again. Listings, moves and
-    writers' notes are the medium's own, and come through here as they are.
+    Each operation may be repeated: one that took effect although its answer was lost finds its own work. What
+    fails for good (Refused, Conflict, Corrupt) is not tried again. A walk is the medium's own.
     """
 
     BATCH = 256  # files that are written, or read, before any of them is tried again
@@ -236,6 +240,62 @@ class RetryingMedium(Wrapped):
     def swap(self, key: str, data: bytes, old: bytes | None) -> None:
         """Write a small file over exactly `old`; no error when `data` is there already."""
         self._again(lambda: self._medium.swap(key, data, old))
+
+    def list(self, key: str) -> Iterator[Item]:
+        """Yield what a folder holds, none twice: after trouble what was told already is passed over."""
+        told: set[Item] = set()
+        for pause in (*self._pauses, None):
+            try:
+                for item in self._medium.list(key):
+                    if item not in told:
+                        told.add(item)
+                        yield item
+            except Unavailable:
+                if pause is None:
+                    raise
+                _rest(pause)
+            else:
+                return
+
+    def move(self, key: str, to: str) -> None:
+        """Move one file; one that has arrived already, its answer lost, is there."""
+        tried = 0
+
+        def move() -> None:
+            nonlocal tried
+            tried += 1
+            try:
+                self._medium.move(key, to)
+            except NotFound:
+                if tried == 1:
+                    raise
+                with self._medium.open(to) as stream:
+                    stream.read(1)
+
+        self._again(move)
+
+    def attempt(self, intent: bytes | None) -> AbstractContextManager[str]:
+        """Return a context that counts as a living writer; its note is written through here."""
+        return self._medium.attempt(intent) if self._sees else attempts.noted(self, intent)
+
+    def hold(self, attempt: str) -> None:
+        """Raise Conflict when the attempt was taken for dead."""
+        if self._sees:
+            self._medium.hold(attempt)
+        else:
+            attempts.hold(self, attempt)
+
+    def live_attempts(self, older_than: float) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Yield attempts whose writers may live."""
+        return self._medium.live_attempts(older_than) if self._sees else attempts.live(self, older_than)
+
+    def dead_attempts(self, older_than: float) -> Iterator[str]:
+        """Yield attempts whose writers are gone."""
+        return self._medium.dead_attempts(older_than) if self._sees else attempts.dead(self, older_than)
+
+    @property
+    def _sees(self) -> bool:
+        return self._medium.capabilities.sees_writers
 
     def remove(self, key: str) -> None:
         """Remove a file or a folder."""

@@ -9,11 +9,14 @@ from fsspec.implementations.memory import MemoryFileSystem
 from packages.errors import HoldfastError
 from storage.archival import OcflStore
 from storage.ports import Verdict
+from tests.support import two_stores
 from tests.support.misbehaving_medium import WAYS, MisbehavingMedium
 from tests.support.ocfl_objects import OBJECT
+from tests.support.s3_server import server
 from tests.support.two_stores import ROOT, Two, is_clean, keys, overwrite
 
 STEPS = ("publish", "publish next", "replicate", "repair")
+FEW = {"bagit.txt": b"bag", "data/b.txt": b"B", "data/zero": b""}
 CHANGED = {"data/b.txt": b"changed", "data/new": b"new"}
 
 
@@ -49,12 +52,27 @@ def is_sound(store: OcflStore) -> bool:
 def test_H1_I1_any_fault_leaves_a_valid_object_or_none(
     tmp_path: Path, kind: str, way: str, step: str
 ) -> None:
+    suffer(tmp_path, kind, way, step)
+
+
+@pytest.mark.server
+@pytest.mark.parametrize(("way", "step"), [("error after", "publish"), ("silent short write", "replicate")])
+def test_H1_I1_any_fault_leaves_a_valid_object_or_none_in_s3(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str, step: str
+) -> None:
+    """In the real server, where every operation costs some requests: the two ways that say nothing."""
+    monkeypatch.setattr(two_stores.Two.first, "__defaults__", (FEW, OBJECT))
+    suffer(tmp_path, server(monkeypatch).url(), way, step)
+
+
+def suffer(tmp_path: Path, kind: str, way: str, step: str) -> None:
+    """Have the n-th operation of a step fail, for every n, and look after each."""
     at, struck = 0, True
     while struck:
         at += 1
         assert at < 200
         MemoryFileSystem.store.clear()
-        two = Two(kind, tmp_path / str(at))
+        two = Two(f"{kind}/{at}" if "://" in kind else kind, tmp_path / str(at))
         store, work = prepared(two, step)
         before = keys(store, ROOT)
         medium = MisbehavingMedium(store.medium, at, way)

@@ -216,6 +216,8 @@ def test_I1_a_process_killed_in_an_upload_leaves_nothing_that_a_reader_sees(s3: 
     store = s3.open("s", url)
     store.prepare("archive-1")
     assert store.recover(older_than=3600) == []  # it may still live
+    assert store.recover(dry_run=True) == ["Would abort an upload to k."]
+    assert uploads(medium)
     assert any("Aborted an upload to k" in line for line in store.recover())
     assert uploads(medium) == []
     assert is_clean(store)

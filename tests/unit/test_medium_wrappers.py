@@ -105,3 +105,55 @@ def test_a_read_only_store_refuses_every_change() -> None:
     assert [closed.capabilities, closed.url] == [medium.capabilities, medium.url]
     with pytest.raises(Refused):
         open_store("x", place, read_only=True).prepare("archive-1")
+
+
+class Flaky(RemoteMedium):
+    """Fails every other operation, before or after it took effect; a listing in its middle."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.calls = 0
+
+    def _maybe(self) -> None:
+        self.calls += 1
+        if self.calls % 2:
+            raise Unavailable("not now")
+
+    def list(self, key: str) -> Any:
+        for number, item in enumerate(super().list(key)):
+            if number == 1:
+                self._maybe()
+            yield item
+
+    def move(self, key: str, to: str) -> None:
+        super().move(key, to)
+        self._maybe()
+
+    def create(self, key: str, data: bytes) -> None:
+        self._maybe()
+        super().create(key, data)
+
+    def swap(self, key: str, data: bytes, old: bytes | None) -> None:
+        super().swap(key, data, old)
+        self._maybe()
+
+    def remove(self, key: str) -> None:
+        self._maybe()
+        super().remove(key)
+
+
+def test_I1_listings_moves_and_writers_notes_are_tried_again() -> None:
+    medium = Flaky(url())
+    retrying = RetryingMedium(medium, (0.0, 0.0))
+    for number in range(4):
+        retrying.create(f"folder/{number}", b"x")
+    assert sorted(each.name for each in retrying.list("folder")) == ["0", "1", "2", "3"]
+    retrying.move("folder/0", "elsewhere/0")
+    assert (retrying.read("elsewhere/0"), len(list(retrying.list("folder")))) == (b"x", 3)
+    with pytest.raises(NotFound):
+        retrying.move("folder/0", "elsewhere/0")  # what never was is not there
+    with retrying.attempt(b'{"object": "o"}') as attempt:
+        retrying.hold(attempt)
+        assert [note["object"] for _, note in retrying.live_attempts(60.0)] == ["o"]
+        assert list(retrying.dead_attempts(60.0)) == []
+    assert list(retrying.live_attempts(60.0)) == []
