@@ -10,9 +10,11 @@ from packages.ledger import JobState
 from packages.model import now
 from packages.wording import counted
 from services.archive import Archive
+from services.fetching import allowed_places
 from services.formats import format_policy
 from services.outside_tools import equipment
 from services.places import devices, disk_of, together
+from services.profiles import archive_profiles
 from storage.catalogue.paging import PAGE, by_age, paged
 from tools.sandbox import isolation
 
@@ -39,6 +41,7 @@ def try_all(archive: Archive) -> Iterator[Tried]:
     yield from _normalisation(archive)
     yield from _equipment(archive)
     yield _scanner(archive)
+    yield from _bags(archive)
     yield _try_leases(archive)
     if archive.pids.is_test:
         yield Tried(
@@ -58,6 +61,20 @@ def _try(part: str, attempt: Callable[[], str]) -> Tried:
 def _catalogue(archive: Archive) -> str:
     facts = archive.catalogue.statistics()
     return f"archive {archive.archive_id}; " + ", ".join(f"{name} {value}" for name, value in facts.items())
+
+
+def _bags(archive: Archive) -> Iterator[Tried]:
+    """Say which further profiles bags are held to, and where files are fetched from, if anything is set."""
+    said = archive.settings
+    if said.bagit_profiles or said.bagit_profiles_required:
+        yield _try("BagIt profiles", lambda: ", ".join(archive_profiles(said).known))
+    if said.fetch_allowed:
+        yield _try("fetch.txt", lambda: f"followed to {_places(archive)}")
+
+
+def _places(archive: Archive) -> str:
+    allowed = allowed_places(archive.settings)
+    return ", ".join(f"{each.scheme}://{each.host}:{each.port}{each.path}" for each in allowed)
 
 
 def _store(archive: Archive, name: str) -> str:

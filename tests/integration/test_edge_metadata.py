@@ -13,7 +13,7 @@ from packages.record import CURRENT
 from services.engine import run_job
 from services.revision import update_record
 from services.views import events, versions
-from tests.support.bags import lines, make_bag
+from tests.support.bags import lines, make_bag, originals
 from tests.support.depositor import Deposit, Depositor, put
 from tests.support.descriptions import mets_with_premis, schema
 
@@ -180,6 +180,27 @@ def office(core: bytes) -> bytes:
         bundle.writestr("word/document.xml", "<w/>")
         bundle.writestr("docProps/core.xml", core)
     return buffer.getvalue()
+
+
+def test_a_deposit_without_a_record_is_described_by_its_own_metadata(
+    shared_depositor: Depositor, tmp_path: Path
+) -> None:
+    mods = (
+        b'<mods xmlns="http://www.loc.gov/mods/v3"><titleInfo><title>Harbour survey</title></titleInfo>'
+        b"<name><namePart>Lovelace, Ada</namePart></name>"
+        b"<accessCondition>CC BY 4.0</accessCondition></mods>"
+    )
+    bag = make_bag(tmp_path / "bag", extra={"metadata/mods.xml": mods})
+    made = shared_depositor.accepted(bag)
+    assert made.status["title"] == "Harbour survey"
+    assert set(made.found("record.taken-over")) == {"metadata/mods.xml"}
+    aip = shared_depositor.prove_identical(made, originals())
+    assert (aip / "metadata/submission/metadata/mods.xml").read_bytes() == mods
+    root = etree.parse(aip / "metadata/mets.xml")
+    assert root.findtext(".//{*}rightsMD//{*}licenseTerms") == "CC BY 4.0"
+    assert root.findtext(".//{http://purl.org/dc/elements/1.1/}creator") == "Lovelace, Ada"
+    hostile = put(tmp_path / "hostile", {"mods.xml": b"<!DOCTYPE m>" + mods[:90], "a": b"a"})
+    assert "record.description-unreadable" in shared_depositor.accepted(hostile).codes
 
 
 def test_G6_hostile_xml_is_kept_as_it_is_and_never_resolved(

@@ -9,6 +9,7 @@ import pytest
 
 from packages.errors import Invalid, Refused
 from services.checking import Beside, check
+from services.health import try_all
 from services.profiles import Profiles, archive_profiles
 from services.settings import load_settings
 from storage.sources import Limits
@@ -92,6 +93,18 @@ def test_C10_settings_and_files_that_are_no_profile_are_refused(
     monkeypatch.setenv("HOLDFAST_BAGIT_PROFILES_REQUIRED", "https://example.org/none.json")
     with pytest.raises(Refused, match=r"none\.json"):
         archive_profiles(load_settings(tmp_path))
+
+
+def test_C10_health_says_what_bags_are_held_to_and_where_files_are_fetched_from(
+    shared_depositor: Depositor, profile: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = shared_depositor.archive.settings.__dict__
+    monkeypatch.setitem(settings, "bagit_profiles", f"{profile},none.json")
+    monkeypatch.setitem(settings, "fetch_allowed", "https://a.example.org/x")
+    tried = {each.part: each for each in try_all(shared_depositor.archive)}
+    assert (tried["BagIt profiles"].verdict, tried["fetch.txt"].verdict) == ("error", "ok")
+    assert "none.json" in tried["BagIt profiles"].message
+    assert "https://a.example.org:443/x" in tried["fetch.txt"].message
 
 
 def test_C10_an_ingest_holds_a_bag_to_the_archive_it_came_in(
