@@ -5,9 +5,9 @@ module reads them and says, without touching a file, what is to be done and why 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import schemas
@@ -142,10 +142,7 @@ class FormatPolicy:
         """Say what to make of `entry`, from its PUID, size and (for images) width and height."""
         rule = self._rules.get(entry.puid or "")
         if rule is None or entry.size == 0:
-            named = entry.puid or "an unknown format"
-            return Plan(
-                (), (Left(Kind.PRESERVATION, Outcome.NO_RULE, f"The policy has no rule for {named}."),)
-            )
+            return _unruled(entry.puid)
         decided = [each for kind in Kind for each in self._decide(rule, kind, entry)]
         return Plan(
             tuple(each for each in decided if isinstance(each, Action)),
@@ -183,7 +180,10 @@ class FormatPolicy:
         )
 
 
-LIMITS = frozenset(each.name for each in fields(Limits))
+@lru_cache(1024)  # a package of very many files has few formats
+def _unruled(puid: str | None) -> Plan:
+    named = puid or "an unknown format"
+    return Plan((), (Left(Kind.PRESERVATION, Outcome.NO_RULE, f"The policy has no rule for {named}."),))
 
 
 def parts_of(rule: Mapping[str, Any], kind: Kind) -> list[Mapping[str, Any]]:
