@@ -92,7 +92,10 @@ def _judged(
     some: list[tuple[FileEntry, list[Made]]], tools: Judges
 ) -> Iterator[tuple[FileEntry, list[Derivative]]]:
     files = [one.file for _, made in some for one in made if one.file is not None]
-    found = iter(list(zip(files, tools.identifier.identify(files), strict=True)) if files else ())
+    if not files:
+        yield from ((entry, [Derivative(one) for one in made]) for entry, made in some)
+        return
+    found = iter(list(zip(files, tools.identifier.identify(files), strict=True)))
     pending: list[tuple[FileEntry, list[tuple[Made, Identification | None]]]] = [
         (entry, [(one, next(found)[1] if one.file is not None else None) for one in made])
         for entry, made in some

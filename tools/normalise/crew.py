@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import asdict
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import version
 from importlib.util import find_spec
 from itertools import islice
@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from packages.content_paths import content_path
-from packages.format_policy import Action, FormatPolicy, Kind, Outcome, Plan, default_policy, derivative_name
+from packages.format_policy import (
+    Action,
+    FormatPolicy,
+    Kind,
+    Left,
+    Outcome,
+    Plan,
+    default_policy,
+    derivative_name,
+)
 from packages.model import ORIGINALS, FileEntry
 from packages.policies import NORMALISE_SECONDS
 from tools.normalise.adapters import adapter
@@ -169,12 +178,17 @@ def _task(entry: FileEntry, action: Action, folder: Path) -> dict[str, Any]:
 
 
 def _left(plan: Plan) -> list[Made]:
-    left = [Made(each.kind, each.outcome, each.message) for each in plan.left]
+    left = [_not_made(each) for each in plan.left]
     for action in plan.actions:
         if absent := missing(action.tool):
             message = f"The tool {absent} is not installed."
             left.append(Made(action.kind, Outcome.TOOL_MISSING, message, action.tool, action=action))
     return left
+
+
+@lru_cache(4096)  # most files of a package are left alone for the same few reasons
+def _not_made(left: Left) -> Made:
+    return Made(left.kind, left.outcome, left.message)
 
 
 def _rows(answer: Any, tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
