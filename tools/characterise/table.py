@@ -4,7 +4,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice, repeat
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from tools.characterise.text import WHOLE
 
 SAMPLE = 20
 """Rows that the delimiter and the header are told from."""
+HEAD = 1 << 14
+"""Characters that they are looked for in, where fields are quoted."""
 MOST_NAMES = 100
 LONGEST_FIELD = 1 << 20
 FIELDS = {
@@ -49,48 +51,53 @@ def read(path: Path) -> dict[str, Any]:
 
 def shape(words: str, delimiter: str | None = None) -> dict[str, Any]:
     """Describe the table in `words`; without `delimiter` it is told from the first rows."""
-    separator = delimiter or _delimiter(words)
+    lengths: Mapping[int, int]
     if '"' in words:
+        separator = delimiter or _delimiter([_QUOTED.sub("", each) for each in _lines(words[:HEAD])[:SAMPLE]])
         csv.field_size_limit(LONGEST_FIELD)
         try:
             reader = csv.reader(io.StringIO(words, newline=""), delimiter=separator)
-            first = list(islice(reader, SAMPLE))
-            lengths = Counter(map(len, first))
-            lengths.update(map(len, reader))
+            first = [row for row in islice(reader, SAMPLE) if row]
+            counted = Counter(map(len, first))
+            counted.update(map(len, reader))
         except csv.Error as error:
             return {"problem": str(error)}
+        lengths = counted
     else:  # nothing is quoted: counting is ten times quicker
         lines = _lines(words)
-        lengths = Counter(map(str.count, lines, repeat(separator)))
-        lengths = Counter({cuts + 1: count for cuts, count in lengths.items()})
+        separator = delimiter or _delimiter(lines[:SAMPLE])
+        cuts = Counter(list(map(str.count, lines, repeat(separator))))
+        lengths = {each + 1: rows for each, rows in cuts.items()}
         first = [line.split(separator) for line in lines[:SAMPLE]]
-    lengths.pop(0, None)  # empty lines are no rows
+    return _told(separator, {length: rows for length, rows in lengths.items() if length}, first)
+
+
+def _told(separator: str, lengths: Mapping[int, int], first: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """Say it in properties; `lengths` are numbers of rows by their number of columns."""
     if not lengths or not first:
         return {"rows": 0}
-    columns, fitting = lengths.most_common(1)[0]
+    columns = max(lengths, key=lengths.__getitem__)
     found: dict[str, Any] = {
         "delimiter": DELIMITERS[separator],
         "columns": columns,
-        "rows": (rows := lengths.total()),
-        "ragged_rows": rows - fitting,
+        "rows": (rows := sum(lengths.values())),
+        "ragged_rows": rows - lengths[columns],
         "header": _is_header(first),
     }
     if found["header"]:
-        found["column_names"] = first[0][:MOST_NAMES]
+        found["column_names"] = list(first[0][:MOST_NAMES])
     return found
 
 
-def _delimiter(words: str) -> str:
-    lines = _lines(words[: 1 << 12])[:SAMPLE]
-    if '"' in words:
-        lines = [_QUOTED.sub("", line) for line in lines]
-
-    def evenness(separator: str) -> tuple[float, int]:
-        counts = [line.count(separator) for line in lines]
-        usual = max(counts, key=counts.count, default=0)
-        return (counts.count(usual) / len(counts) if usual else 0.0), usual
-
-    return max(DELIMITERS, key=evenness)
+def _delimiter(lines: Sequence[str]) -> str:
+    """Return what divides the lines most evenly, then most often."""
+    best, separator = (0.0, 0), ","
+    for each in DELIMITERS:
+        counts = list(map(str.count, lines, repeat(each)))
+        usual = max(counts, key=counts.count, default=0) if any(counts) else 0
+        if usual and (evenness := (counts.count(usual) / len(counts), usual)) > best:
+            best, separator = evenness, each
+    return separator
 
 
 def _lines(words: str) -> list[str]:
