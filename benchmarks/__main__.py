@@ -32,6 +32,16 @@ def large(folder: Path) -> Contest:
     return Contest("1 GiB in one file", [source.parent], GIB / 1e6, "MB", first | ours)
 
 
+def sparse(folder: Path) -> Contest:
+    """P2, B6: one file of 100 GB, which takes no room until it is copied."""
+    source = folder / "data" / "sparse.bin"
+    source.parent.mkdir(parents=True)
+    with source.open("wb") as stream:
+        stream.truncate(100 * 1000**3)
+    ours = {"Holdfast, all steps, two copies": contestants.holdfast}
+    return Contest("100 GB in one sparse file", [source.parent], 100_000, "MB", ours)
+
+
 def small(folder: Path) -> Contest:
     data.make_mix(folder / "data", 10_000)
     return Contest("10,000 files of 8 KiB, the mix", [folder / "data"], 10_000, "files", FOLDERS)
@@ -62,6 +72,7 @@ CONTESTS: dict[str, tuple[Callable[[Path], Contest], int]] = {
     "random": (noise, 1),
     "many": (many, 1),
     "packages": (packages, 1),
+    "sparse": (sparse, 1),
 }
 """Each with its usual number of rounds."""
 
@@ -75,7 +86,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, help="how often each contestant runs")
     parser.add_argument("--only", action="store_true", help="run Holdfast alone")
     given = parser.parse_args()
-    for name in CONTESTS if "all" in given.names else given.names:
+    for name in [each for each in CONTESTS if each != "sparse"] if "all" in given.names else given.names:
         make, rounds = CONTESTS[name]
         place = Path(tempfile.mkdtemp(prefix=f"holdfast-{name}-", dir=given.folder))
         contest = make(place)

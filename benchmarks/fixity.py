@@ -2,7 +2,7 @@
 
 One store with one package of one large file, one of four, and one of many files of 8 KiB; each is audited and
 digested in turn, with nothing of it in the page cache. ``--many`` adds a package of 250,000 files, whose
-audit must need no more memory than one of 10,000 (P7). ``--digests`` compares digests in memory.
+audit must need no more memory than one of 10,000 (P7, J6). ``--digests`` compares digests in memory.
 """
 
 import argparse
@@ -176,7 +176,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--large", type=int, default=1024, metavar="MIB", help="size of the large file")
     parser.add_argument("--small", type=int, default=10_000, metavar="N", help="number of small files")
-    parser.add_argument("--many", action="store_true", help="250,000 files too (P7)")
+    parser.add_argument("--many", action="store_true", help="250,000 files too (P7, J6)")
     parser.add_argument("--digests", action="store_true", help="only compare digests in memory")
     parser.add_argument("--folder", type=Path, default=Path("/var/tmp"), help="on a real disk")
     parser.add_argument("--home", type=Path, help=argparse.SUPPRESS)

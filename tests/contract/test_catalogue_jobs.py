@@ -7,6 +7,7 @@ import pytest
 from packages.errors import Conflict, Internal, NotFound
 from packages.findings import Finding, Severity
 from packages.ledger import Job, JobKind, JobState, Lease, StepOutcome
+from packages.model import later
 from storage.catalogue import Catalogue
 from tests.support.catalogues import T0, T1, T2, T9, make_event, make_job, make_package
 
@@ -203,6 +204,37 @@ def test_H10_a_worker_that_waits_gives_its_lease_back_in_the_same_transaction(
     with catalogue.read() as session:
         waiting = session.job(job.id)
         assert (waiting.state, waiting.lease_owner, waiting.fence) == (JobState.WAITING, None, 1)
+
+
+def test_H11_a_thousand_queued_packages_go_to_four_workers_oldest_first_and_each_once(
+    catalogue: Catalogue,
+) -> None:
+    many = 1_000 if catalogue.url.startswith("sqlite") else 100  # each claim there is a round trip or five
+    with catalogue.write(durable=False) as session:
+        for number in range(many):
+            package = make_package(number)
+            session.add_package(package)
+            session.add_job(make_job(package, number, created=later(number, T0)))
+    taken: list[str] = []
+
+    def work(name: str) -> None:
+        while True:
+            with catalogue.write(durable=False) as session:
+                lease = session.claim(None, name, T9, 60)
+                if lease is None:
+                    return
+                taken.append(lease.job_id)
+
+    workers = [threading.Thread(target=work, args=(f"worker {number}",)) for number in range(4)]
+    for each in workers:
+        each.start()
+    for each in workers:
+        each.join()
+    assert len(taken) == len(set(taken)) == many
+    with catalogue.read() as session:
+        places = {session.job(each).created: place for place, each in enumerate(taken)}
+    wrong = [abs(place - places[later(place, T0)]) for place in range(many)]
+    assert max(wrong) < 2 * len(workers)  # they may overtake each other in the telling
 
 
 def test_H13_finished_jobs_are_not_looked_at(catalogue: Catalogue) -> None:

@@ -4,6 +4,7 @@ import hashlib
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -12,6 +13,7 @@ from api.app import create_app
 from packages.ledger import PackageState
 from services.archive import Archive
 from services.engine import run_due
+from storage.archival import OcflStore
 from tests.support.serving import client_of
 from tests.support.uploading import ZIP, digest_of, entered, left_in, originals, packed, status_of
 
@@ -32,6 +34,35 @@ def test_a_deposit_is_acknowledged_and_comes_in(archive: Archive, client: TestCl
     found = client.get(answer.headers["location"]).json()
     assert (found["state"], found["title"]) == ("published", "Gauge readings")
     assert found["source_name"] == "deposit"
+
+
+def test_I9_however_long_storing_takes_no_answer_waits_for_it(
+    archive: Archive, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store that hangs is a worker's affair: deposits are acknowledged and their states told meanwhile."""
+    may_go_on, is_storing = threading.Event(), threading.Event()
+    publish = OcflStore.publish
+
+    def slowly(store: OcflStore, *args: Any, **named: Any) -> Any:
+        is_storing.set()
+        assert may_go_on.wait(60)
+        return publish(store, *args, **named)
+
+    monkeypatch.setattr(OcflStore, "publish", slowly)
+    first = client.post("/api/deposits", content=packed(), headers=ZIP).json()
+    worker = threading.Thread(target=run_due, args=(archive,))
+    worker.start()
+    try:
+        assert is_storing.wait(60)
+        second = client.post("/api/deposits", content=packed(), headers=ZIP)
+        assert second.status_code == 202
+        assert client.get(f"/api/packages/{first['id']}").json()["work"]["step"] == "store"
+    finally:
+        may_go_on.set()
+        worker.join(60)
+    run_due(archive)
+    for each in (first, second.json()):
+        assert status_of(archive, each["id"]).state is PackageState.PUBLISHED
 
 
 @pytest.mark.parametrize("field", ["Repr-Digest", "Content-Digest"])
