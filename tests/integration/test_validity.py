@@ -1,5 +1,6 @@
 """Real tools on real files, through an ingest: what is sound, what is not, and what is kept of it."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -9,6 +10,9 @@ from typing import Any
 
 import pytest
 
+import schemas
+from packages.model import Event
+from tests.conftest import PROJECT
 from tests.support.depositor import Deposit, Depositor, depositor_of
 from tests.support.valid_files import epub, half, image, laid, pdfa, sound
 
@@ -116,10 +120,45 @@ def test_F4_what_is_not_valid_is_kept_and_told(deposit: tuple[Depositor, Deposit
 @pytest.mark.tools
 def test_one_event_for_each_tool(deposit: tuple[Depositor, Deposit]) -> None:
     depositor, made = deposit
-    with depositor.archive.catalogue.read() as view:
-        events = [e for e in view.events(made.id) if e.type == "validation" and e.step == "characterise"]
+    events = validations(depositor, made)
     agents = {agent.name: agent.version for event in events for agent in event.agents}
     assert set(agents) == {"veraPDF", "JHOVE", "MediaConch", "EPUBCheck", "libxml2"}
     assert all(agents.values())
     (jhove,) = (each for each in events if each.agents[0].name == "JHOVE")
     assert "not valid 2, valid 4" in jhove.detail
+
+
+def validations(depositor: Depositor, deposit: Deposit) -> list[Event]:
+    with depositor.archive.catalogue.read() as view:
+        events = list(view.events(deposit.id))
+    return [each for each in events if each.type == "validation" and each.step == "characterise"]
+
+
+def test_F6_what_is_not_installed_is_recorded_once(tmp_path: Path) -> None:
+    images = {f"{number}_jpg": image("JPEG") for number in range(3)}
+    with depositor_of(tmp_path / "home", tmp_path / "out", tools=str(tmp_path / "none")) as depositor:
+        made = depositor.deposit(laid(tmp_path / "given", **images))
+        assert made.status["state"] == "published"
+        (told,) = made.found("validity.tool-missing").values()
+        assert (told["severity"], "JHOVE (3 files)" in told["message"]) == ("info", True)
+        (event,) = validations(depositor, made)
+        assert (event.outcome, event.agents[0].name) == ("warning", "Holdfast")
+        assert files_of(depositor, made) == {}
+
+
+def test_how_many_files_a_check_leaves_out_is_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bin").mkdir()
+    shutil.copy(PROJECT / "tests/support/fake_jhove.sh", tmp_path / "bin/jhove")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
+    images = {f"{number}_jpg": image("JPEG") for number in range(3)}
+    with depositor_of(tmp_path / "home", tmp_path / "out", tools=str(tmp_path / "none")) as depositor:
+        table = {**schemas.load("validation.json"), "version": "ours", "limits": {"files": 2, "seconds": 60}}
+        (depositor.archive.home / "validation.json").write_text(json.dumps(table))
+        made = depositor.deposit(laid(tmp_path / "given", **images))
+        assert [each["outcome"] for each in files_of(depositor, made).values()] == ["valid"] * 2
+        assert "1 of JPEG" in made.found("validity.not-all")[None]["message"]
+        (event,) = validations(depositor, made)
+        assert event.detail == "JPEG: valid 2, not checked 1; by the table ours"
+        assert (event.agents[0].name, event.agents[0].version) == ("JHOVE", "9.9.9")

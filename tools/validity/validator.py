@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -86,22 +86,24 @@ class Validator:
         """
         until = time.monotonic() + self.table.seconds
         found = {check: list[Validity | None]([None] * len(subjects)) for check, subjects in asked.items()}
-        lock = Lock()
 
-        def judge_some(check: Check, places: range) -> None:
+        def judge_some(check: Check, places: range) -> int:
             subjects = [asked[check][at] for at in places]
             for at, validity in zip(places, self._some(check, subjects, scratch, root, until), strict=True):
                 found[check][at] = validity
-            with lock:
-                progress(sum(each.size for each in subjects))
+            return sum(each.size for each in subjects)
 
-        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="validity") as threads:
-            for each in [
+        threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="validity")
+        try:
+            begun = [
                 threads.submit(judge_some, check, places)
                 for check, subjects in asked.items()
                 for places in self._batches(check, len(subjects))
-            ]:
-                each.result()
+            ]
+            for each in as_completed(begun):
+                progress(each.result())
+        finally:
+            threads.shutdown(cancel_futures=True)  # what waits need not begin when somebody asked us to stop
         return {check: [one for one in some if one is not None] for check, some in found.items()}
 
     def close(self) -> None:
