@@ -8,8 +8,10 @@ import pytest
 
 from packages.errors import Conflict, HoldfastError, NotFound, Refused
 from packages.ledger import CopyState, PackageState
+from packages.ocfl import layout
+from packages.ocfl.inventory import Inventory
 from packages.premis import package_urn
-from services import copies
+from services import copies, evidence
 from services.engine import run_job, worker_name
 from services.fixity import audit
 from services.logbook_reading import read_logs
@@ -17,7 +19,7 @@ from services.mending import repair
 from services.rebuild import rebuild_catalogue
 from services.reconcile import reconcile
 from services.revision import retitled, update_record
-from storage.archival import open_store
+from storage.archival import OcflStore, open_store
 from storage.archival.local import LocalMedium
 from storage.archival.medium import Item
 from storage.ports import Verdict
@@ -314,3 +316,46 @@ def test_a_copy_that_cannot_be_made_stays_pending_with_its_reason(
     assert reconcile(archive, depositor.actor).disagreements == [
         f"{package_id}: the copy in vault: {reason}"
     ]  # and not that it is lost
+
+
+def test_an_audit_says_nothing_of_a_copy_that_is_still_to_be_made(depositor: Depositor, tmp_path: Path):
+    archive = depositor.archive
+    (tmp_path / "disks" / "vault").rename(tmp_path / "unplugged")
+    package_id = deposit(depositor, tmp_path)
+    (tmp_path / "unplugged").rename(tmp_path / "disks" / "vault")
+    found = {each.store: each.verdict for each in audit(archive, depositor.actor, [package_id])}
+    assert found == {"primary": Verdict.INTACT, "copy": Verdict.INTACT}
+    copies.follow(archive)
+    assert len(list(audit(archive, depositor.actor, [package_id]))) == 3
+
+
+def test_a_source_that_refuses_us_is_passed_over_for_the_next(
+    depositor: Depositor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """As S3 does once a key has run out: the store that is to get the copy is none the worse for it."""
+    archive = depositor.archive
+    package_id = deposit(depositor, tmp_path)
+    primary = archive.primary
+    inventory = type(primary).inventory
+
+    def refusing(store: OcflStore, object_id: str) -> Inventory:
+        if store is primary:
+            raise Refused("the key has run out")
+        return inventory(store, object_id)
+
+    monkeypatch.setattr(OcflStore, "inventory", refusing)
+    [brought] = copies.follow(archive)
+    assert (brought.made, brought.failed, brought.reason) == (1, [], "")
+    assert states(archive, package_id)["vault"] == "intact"
+
+
+def test_evidence_comes_to_every_store_that_is_there_though_one_is_away(depositor: Depositor, tmp_path: Path):
+    archive, disks = depositor.archive, tmp_path / "disks"
+    deposit(depositor, tmp_path)
+    list(audit(archive, depositor.actor))
+    [link] = [each for each in archive.primary.objects() if each.startswith(evidence.PREFIX)]
+    shutil.rmtree(disks / "vault" / layout.object_path(link))
+    (disks / "copy").rename(tmp_path / "unplugged")  # it comes before the vault
+    done = reconcile(archive, depositor.actor)
+    assert any(each.startswith("vault: evidence of the audit") for each in done.actions)
+    assert archive.stores["vault"].verify(link).verdict is Verdict.INTACT
