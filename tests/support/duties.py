@@ -94,8 +94,8 @@ def play(ward: Ward, name: str) -> list[str]:
     last = _order(ward, duty)
     if last.end():
         return [f"{name}: {last.said}"]
-    if name == REBUILD:
-        ward.killer.restart(ward.home)  # which works off what the catalogue has for the index
+    if name in {REBUILD, NEW_VERSION}:
+        ward.killer.restart(ward.home)  # the index, and the copy that nobody waits for, follow
     if duty.ends is not None:
         duty.ends()
     with _opened(ward.home) as archive:
