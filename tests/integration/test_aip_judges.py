@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import bagit
 import pytest
@@ -33,6 +33,8 @@ IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 PROJECT = Path(__file__).resolve().parents[2]
 METS = "{http://www.loc.gov/METS/}"
 HREF = "{http://www.w3.org/1999/xlink}href"
+OBJECTS = ("linkingObjectIdentifierValue", "relatedObjectIdentifierValue", "objectIdentifierValue")
+LINKS = ("linkingAgentIdentifierValue", "relatedEventIdentifierValue", *OBJECTS)
 PACKAGES = ("samples", "bag", "updated", "overlong", "odd")
 ODD = [each.removeprefix("data/original/") for each in ODD_NAMES]
 # Names that the AIP keeps elsewhere than beside their neighbours: the first only when its prefix is added.
@@ -114,6 +116,56 @@ def test_the_root_mets_points_to_files_that_are_there(folders: dict[str, Path]) 
         assert pointed
         for href in pointed:
             assert (folder / "metadata" / unquote(href)).exists() or (folder / unquote(href)).exists(), href
+
+
+def test_every_reference_in_mets_and_premis_resolves(made: Made, folders: dict[str, Path]) -> None:
+    """Ids inside a document; in a package its agents, events, files and itself."""
+    for name, folder in folders.items():
+        own = {f"metadata/{kind}" for kind in ("mets.xml", "files", "premis")}
+        documents = [
+            etree.parse(place)
+            for place in folder.rglob("*.xml")
+            if any(place.relative_to(folder).as_posix().startswith(each) for each in own)
+        ]
+        urn = f"urn:uuid:{made[1][name].id}"
+        known = {urn, *(f"{urn}#{quote(path, safe='/~')}" for path in tree(folder))}
+        said: dict[str, set[str]] = {}
+        for document in documents:
+            ids = {each.attrib["ID"] for each in document.iter("{*}*") if "ID" in each.attrib}
+            for each in document.iter(f"{METS}*"):
+                for attribute in ("ADMID", "DMDID", "FILEID"):
+                    assert set(each.attrib.get(attribute, "").split()) <= ids, (name, attribute)
+            for element in ("agentIdentifierValue", "eventIdentifierValue", *LINKS):
+                found = (each.text or "" for each in document.iter(f"{{*}}{element}"))
+                said.setdefault(element, set()).update(found)
+        assert said["linkingAgentIdentifierValue"] <= said["agentIdentifierValue"], name
+        assert said["relatedEventIdentifierValue"] <= said["eventIdentifierValue"], name
+        for element in (
+            "linkingObjectIdentifierValue",
+            "relatedObjectIdentifierValue",
+            "objectIdentifierValue",
+        ):
+            assert said[element] <= known, (name, element)
+
+
+def test_every_file_has_its_size_its_digest_and_the_key_of_its_format(folders: dict[str, Path]) -> None:
+    for folder in folders.values():
+        for part in (folder / "metadata/files").glob("*.xml"):
+            document = etree.parse(part)
+            objects = {each.attrib["ID"]: each for each in document.iter(f"{METS}techMD")}
+            for file in document.iter(f"{METS}file"):
+                assert int(file.attrib["SIZE"]) >= 0
+                assert (len(file.attrib["CHECKSUM"]), file.attrib["CHECKSUMTYPE"]) == (128, "SHA-512")
+                described = objects[file.attrib["ADMID"].split()[0]]
+                assert described.findtext(".//{*}formatName")
+                key = described.findtext(".//{*}formatRegistryKey")
+                if key is None:  # PRONOM knows no format: that is said
+                    assert described.findtext(".//{*}formatName") == "unknown"
+                if (
+                    file.attrib.get("MIMETYPE", "").startswith("image/")
+                    and described.find(".//{*}property[@name='width']") is not None
+                ):
+                    assert len(file.attrib["ADMID"].split()) == 2, "an image without MIX"
 
 
 @pytest.mark.parametrize("name", PACKAGES)
