@@ -54,15 +54,17 @@ def test_a_file_comes_back_as_it_was(catalogue: Catalogue, package: Package) -> 
         derived_from="data/original/a.bmp",
     )
     plain = make_file("data/original/b", b"")
-    publish(catalogue, package, full, plain)
+    packed = make_file("data/original/c", location="v1/content/data/packed/0001.zip", packed_offset=2**35)
+    loaded = [full, plain, packed]
+    publish(catalogue, package, *loaded)
     with catalogue.read() as session:
-        assert session.files(package.id, 1) == list(session.iter_files(package.id, 1)) == [full, plain]
+        assert session.files(package.id, 1) == list(session.iter_files(package.id, 1)) == loaded
         assert session.file(package.id, 1, full.path) == full
         with pytest.raises(NotFound):
             session.file(package.id, 1, "data/original/A")
         with pytest.raises(NotFound):
             session.file(package.id, 2, full.path)
-        assert session.format_counts(package.id, 1) == [(None, None, None, 1)]
+        assert session.format_counts(package.id, 1) == [(None, None, None, 2)]
 
 
 def test_files_are_invisible_until_the_version_flips(catalogue: Catalogue, package: Package) -> None:
