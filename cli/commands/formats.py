@@ -1,4 +1,4 @@
-"""Formats of what is archived: identified again after an update of the signatures."""
+"""Formats of what is archived: listed by risk, and identified again after an update of the signatures."""
 
 from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,10 +9,49 @@ from cli import exit_codes
 from cli.call import Call
 from cli.main_app import app
 from cli.options import References, command
-from cli.text import count, printable
+from cli.text import count, padded, printable
 
 if TYPE_CHECKING:
     from services.reidentify import Reidentified
+
+
+_STANDING = {
+    "unknown": "not identified",
+    "no_rule": "no rule",
+    "looked_at": "copies to look at only",
+    "converted": "preservation copies",
+    "kept": "preservation format",
+}
+
+
+@command(app, "holdfast formats fmt/116")
+def formats(
+    call: Call,
+    puids: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="PUID", help="Only these formats, with each package; `unknown` is one."),
+    ] = None,
+) -> int:
+    """List the formats that are archived, the riskiest first: how many files, and where.
+
+    Of the originals in the newest version of each package; risk follows from the format policy.
+    """
+    from services.held_formats import held_formats  # noqa: PLC0415  # start-up time
+
+    found = held_formats(call.archive, call.actor, puids or ())
+    for each in found:
+        call.voice.document(each.as_json())
+        rule = f" (rule “{printable(each.rule)}”)" if each.rule else ""
+        call.voice.say(
+            f"{padded(each.puid or 'unknown', 12)}  {padded(_STANDING[each.standing], 22)}  "
+            f"{count(each.files, 'file')} in {count(each.packages, 'package')}  {printable(each.name)}{rule}"
+        )
+        if puids:
+            for package, files in each.where:
+                call.voice.say(f"  {package}  {count(files, 'file')}")
+    if not found:
+        call.voice.note("no package with such a format is archived")
+    return exit_codes.DONE
 
 
 @command(app, "holdfast reidentify --dry-run")

@@ -44,3 +44,24 @@ def test_the_policy_is_shown_checked_and_tried_out(holdfast: Holdfast, tmp_path:
     assert holdfast.json("policy", "show").document["name"].startswith("7+")
     tried = holdfast.json("policy", "test", str(good)).document
     assert ("access", "no_rule") in [(each["kind"], each["outcome"]) for each in tried["derivatives"]]
+
+
+def test_the_formats_that_are_held_are_listed_by_risk(holdfast: Holdfast, tmp_path: Path) -> None:
+    holdfast("init")
+    assert "no package with such a format" in holdfast("formats").err
+    for number in (1, 2):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        Image.radial_gradient("L").resize((20, 10)).save(folder / "a.bmp")
+        Image.new("L", (number, 1)).save(folder / "b.png")
+        (folder / "c").write_bytes(b"\x01\x02\x03nobody knows\xff" * number)
+        holdfast("ingest", folder, "--title", f"Number {number}")
+    listed = holdfast.json("formats").lines
+    assert [(each["puid"], each["standing"], each["files"], each["packages"]) for each in listed] == [
+        (None, "unknown", 2, 2),
+        ("fmt/116", "converted", 2, 2),
+        ("fmt/11", "kept", 2, 2),
+    ]
+    [bmp] = holdfast.json("formats", "fmt/116").lines
+    assert [each["files"] for each in bmp["where"]] == [1, 1]
+    assert bmp["where"][0]["package"] in holdfast("formats", "fmt/116").out
