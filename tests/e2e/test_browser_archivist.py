@@ -175,7 +175,7 @@ def test_a_package_page_tells_all_and_fixity_proves_it(visit: Visit, site: Site)
     page = archivist.open(f"/packages/{site.house.packages['harbour']}")
     for heading in ("Files", "What happened", "Facts", "Copies", "Versions", "Steps"):
         expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible()
-    expect(page.locator(".timeline")).to_contain_text("virus check")
+    expect(page.locator("#events")).to_contain_text("virus check")
     archivist.accessible()
     archivist.picture("package")
     damaged = next(Path(site.house.archive.home, "stores", "copy").rglob("letter-to-the-ministry.docx"))

@@ -71,6 +71,14 @@ def test_writing_again_replaces_what_a_killed_run_left(tmp_path: Path) -> None:
     assert written.size == 54
 
 
+def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
+    payload = {"data/a\nb": b"1", "data/%25": b"2", "data/\u202e": b"3"}
+    first, second = (write_bag(tmp_path / each, payload) for each in ("first", "second"))
+    for each in first.rglob("*"):
+        if each.is_file():
+            assert each.read_bytes() == (second / each.relative_to(first)).read_bytes()
+
+
 def test_a_file_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
     with pytest.raises(OSError, match="taken"), DigestingFile(tmp_path / "taken") as file:
