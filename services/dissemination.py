@@ -128,13 +128,14 @@ class Sources:
     def part(self, entry: FileEntry, start: int, stop: int) -> Iterator[bytes]:
         """Yield the file's bytes from `start` until before `stop`, from the first store whose size fits.
 
+        Stores that would read a whole file for a part of it are asked last.
         A digest is of a whole file: nothing is verified here but the size. A packed file is small: all of it
         is read and verified.
         """
         if entry.packed_offset is not None:
             yield b"".join(self.chunks(entry))[start:stop]
             return
-        for store in self._stores():
+        for store in sorted(self._stores(), key=lambda each: not each.capabilities.range_read):
             try:
                 with store.open(self.object_id, entry.location) as stream:
                     if stream.seek(0, os.SEEK_END) != entry.size:

@@ -2,7 +2,9 @@
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -12,6 +14,7 @@ from packages.ocfl import layout
 from packages.ocfl.inventory import Inventory
 from packages.premis import package_urn
 from services import copies, evidence
+from services.dissemination import Sources
 from services.engine import run_job, worker_name
 from services.fixity import audit
 from services.logbook_reading import read_logs
@@ -22,7 +25,7 @@ from services.revision import retitled, update_record
 from storage.archival import OcflStore, open_store
 from storage.archival.local import LocalMedium
 from storage.archival.medium import Item
-from storage.ports import Verdict
+from storage.ports import Capabilities, Verdict
 from tests.support.deleting import carried_out, left_of
 from tests.support.depositor import Depositor
 from tests.support.many_stores import archive_with, deposit, states, stores_at
@@ -359,3 +362,22 @@ def test_evidence_comes_to_every_store_that_is_there_though_one_is_away(deposito
     done = reconcile(archive, depositor.actor)
     assert any(each.startswith("vault: evidence of the audit") for each in done.actions)
     assert archive.stores["vault"].verify(link).verdict is Verdict.INTACT
+
+
+def test_a_part_of_a_file_is_not_asked_of_a_store_that_would_read_all_of_it(
+    depositor: Depositor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    class Whole(LocalMedium):
+        @property
+        def capabilities(self) -> Capabilities:
+            return replace(super().capabilities, range_read=False)
+
+        def open(self, key: str) -> BinaryIO:
+            raise AssertionError(f"{key} was opened")
+
+    archive = depositor.archive
+    package_id = deposit(depositor, tmp_path)
+    with archive.catalogue.read() as view:
+        [entry] = [each for each in view.iter_files(package_id, 1) if each.path == "data/original/a.txt"]
+    monkeypatch.setattr(archive.primary.medium, "__class__", Whole)
+    assert b"".join(Sources(archive, package_urn(package_id)).part(entry, 2, 3)) == b"1"
