@@ -113,6 +113,19 @@ def test_F5_a_tool_that_misbehaves_is_ended(
     assert told in bad.messages[0]
 
 
+def test_several_formats_take_one_start_and_a_strangers_word_does_not_count(
+    jhove: Validator, tmp_path: Path
+) -> None:
+    starts = tmp_path / "scratch"
+    gif = replace(JPEG, name="GIF", module="GIF-hul", suffix=".gif")
+    (tmp_path / "a").write_text("good")
+    (tmp_path / "b").write_text("bad")
+    one, other = Subject("a", tmp_path / "a", 4), Subject("b", tmp_path / "b", 3)
+    found = jhove.judge({JPEG: [one], gif: [other, one]}, scratch=starts, root=tmp_path)
+    assert [each.outcome for each in found[JPEG]] == [Outcome.VALID]
+    assert [each.outcome for each in found[gif]] == [Outcome.NOT_VALID, Outcome.VALID]
+
+
 def test_a_file_that_the_tool_leaves_out_is_not_valid_by_silence(jhove: Validator, tmp_path: Path) -> None:
     found = judged(jhove, tmp_path, "good", "mute", "good")
     assert [each.outcome for each in found] == [Outcome.VALID, Outcome.UNCHECKED, Outcome.VALID]

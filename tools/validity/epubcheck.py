@@ -21,6 +21,7 @@ class EpubCheck:
     name = "epubcheck"
     title = "EPUBCheck"
     batch = 1
+    mixes = False
 
     def find(self, folder: Path | None) -> Installed | None:
         """Look for the command ``epubcheck``, then for its jars."""

@@ -36,8 +36,9 @@ _CONFIGURATION = (
     '<jhoveConfig version="1.0" xmlns="http://schema.openpreservation.org/ois/xml/ns/jhove/jhoveConfig">\n'
     "<jhoveHome>home</jhoveHome><defaultEncoding>utf-8</defaultEncoding>"
     "<tempDirectory>tmp</tempDirectory><bufferSize>131072</bufferSize>\n"
-    "<module><class>{module}</class></module>\n</jhoveConfig>\n"
+    "{}</jhoveConfig>\n"
 )
+_MODULE = "<module><class>{}</class></module>\n"
 _STATUS = {
     "Well-Formed and valid": Outcome.VALID,
     "Well-Formed": Outcome.WELL_FORMED,
@@ -52,6 +53,7 @@ class Jhove:
     name = "jhove"
     title = "JHOVE"
     batch = 500
+    mixes = True
 
     def find(self, folder: Path | None) -> Installed | None:
         """Look for its jars, then for the command ``jhove``."""
@@ -60,15 +62,23 @@ class Jhove:
     def judge(
         self, installed: Installed, batch: Batch, sandbox: Sandbox, readable: Sequence[Path]
     ) -> tuple[Mapping[str, Validity], Ran]:
-        """Judge the files of `batch` by its module."""
+        """Judge the files of `batch`; of several modules JHOVE tries each until one takes a file for its own.
+
+        What none takes for its own it calls a sound stream of bytes: no answer to our question.
+        """
+        modules = sorted(set(batch.modules.values()))
         settings = sandbox.folder / "jhove.conf"
-        settings.write_text(_CONFIGURATION.format(module=MODULES[batch.module]), encoding="utf-8")
+        settings.write_text(
+            _CONFIGURATION.format("".join(_MODULE.format(MODULES[each]) for each in modules)),
+            encoding="utf-8",
+        )
         report = sandbox.folder / REPORT
         report.unlink(missing_ok=True)
         ran = sandbox.run(
             [
                 *installed.command,
-                *("-c", "jhove.conf", "-m", batch.module, "-h", "XML", "-o", REPORT),
+                *("-c", "jhove.conf", "-h", "XML", "-o", REPORT),
+                *(("-m", modules[0]) if len(modules) == 1 else ()),
                 *(f"in/{name}" for name in batch.names),
             ],
             [],
@@ -76,8 +86,13 @@ class Jhove:
             readable=[*installed.readable, *readable],
         )
         tool = f"{self.title} {installed.version}".strip()
-        said = (_read(each, tool) for each in elements(report, "repInfo"))
-        return {name: validity for name, validity in said if name in set(batch.names)}, ran
+        found: dict[str, Validity] = {}
+        for info in elements(report, "repInfo"):
+            name, validity = _read(info, tool)
+            is_its_own = len(modules) == 1 or text(info, "reportingModule") == batch.modules.get(name)
+            if name in batch.modules and is_its_own:
+                found[name] = validity
+        return found, ran
 
 
 def _read(info: etree._Element, tool: str) -> tuple[str, Validity]:

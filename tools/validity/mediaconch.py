@@ -19,6 +19,7 @@ class MediaConch:
     name = "mediaconch"
     title = "MediaConch"
     batch = 50
+    mixes = False
 
     def find(self, folder: Path | None) -> Installed | None:  # noqa: ARG002  # it is no Java tool
         """Look for the command ``mediaconch``."""

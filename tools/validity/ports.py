@@ -78,28 +78,36 @@ class Installed:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one start of a tool is asked: `names` are files in the sandbox's folder ``in``.
+    """What one start of a tool is asked: `modules` has the module of the table for each file.
 
-    `module` and `profile` are those of the table.
+    The files lie in the sandbox's folder ``in``, by these names. `profile` is that of the table.
     """
 
-    names: tuple[str, ...]
-    module: str
+    modules: Mapping[str, str]
     profile: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names of the files."""
+        return tuple(self.modules)
 
 
 class Adapter(Protocol):
     """One validator of files, an outside program.
 
-    `name` is the *tool* of the table, `title` what people call it, `batch` how many files one start may get.
+    `name` is the *tool* of the table, `title` what people call it, `batch` how many files one start may get,
+    and `mixes` tells that these may be for several modules.
     `find` looks for the tool in the folder of Java tools and in PATH, and asks it nothing that takes long;
     None where it is absent. `judge` runs it once and returns what it said of each file that it got to, by
     name, and how the run ended. Never raises for what the tool does: what cannot be understood was not said.
+    A file of several modules' batch that another module took for its own was not judged; it is asked about
+    again, with those of its module alone.
     """
 
     name: str
     title: str
     batch: int
+    mixes: bool
 
     def find(self, folder: Path | None) -> Installed | None:
         """Look for the tool."""

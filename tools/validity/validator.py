@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -87,19 +88,15 @@ class Validator:
         until = time.monotonic() + self.table.seconds
         found = {check: list[Validity | None]([None] * len(subjects)) for check, subjects in asked.items()}
 
-        def judge_some(check: Check, places: range) -> int:
-            subjects = [asked[check][at] for at in places]
-            for at, validity in zip(places, self._some(check, subjects, scratch, root, until), strict=True):
+        def judge_some(places: Sequence[tuple[Check, int]]) -> int:
+            pairs = [(check, asked[check][at]) for check, at in places]
+            for (check, at), validity in zip(places, self._some(pairs, scratch, root, until), strict=True):
                 found[check][at] = validity
-            return sum(each.size for each in subjects)
+            return sum(subject.size for _, subject in pairs)
 
         threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="validity")
         try:
-            begun = [
-                threads.submit(judge_some, check, places)
-                for check, subjects in asked.items()
-                for places in self._batches(check, len(subjects))
-            ]
+            begun = [threads.submit(judge_some, places) for places in self._batches(asked)]
             for each in as_completed(begun):
                 progress(each.result())
         finally:
@@ -110,43 +107,47 @@ class Validator:
         """End the child process; a later call starts another."""
         self.xml.close()
 
-    def _batches(self, check: Check, count: int) -> Iterator[range]:
-        adapter = self._adapters.get(check.tool)
-        size = adapter.batch if adapter else max(1, count)
-        for begin in range(0, count, size):
-            yield range(begin, min(count, begin + size))
+    def _batches(self, asked: Mapping[Check, Sequence[Subject]]) -> Iterator[list[tuple[Check, int]]]:
+        """Yield what is asked of one tool at once: (check, place among its subjects) each."""
+        groups: dict[object, list[tuple[Check, int]]] = defaultdict(list)
+        for check, subjects in asked.items():
+            adapter = self._adapters.get(check.tool)
+            key = adapter.name if adapter and adapter.mixes else check
+            groups[key] += [(check, at) for at in range(len(subjects))]
+        for group in groups.values():
+            adapter = self._adapters.get(group[0][0].tool) if group else None
+            size = adapter.batch if adapter else max(1, len(group))
+            for begin in range(0, len(group), size):
+                yield group[begin : begin + size]
 
     def _some(
-        self, check: Check, subjects: Sequence[Subject], scratch: Path, root: Path, until: float
+        self, pairs: Sequence[tuple[Check, Subject]], scratch: Path, root: Path, until: float
     ) -> list[Validity]:
-        if check.tool == XmlSchemas.name:
-            return list(self.xml.judge(subjects, root, check.largest))
-        adapter, installed = self._adapters[check.tool], self._installed(check.tool)
+        name = pairs[0][0].tool
+        if name == XmlSchemas.name:
+            return list(self.xml.judge([subject for _, subject in pairs], root, pairs[0][0].largest))
+        adapter, installed = self._adapters[name], self._installed(name)
         tool = f"{adapter.title} {installed.version}".strip() if installed else adapter.title
         if installed is None:
-            return [_unchecked(tool, f"{adapter.title} is not installed")] * len(subjects)
-        fitting = [at for at, each in enumerate(subjects) if each.size <= check.largest]
-        run = _Run(adapter, installed, check, subjects, scratch, until)
-        found = dict(run.judge(fitting))
-        too_large = _unchecked(
-            tool, f"it is larger than the {check.largest:,} bytes up to which files are checked"
-        )
-        return [found.get(at, too_large) for at in range(len(subjects))]
+            return [_unchecked(tool, f"{adapter.title} is not installed")] * len(pairs)
+        fitting = [at for at, (check, subject) in enumerate(pairs) if subject.size <= check.largest]
+        found = dict(_Run(adapter, installed, pairs, scratch, until).judge(fitting))
+        too_large = _unchecked(tool, "it is larger than the files that this check looks at")
+        return [found.get(at, too_large) for at in range(len(pairs))]
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """One batch of one check; split where the tool did not get to the end of it."""
+    """One batch of one tool; split where the tool did not get to the end of it."""
 
     adapter: Adapter
     installed: Installed
-    check: Check
-    subjects: Sequence[Subject]
+    pairs: Sequence[tuple[Check, Subject]]
     scratch: Path
     until: float
 
     def judge(self, places: Sequence[int]) -> Iterator[tuple[int, Validity]]:
-        """Yield an outcome for each place in `subjects`."""
+        """Yield an outcome for each of the places in `pairs`."""
         waiting = [list(places)] if places else []
         while waiting:
             some = waiting.pop()
@@ -158,7 +159,12 @@ class _Run:
             said, ran = self._start(some)
             yield from said.items()
             rest = [at for at in some if at not in said]
-            if len(some) == 1:
+            by_module: dict[str, list[int]] = defaultdict(list)
+            for at in rest:
+                by_module[self.pairs[at][0].module].append(at)
+            if len({self.pairs[at][0].module for at in some}) > 1:
+                waiting += by_module.values()
+            elif len(some) == 1:
                 yield from ((at, self._not_checked(_why(ran))) for at in rest)
             elif len(rest) < len(some):
                 waiting += [rest] if rest else []
@@ -169,23 +175,25 @@ class _Run:
     def _start(self, places: Sequence[int]) -> tuple[dict[int, Validity], Ran]:
         """Give `places` to the tool under short safe names, links to where they lie."""
         with private_folder(self.scratch) as folder:
-            names = {f"{number:06}{self.check.suffix}": at for number, at in enumerate(places, 1)}
+            names = {f"{number:06}{self.pairs[at][0].suffix}": at for number, at in enumerate(places, 1)}
             for name, at in names.items():
-                (folder / "in" / name).symlink_to(self.subjects[at].file.absolute())
-            asked = Asked(tuple(names), self.check.module, self.check.profile)
+                (folder / "in" / name).symlink_to(self.pairs[at][1].file.absolute())
+            modules = {name: self.pairs[at][0].module for name, at in names.items()}
+            asked = Asked(modules, self.pairs[places[0]][0].profile)
             sandbox = Sandbox(folder, self._bounds(places))
             said, ran = self.adapter.judge(self.installed, asked, sandbox, self._folders(places))
         return {names[name]: validity for name, validity in said.items()}, ran
 
     def _bounds(self, places: Sequence[int]) -> Bounds:
-        size = sum(self.subjects[at].size for at in places)
+        size = sum(self.pairs[at][1].size for at in places)
+        longest = max(self.pairs[at][0].seconds for at in places)
         report = FLOOR + EACH * len(places)
-        seconds = self.check.seconds + SECONDS_A_FILE * (len(places) - 1) + size / BYTES_A_SECOND
+        seconds = longest + SECONDS_A_FILE * (len(places) - 1) + size / BYTES_A_SECOND
         return Bounds(seconds, MEMORY, report, 2 * report + SLACK)
 
     def _folders(self, places: Sequence[int]) -> list[Path]:
         """Return the folder around all files: one right to read instead of one for each."""
-        return [Path(os.path.commonpath([str(self.subjects[at].file.absolute().parent) for at in places]))]
+        return [Path(os.path.commonpath([str(self.pairs[at][1].file.absolute().parent) for at in places]))]
 
     def _not_checked(self, reason: str) -> Validity:
         return _unchecked(f"{self.adapter.title} {self.installed.version}".strip(), reason)

@@ -21,6 +21,7 @@ class VeraPdf:
     name = "verapdf"
     title = "veraPDF"
     batch = 100
+    mixes = False
 
     def find(self, folder: Path | None) -> Installed | None:
         """Look for its jar, then for the command ``verapdf``."""
