@@ -96,6 +96,7 @@ class Sandbox:
         environment: Mapping[str, str] = NOTHING,
         stdin: bytes = b"",
         readable: Iterable[Path] = (),
+        sockets: Iterable[Path] = (),
     ) -> Ran:
         """Run `command` for `jobs`; see `tools.normalise.ports.Runner`."""
         words = [str(word) for word in command]
@@ -110,6 +111,7 @@ class Sandbox:
             "parent": os.getpid(),
             "write": [str(self._folder), *WRITABLE],
             "read": [*READABLE, *map(str, readable)],
+            "sockets": [*map(str, sockets)],
             "memory": bounds.memory,
             "file_size": bounds.file_size,
             "processes": MOST_PROCESSES,
@@ -352,6 +354,7 @@ def _granted(folder: Path) -> list[str]:
         "parent": os.getpid(),
         "write": [str(folder)],
         "read": list(READABLE),
+        "sockets": [],
         "memory": 1 << 30,
         "file_size": MIB,
         "processes": MOST_PROCESSES,
