@@ -12,16 +12,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from itertools import islice
-from typing import Any
-
-from jsonschema import Draft202012Validator, FormatChecker
-from jsonschema.exceptions import ValidationError
-from referencing import Registry
+from typing import TYPE_CHECKING, Any
 
 import schemas
 from packages.findings import Finding, Findings, finding
 from packages.model import Access, Openness
 from packages.policies import FINDINGS_PER_CODE
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import ValidationError
 
 CURRENT = "https://holdfast.example/schemas/record-1.0.json"
 SCHEMAS = {CURRENT: "record-1.0.json"}
@@ -93,7 +93,10 @@ def schema_errors(record: object, schema: str, *, most: int | None = None) -> It
 
 
 @cache
-def _validator(schema: str) -> Draft202012Validator:
+def _validator(schema: str) -> "Draft202012Validator":
+    from jsonschema import Draft202012Validator, FormatChecker  # noqa: PLC0415  # slow to load: most commands
+    from referencing import Registry  # noqa: PLC0415  # judge no record
+
     return Draft202012Validator(
         schemas.load(schema), registry=Registry(), format_checker=FormatChecker(["date"])
     )
@@ -277,7 +280,7 @@ def _without_surrogates(text: str) -> str:
     return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
-def _problem(error: ValidationError) -> str:
+def _problem(error: "ValidationError") -> str:
     if error.validator == "pattern":
         message = (
             f"{_shown(error.instance)} does not look like {error.schema.get('description', 'what it should')}"
@@ -292,7 +295,7 @@ def _problem(error: ValidationError) -> str:
     return message if len(message) <= _WORDS else message[:_WORDS] + "…"
 
 
-def _wanted(error: ValidationError) -> str:
+def _wanted(error: "ValidationError") -> str:
     if error.validator in {"minLength", "minItems"}:
         return "allowed: it must not be empty"
     kinds = error.validator_value

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
-
 import schemas
 from packages.errors import Invalid
 
@@ -62,6 +60,8 @@ def load_table(home: Path | None = None) -> Table:
 
 def table_of(data: Any) -> Table:
     """Return the table that `data` says. Raises Invalid where it breaks its schema or contradicts itself."""
+    from jsonschema import Draft202012Validator  # noqa: PLC0415  # slow to load: most commands judge no file
+
     wrong = sorted(
         f"{each.json_path}: {each.message}"
         for each in Draft202012Validator(schemas.load("validation.schema.json")).iter_errors(data)
