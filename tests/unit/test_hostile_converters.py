@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import pytest
 from packages.format_policy import Action, Kind, Outcome, default_policy
 from packages.model import FileEntry
 from tests.support.scripted_converter import Scripted
+from tools import process
 from tools.normalise.conduct import WORKPLACE, Conductor, Request, clear, tidy
 from tools.normalise.made import Made
 from tools.runs import Bounds, Ended, Ran
@@ -208,6 +209,34 @@ def test_a_converter_reaches_no_network_and_no_file_of_others(tmp_path: Path) ->
         assert not run(folder, "rm", "-f", str(secret)).ok
     assert secret.read_text("utf-8") == "hidden"
     assert not (tmp_path / "evil").exists()
+
+
+@pytest.fixture
+def poor_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have programs started by a launcher that is granted neither namespaces nor Landlock."""
+    rich = (process.ROOT / "tools/confine.py").read_text("utf-8")
+    poor = rich.replace("granted = _unshare()", "granted: list[str] = []")
+    poor = poor.replace("    version = _libc.syscall", "    return False\n    version = _libc.syscall")
+    assert poor.count("\n") == rich.count("\n") + 1
+    (tmp_path / "poor/tools").mkdir(parents=True)
+    (tmp_path / "poor/tools/confine.py").write_text(poor, "utf-8")
+    monkeypatch.setattr(process, "ROOT", tmp_path / "poor")
+    isolation.cache_clear()
+    yield
+    isolation.cache_clear()
+
+
+@pytest.mark.usefixtures("poor_kernel")
+def test_where_the_kernel_grants_nothing_that_is_told_and_all_processes_end(tmp_path: Path) -> None:
+    assert len(isolation().missing) == 3
+    assert "can reach the network" in isolation().missing[0]
+    script = f'(setsid setsid sleep {NAP} &) ; setsid sleep {NAP} & echo x >"$folder/out.txt"'
+    (made,) = converted(tmp_path, script)
+    assert made.outcome is Outcome.DONE, made.message
+    (made,) = converted(tmp_path, f"{script}; sleep {NAP}", seconds=1)
+    assert made.outcome is Outcome.TIMED_OUT
+    (made,) = converted(tmp_path, "kill -KILL $$")
+    assert "signal 9" in made.message
 
 
 def test_converters_end_with_us_even_by_SIGKILL(tmp_path: Path) -> None:
