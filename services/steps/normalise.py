@@ -124,6 +124,8 @@ def _told(context: StepContext, one: Derivative, entry: FileEntry) -> FileEntry:
         "conversion_command": one.made.command,
         CONVERSION_EVENT: _event(context, _Way.of(one.made), "").id,
     }
+    if one.made.command and one.made.message:
+        said["conversion_note"] = one.made.message  # what was left out, which number is which sheet
     same = [each.name for each in one.checks if each.is_same]
     if same:
         said["conversion_compared"] = ", ".join(same)

@@ -4,6 +4,8 @@ The programs run here as they are, not confined: what stays undone is left undon
 `tests/integration/test_hostile_converters.py` tries the confinement itself.
 """
 
+import email
+import email.policy
 import os
 import shutil
 import socket
@@ -14,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pikepdf
 import pytest
 
 from packages.format_policy import Kind, Outcome, default_policy
@@ -200,6 +203,16 @@ def test_postscript_reads_and_writes_no_file(tmp_path: Path) -> None:
     assert not written.exists()
 
 
+def test_a_pdf_that_needs_a_password_is_no_empty_copy(tmp_path: Path) -> None:
+    path, locked = tmp_path / "a.pdf", tmp_path / "locked.pdf"
+    specimens.picture().save(path)
+    with pikepdf.open(path) as pdf:
+        pdf.save(locked, encryption=pikepdf.Encryption(owner="owner", user="user"))
+    (made,) = convert(tmp_path, "ghostscript", (locked, "pdfa", {"part": 2}))
+    assert (made.outcome, made.files) == (Outcome.FAILED, ())  # Ghostscript ends with status 0
+    assert "password" in made.message
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -241,6 +254,19 @@ def test_a_truncated_image_is_no_copy_with_a_grey_end(tmp_path: Path) -> None:
     path.write_bytes(whole.read_bytes()[:2000])
     (made,) = convert(tmp_path, "vips", (path, "lossless", {"format": "tif"}))
     assert made.outcome is Outcome.FAILED
+
+
+def test_a_sent_message_gets_its_headers_from_its_properties(tmp_path: Path) -> None:
+    (made,) = convert(tmp_path, "mail", (outlook.write_sent(tmp_path / "sent.msg"), "msg", {}))
+    assert made.outcome is Outcome.DONE, made.message
+    message = email.message_from_bytes(made.files[0].read_bytes(), policy=email.policy.default)
+    assert {name: message[name] for name in ("From", "To", "Cc", "Date", "Subject")} == {
+        "From": "Ada <ada@example.org>",
+        "To": "Grace <grace@example.org>",
+        "Cc": '"Edith, Dr" <edith@example.org>',
+        "Date": "Mon, 01 Jan 2001 00:00:00 +0000",
+        "Subject": "Tide",
+    }
 
 
 def test_outlook_messages_that_lie_are_outcomes(tmp_path: Path) -> None:

@@ -98,6 +98,30 @@ def _entry(node: _Node, nodes: list[_Node]) -> bytes:
     )  # fmt: skip
 
 
+def _property(tag: int, value: bytes) -> bytes:
+    return struct.pack("<II", tag, 6) + value.ljust(8, b"\0")
+
+
+def write_sent(path: Path) -> Path:
+    """Write a message from a folder of what was sent: without the headers that a mail server adds."""
+    ticks = 126_227_808_000_000_000  # 2001-01-01T00:00:00Z
+    streams = {
+        "__properties_version1.0": bytes(32) + _property(0x00390040, ticks.to_bytes(8, "little")),
+        "__substg1.0_0037001F": "Tide".encode("utf-16-le"),
+        "__substg1.0_1000001F": "High at noon.".encode("utf-16-le"),
+        "__substg1.0_0C1A001F": "Ada".encode("utf-16-le"),
+        "__substg1.0_5D01001F": "ada@example.org".encode("utf-16-le"),
+    }
+    for number, (kind, name) in enumerate(((1, "Grace"), (2, "Edith, Dr"))):
+        place = f"__recip_version1.0_#{number:08X}/"
+        streams |= {
+            f"{place}__properties_version1.0": bytes(8) + _property(0x0C150003, kind.to_bytes(4, "little")),
+            f"{place}__substg1.0_3001001F": name.encode("utf-16-le"),
+            f"{place}__substg1.0_39FE001F": f"{name[:5].lower()}@example.org".encode("utf-16-le"),
+        }
+    return write_compound(path, streams)
+
+
 def write_msg(path: Path, *, body: str, subject: str, attachments: Mapping[str, bytes]) -> Path:
     """Write a message from Ada to Grace."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from packages.format_policy import Outcome
 from tools.normalise.ports import Converted, Job, Runner
-from tools.normalise.programs import OneByOne, concluded, one_of, schema
+from tools.normalise.programs import LONGEST, OneByOne, concluded, one_of, schema
 
 PROFILES = (
     Path("/usr/share/color/icc/ghostscript/srgb.icc"),
@@ -38,8 +38,13 @@ KEEP_PICTURES = (
     "-dPassThroughJPXImages=true",
 )
 _LEFT_OUT = re.compile(
-    r"not permitted in PDF/A|discarding|cannot be represented|reverting|password", re.IGNORECASE
+    r"not permitted in PDF/A|discarding|cannot be represented|reverting|may be incorrect", re.IGNORECASE
 )
+_NOT_DRAWN = re.compile(
+    r"requires a password|could not draw this page|page will be missing|no pages will be processed",
+    re.IGNORECASE,
+)
+"""What it says where a page is missing or empty, and ends with status 0 all the same."""
 
 
 def _pdfa(job: Job, runner: Runner) -> Converted:
@@ -61,6 +66,10 @@ def _pdfa(job: Job, runner: Runner) -> Converted:
         [job],
         readable=[profile],
     )
+    missing = [line.strip(" *") for line in ran.said.splitlines() if _NOT_DRAWN.search(line)]
+    if ran.ok and missing:
+        why = f"gs: {'; '.join(dict.fromkeys(missing))}"[:LONGEST]
+        return Converted(job, Outcome.FAILED, why, command=ran.command)
     left = [line.strip() for line in ran.said.splitlines() if _LEFT_OUT.search(line)]
     return concluded(job, ran, target, message="; ".join(dict.fromkeys(left)))
 

@@ -6,14 +6,17 @@ It is started as a script, confined, and knows nothing of Holdfast. Standard inp
 """
 
 import codecs
+import email
 import email.policy
 import hashlib
 import json
 import re
 import sys
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.parser import HeaderParser
+from email.utils import format_datetime, formataddr
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,7 @@ MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+TO, CC, BCC = 1, 2, 3
 EMBEDDED = 8
 """How deep messages may lie in messages."""
 KEPT = {
@@ -162,7 +166,7 @@ class _Outlook:
         """Take over the headers that the message was sent with; without them, what Outlook shows."""
         told = HeaderParser(policy=email.policy.compat32).parsestr(self._text("007D") or "")
         for name, value in told.items():
-            if name.lower() in KEPT:
+            if name.lower() in KEPT and (name not in made or name.lower() == "received"):
                 made[name] = _one_line(str(value))
         sender = " ".join(
             filter(None, (self._text("0C1A"), _angled(self._text("5D01") or self._text("0C1F"))))
@@ -170,13 +174,44 @@ class _Outlook:
         shown = {
             "Subject": self._text("0037"),
             "From": sender,
-            "To": self._text("0E04"),
-            "Cc": self._text("0E03"),
+            "To": self._recipients(TO) or self._text("0E04"),
+            "Cc": self._recipients(CC) or self._text("0E03"),
+            "Bcc": self._recipients(BCC),
+            "Date": self._sent(),
             "Message-ID": self._text("1035"),
         }
         for name, text in shown.items():
             if text and name not in made:
                 made[name] = _one_line(text)
+
+    def _recipients(self, kind: int) -> str:
+        """Return those of one kind, as a list of addresses."""
+        found = []
+        for storage in self._storages("__recip_version1.0_#"):
+            one = _Outlook(self._container, f"{self._place}{storage}/", self._lost)
+            if int.from_bytes(one._fixed("0C150003", 8)[:4], "little") == kind:
+                address = one._text("39FE") or one._text("3003") or ""
+                found.append(formataddr((_one_line(one._text("3001") or ""), _one_line(address))))
+        return ", ".join(found)
+
+    def _sent(self) -> str:
+        """Return when it was sent, else when it was delivered: ticks of 100 ns since 1601, in UTC."""
+        head = 24 if self._place else 32
+        ticks = self._fixed("00390040", head) or self._fixed("0E060040", head)
+        if not ticks:
+            return ""
+        since = timedelta(microseconds=int.from_bytes(ticks, "little") // 10)
+        return format_datetime(datetime(1601, 1, 1, tzinfo=UTC) + since)
+
+    def _fixed(self, tag: str, head: int) -> bytes:
+        """Return the 8 bytes of a property of fixed size; empty where there is none."""
+        name = f"{self._place}__properties_version1.0"
+        data = self._container.openstream(name).read() if self._container.exists(name) else b""
+        wanted = int(tag, 16).to_bytes(4, "little")
+        for at in range(head, len(data) - 15, 16):
+            if data[at : at + 4] == wanted:
+                return bytes(data[at + 8 : at + 16])
+        return b""
 
     def _html(self) -> str | None:
         data = self._data("10130102")
