@@ -139,7 +139,14 @@ def test_G2_a_part_with_odd_names_is_valid(shared: Path) -> None:
         mime="image/png",
         basis="byte match at 0, 16",
         warning="odd \x00",
-        properties={"width": 3, "title": "a\x03\ufffe", "dpi": 72.5, "none": None, "pages": [1, 2]},
+        properties={
+            "width": 3,
+            "title": "a\x03\ufffe",
+            "dpi": 72.5,
+            "none": None,
+            "pages": [1, 2],
+            "conversion_event": "6f1d1c0e-0c1b-5a53-9d6c-0c0f9a0b7c11",
+        },
     )
     written = part([*(entry(f"data/original/{name}") for name in ODD_NAMES), full])
     document = etree.fromstring(written)
