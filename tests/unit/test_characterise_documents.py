@@ -12,10 +12,13 @@ from typing import Any
 
 import pikepdf
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import ExifTags, Image, ImageCms, PngImagePlugin, TiffImagePlugin
 
 from tools.characterise import families, missing, outlook, pdf
 from tools.characterise.families import FAMILIES
+from tools.characterise.ole_properties import read_set
 from tools.characterise.worker import clean, read
 
 XMP = (
@@ -316,6 +319,36 @@ def test_outlook_properties_are_decoded() -> None:
     assert outlook._text(message, "0E04") == "müller"
     assert outlook._text(message, "0E03") is None
     assert outlook._sent(message) == "2024-01-01T00:00:00Z"
+
+
+def property_set(*values: tuple[int, bytes]) -> bytes:
+    heads, bodies = b"", b""
+    for number, value in values:
+        heads += struct.pack("<II", number, 8 + 8 * len(values) + len(bodies))
+        bodies += value
+    return bytes(44) + struct.pack("<III", 48, len(heads + bodies) + 8, len(values)) + heads + bodies
+
+
+def test_ole_properties_are_read_in_their_code_page() -> None:
+    title = "Größe".encode("cp1252")
+    values = (
+        (1, struct.pack("<HHhH", 2, 0, 1252, 0)),
+        (2, struct.pack("<HHI", 30, 0, len(title) + 1) + title + b"\0"),
+        (14, struct.pack("<HHi", 3, 0, 7)),
+        (12, struct.pack("<HHQ", 64, 0, 125_911_584_000_000_000)),
+        (13, struct.pack("<HHQ", 64, 0, 2**64 - 1)),
+        (4, struct.pack("<HHI", 0x101E, 0, 2**32 - 1)),
+    )
+    names = {2: "title", 4: "author", 12: "created", 13: "modified", 14: "pages"}
+    expected = {"title": "Größe", "pages": 7, "created": "2000-01-01T00:00:00"}
+    assert read_set(property_set(*values), names) == expected
+
+
+@given(st.binary(max_size=300), st.integers(0, 300))
+def test_F10_damaged_ole_properties_are_left_out(noise: bytes, place: int) -> None:
+    whole = property_set((2, struct.pack("<HHI", 30, 0, 4) + b"abc\0"))
+    damaged = whole[:place] + noise + whole[place + len(noise) :]
+    assert read_set(damaged, {2: "title"}).keys() <= {"title"}
 
 
 def test_every_reader_says_what_it_finds_and_with_what() -> None:

@@ -1,27 +1,23 @@
 """The binary Office formats (OLE) by olefile."""
 
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import olefile
 
+from tools.characterise.ole_properties import MOST as MOST_SET
+from tools.characterise.ole_properties import read_set
+
 MOST = 4 << 20
 MOST_NAMES = 50
-NAMES = {
-    "title": "title",
-    "author": "author",
-    "last_saved_by": "last_modified_by",
-    "subject": "subject",
-    "keywords": "keywords",
-    "company": "company",
-    "create_time": "created",
-    "last_saved_time": "modified",
-    "creating_application": "creating_program",
-    "num_pages": "pages",
-    "num_words": "words",
-    "slides": "slides",
-}
+SETS = {
+    "\x05SummaryInformation": {
+        2: "title", 4: "author", 8: "last_modified_by", 3: "subject", 5: "keywords", 12: "created",
+        13: "modified", 18: "creating_program", 14: "pages", 15: "words",
+    },
+    "\x05DocumentSummaryInformation": {15: "company", 7: "slides"},
+}  # fmt: skip
+"""Which properties of which sets are told ([MS-OSHARED] 2.3.3.2)."""
 FIELDS = {
     "title": "title",
     "author": "who made it",
@@ -52,8 +48,10 @@ def tool() -> str:
 def read(path: Path) -> dict[str, Any]:
     """Return title, author, dates, program and counts, and whether macros are inside."""
     with olefile.OleFileIO(str(path)) as document:
-        metadata = document.get_metadata()
-        found = {name: _plain(getattr(metadata, key, None), metadata.codepage) for key, name in NAMES.items()}
+        found: dict[str, Any] = {}
+        for name, names in SETS.items():
+            if document.exists(name):
+                found |= read_set(document.openstream(name).read(MOST_SET), names)
         streams = {part.upper() for entry in document.listdir() for part in entry}
         found["macros"] = bool(streams & {"VBA", "_VBA_PROJECT_CUR", "MACROS"})
         found["encrypted"] = bool(streams & {"ENCRYPTEDPACKAGE", "ENCRYPTIONINFO"})
@@ -79,15 +77,3 @@ def _workbook(data: bytes) -> dict[str, Any]:
             names.append(body[8 : 8 + body[6] * (1 + (body[7] & 1))].decode(encoding, "replace"))
         place += 4 + length
     return {"sheets": len(names), "sheet_names": names[:MOST_NAMES]} if names else {}
-
-
-def _plain(value: Any, codepage: int | None) -> Any:
-    if isinstance(value, bytes):
-        encoding = "utf-8" if codepage in {None, 65001, -535} else f"cp{codepage % 65536}"
-        try:
-            return value.decode(encoding, "replace")
-        except LookupError:
-            return value.decode("latin-1")
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return value if isinstance(value, (int, str)) else None

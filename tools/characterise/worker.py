@@ -4,12 +4,14 @@ A job is ``[family, path]``, an answer ``[tool, properties, error]``.
 """
 
 import math
+import signal
 from collections.abc import Callable, Iterator
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from packages.policies import CHARACTERISE_SECONDS
 from tools import crew_member
 from tools.characterise.families import BY_NAME, MISSING
 
@@ -18,6 +20,8 @@ LONGEST = 1000
 MOST = 100
 """Items of one list, and of an object within it."""
 DEEPEST = 4
+BUSY_SECONDS = CHARACTERISE_SECONDS // 3
+"""Processor time of one file; some libraries go on for hours with a damaged one."""
 _LARGEST = 1 << 63
 
 
@@ -106,8 +110,19 @@ def _printable(text: str) -> str:
 
 def _answer(jobs: list[Any]) -> Iterator[list[Any]]:
     for family, path in jobs:
-        yield [read(family, Path(path))]
+        signal.setitimer(signal.ITIMER_VIRTUAL, BUSY_SECONDS)
+        try:
+            answer = read(family, Path(path))
+        finally:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        yield [answer]
+
+
+def give_up(*_: object) -> None:
+    """End a reader that keeps the processor busy: a third of the deadline, after which the child is lost."""
+    raise TimeoutError(f"it kept the processor busy for more than {BUSY_SECONDS} s")
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGVTALRM, give_up)
     crew_member.serve(_answer)
