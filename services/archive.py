@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from packages.errors import HoldfastError, NotFound, Refused, Unavailable
 from packages.ledger import KEPT_STATES
@@ -33,7 +34,10 @@ from tools.clamav import Limits as ScanLimits
 from tools.normalise import Normaliser
 from tools.pids import ArkProvider
 from tools.ports import FormatIdentifier, PidProvider, VirusScanner
-from tools.validity import Validator, load_table
+from tools.validity import load_table
+
+if TYPE_CHECKING:
+    from tools.validity import Validator
 
 log = logging.getLogger("holdfast.archive")
 
@@ -177,8 +181,10 @@ class Archive:
         return self.tools.normaliser
 
     @cached_property
-    def validator(self) -> Validator:
+    def validator(self) -> "Validator":
         """Return what holds files to the rules of their formats."""
+        from tools.validity import Validator  # noqa: PLC0415  # slow to load, and most commands judge no file
+
         said = self.settings
         return Validator(load_table(self.home), said.tools_folder, said.schemas_folder)
 

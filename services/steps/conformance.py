@@ -8,13 +8,17 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from packages.findings import Findings
 from packages.model import Agent, Event, FileEntry, Role, evolved
 from packages.wording import counted
 from services.steps.context import StepContext
-from tools.validity import Check, Outcome, Subject, Validator, Validity
-from tools.validity.xml_schemas import XmlSchemas
+from tools.validity import Check, Outcome, Subject, Table, Validity, load_table
+from tools.validity.table import XML, xml_check
+
+if TYPE_CHECKING:
+    from tools.validity import Validator
 
 PROPERTY = "validity"
 ORIGINALS = "data/original/"
@@ -40,8 +44,12 @@ def check_conformance(
     them has a tool, the sheet is not looked at. Returns findings, and a PREMIS event *validation* for each
     tool.
     """
-    validator, findings = context.archive.validator, Findings()
-    wanted = _wanted(validator, formats, with_schemas)
+    archive, findings = context.archive, Findings()
+    has_schemas = archive.settings.schemas_folder is not None
+    wanted = _wanted(load_table(archive.home), formats, with_schemas, has_schemas=has_schemas)
+    if not wanted:
+        return findings, []
+    validator = archive.validator
     tools = {check.tool: validator.tool(check.tool) for check in wanted}
     missing = Counter[str]()
     for check, count in wanted.items():
@@ -67,33 +75,31 @@ def check_conformance(
     return findings, events + _events(context, asked, found)
 
 
-def _wanted(validator: Validator, formats: Mapping[str, int], with_schemas: int) -> Counter[Check]:
+def _wanted(
+    table: Table, formats: Mapping[str, int], with_schemas: int, *, has_schemas: bool
+) -> Counter[Check]:
     """Return how many files each check is about; XML only where there is a schema to hold it to."""
-    by_puid = validator.table.by_puid()
+    by_puid = table.by_puid()
     wanted = Counter[Check]()
     for puid, count in formats.items():
-        if (check := by_puid.get(puid)) is not None and check.tool != XmlSchemas.name:
+        if (check := by_puid.get(puid)) is not None and check.tool != XML:
             wanted[check] += count
-    if (xml := _xml_check(validator)) is not None:
-        known = sum(formats.get(puid, 0) for puid in xml.puids) if validator.xml.folder else 0
+    if (xml := xml_check(table)) is not None:
+        known = sum(formats.get(puid, 0) for puid in xml.puids) if has_schemas else 0
         if count := max(with_schemas, known):
             wanted[xml] = count
     return wanted
 
 
-def _xml_check(validator: Validator) -> Check | None:
-    return next((check for check in validator.table.checks if check.tool == XmlSchemas.name), None)
-
-
-def _asked(context: StepContext, validator: Validator, sheet: str, here: set[Check]) -> _Asked:
-    asked, by_puid, xml = _Asked(), validator.table.by_puid(), _xml_check(validator)
+def _asked(context: StepContext, validator: "Validator", sheet: str, here: set[Check]) -> _Asked:
+    asked, by_puid, xml = _Asked(), validator.table.by_puid(), xml_check(validator.table)
     if xml not in here:
         xml = None
     for row, entry in enumerate(context.workspace.read_sheet(sheet)):
         if entry.role is not Role.ORIGINAL:
             continue
         check = by_puid.get(entry.puid or "")
-        if check is None or check.tool == XmlSchemas.name:
+        if check is None or check.tool == XML:
             check = xml if entry.properties.get(SCHEMAS) or (check and validator.xml.folder) else None
         if check is None or check not in here:
             continue

@@ -9,6 +9,8 @@ from typing import Any
 import schemas
 from packages.errors import Invalid
 
+XML = "xml-schemas"
+"""The tool that comes with us: `tools.validity.xml_schemas`."""
 OVERRIDE = "validation.json"
 """The file in the home whose table is used instead of ours."""
 
@@ -45,11 +47,16 @@ class Table:
         return {puid: check for check in self.checks for puid in check.puids}
 
 
+def xml_check(table: Table) -> Check | None:
+    """Return the check of XML, if the table has one."""
+    return next((check for check in table.checks if check.tool == XML), None)
+
+
 def load_table(home: Path | None = None) -> Table:
     """Return the table of the archive in `home`: its own ``validation.json``, else ours. Raises Invalid."""
     override = home / OVERRIDE if home else None
     if override is None or not override.is_file():
-        return table_of(schemas.load(OVERRIDE))
+        return _made(schemas.load(OVERRIDE))  # a test holds it to its schema
     try:
         return table_of(json.loads(override.read_bytes()))
     except ValueError as error:
@@ -75,6 +82,10 @@ def table_of(data: Any) -> Table:
             f"The table of validation tools is wrong: {'; '.join(wrong[:5])}",
             hint=f"schemas/validation.schema.json says what {OVERRIDE} may hold.",
         )
+    return _made(data)
+
+
+def _made(data: Any) -> Table:
     limits = data["limits"]
     checks = tuple(Check(**{**each, "puids": frozenset(each["puids"])}) for each in data["checks"])
     return Table(data["version"], limits["files"], limits["seconds"], checks)

@@ -9,6 +9,7 @@ from lxml import etree
 from packages.policies import VALIDATE_XML_SECONDS
 from tools.process import Employer, Lost, Work
 from tools.validity.ports import Outcome, Subject, Validity
+from tools.validity.table import XML
 
 WORK = Work(
     module="tools.validity.xml_worker",
@@ -26,7 +27,7 @@ class XmlSchemas(Employer):
     a document or a schema says.
     """
 
-    name = "xml-schemas"
+    name = XML
     title = "libxml2"
 
     def __init__(self, folder: Path | None = None, work: Work = WORK) -> None:
