@@ -92,7 +92,9 @@ def read_blocks(stream: ByteStream) -> Iterator[Part]:
     while len(first) < AT_ONCE and (piece := stream.read(_BUFFER)):
         first += piece
     if len(first) >= AT_ONCE:
-        yield from stream_blocks(Rejoined(first, stream))
+        whole = Rejoined(first, stream)
+        del first
+        yield from stream_blocks(whole)
         return
     tree = _tree(first)
     if tree is None:
@@ -111,7 +113,11 @@ class Rejoined:
 
     def read(self, size: int = -1, /) -> bytes:
         """Read at most `size` bytes."""
-        return self._first.read(size) or self._rest.read(size)
+        data = self._first.read(size)
+        if data or size == 0:  # the parser asks for nothing, to see whether that is bytes or text
+            return data
+        self._first = io.BytesIO()  # it is not needed again, and large
+        return self._rest.read(size)
 
 
 def _tree(data: bytearray) -> dict[str, Any] | None:

@@ -64,7 +64,9 @@ def take(hashing: "Hashing") -> Inventory:
     while len(first) < _SMALL and (piece := hashing.read(_SMALL - len(first))):
         first += piece
     if len(first) == _SMALL:
-        return read(Rejoined(first, hashing))
+        whole = Rejoined(first, hashing)
+        del first
+        return read(whole)
     digest = hashing.digest
     with _keeping:
         if (known := _kept.get(digest)) is not None:
