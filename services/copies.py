@@ -22,7 +22,7 @@ from packages.store_life import StoreRecord, StoreState
 from services.agents import HOLDFAST
 from services.archive import Archive
 from services.engine import is_dead, worker_name
-from services.logbook import write_log
+from services.logbook import bring_up_logs, write_log
 from services.people import require_archivist
 from services.settings import masked
 from services.testimony import Testimony, bring_all
@@ -261,15 +261,23 @@ def bring_up(archive: Archive, store: ArchivalStore, package: Package, progress:
         _require_space(store, package.bytes)
     for source in sources:
         try:
-            return _from(source, store, urn, before, progress)
+            return _from(archive, source, store, urn, before, progress)
         except (Corrupt, NotFound, Refused, Unavailable) as error:
             store.check(archive.archive_id)  # raises when it is not the source that is down
             trouble = error
     raise trouble
 
 
-def _from(source: ArchivalStore, store: ArchivalStore, urn: str, before: int, progress: Progress) -> int:
+def _from(
+    archive: Archive,
+    source: ArchivalStore,
+    store: ArchivalStore,
+    urn: str,
+    before: int,
+    progress: Progress,
+) -> int:
     known = store.replicate(source, urn, progress=progress)
+    bring_up_logs(archive, urn)  # at once: a store that has to be asked may be read back only tomorrow
     head = store.inventory(urn).head
     if 0 < before < head:
         reports = [
