@@ -48,6 +48,7 @@ class Ended(StrEnum):
     TOO_LARGE = "too large"  # it wrote more than it may
     MEMORY = "memory"  # it and its children took more than they may, where that was seen
     NOT_FOUND = "not found"
+    STOPPED = "stopped"  # nobody waits for it any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,7 @@ class Ran:
             Ended.TOO_LARGE: "was ended because it wrote too much",
             Ended.MEMORY: "was ended because it took too much memory",
             Ended.NOT_FOUND: "is not installed",
+            Ended.STOPPED: "was ended, as nobody waits for it any more",
         }[self.ended]
         last = self.said.strip().rpartition("\n")[2].strip()
         program = self.command.partition(" ")[0]

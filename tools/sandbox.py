@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from packages.model import NOTHING
@@ -76,11 +77,13 @@ def remove(folder: Path) -> None:
 class Sandbox:
     """The runner of one call of an adapter: programs that work in `folder` (see `private_folder`).
 
-    `bounds` is for runs without jobs, as the question for a version.
+    `bounds` is for runs without jobs, as the question for a version. Once `stop` is set, what runs is ended
+    and nothing is started any more.
     """
 
-    def __init__(self, folder: Path, bounds: Bounds | None = None) -> None:
+    def __init__(self, folder: Path, bounds: Bounds | None = None, stop: Event | None = None) -> None:
         self._folder = folder
+        self._stop = stop or Event()
         self._bounds = bounds or QUESTION
 
     @property
@@ -104,6 +107,8 @@ class Sandbox:
         program = shutil.which(words[0])
         if program is None:
             return Ran(Ended.NOT_FOUND, 127, shown, 0.0)
+        if self._stop.is_set():
+            return Ran(Ended.STOPPED, -signal.SIGKILL, shown, 0.0)
         bounds = Bounds.of(jobs) if jobs else self._bounds
         bounds = _within_free_space(bounds, self._folder)
         readable = [*readable, *(job.source.resolve() for job in jobs), *_homes_of(Path(program))]
@@ -126,7 +131,7 @@ class Sandbox:
                 environment=self._environment(environment),
                 stdin=given,
             )
-            return _Watch(process, status, bounds, self._folder).until_over(shown)
+            return _Watch(process, status, bounds, self._folder, self._stop).until_over(shown)
 
     def _environment(self, added: Mapping[str, str]) -> dict[str, str]:
         home, tmp = str(self._folder / "home"), str(self._folder / "tmp")
@@ -168,6 +173,7 @@ class _Watch:
     status: int
     bounds: Bounds
     folder: Path
+    stop: Event = field(default_factory=Event)
     output: bytearray = field(default_factory=bytearray)
     said: bytearray = field(default_factory=bytearray)
     reported: bytearray = field(default_factory=bytearray)
@@ -242,6 +248,8 @@ class _Watch:
         os.close(self.status)
 
     def _over(self, seconds: float) -> Ended | None:
+        if self.stop.is_set():
+            return Ended.STOPPED
         if seconds > self.bounds.seconds:
             return Ended.DEADLINE
         if size_of(self.folder) > self.bounds.folder_size or shutil.disk_usage(self.folder).free < LEAST_FREE:

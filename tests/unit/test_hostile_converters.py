@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
@@ -31,7 +32,9 @@ def converted(folder: Path, script: str, count: int = 1, seconds: int = 20, **kn
     return conducted(folder, adapter, count, seconds)
 
 
-def conducted(folder: Path, adapter: Scripted, count: int = 1, seconds: int = 20) -> list[Made]:
+def conducted(
+    folder: Path, adapter: Scripted, count: int = 1, seconds: int = 20, stop: Event | None = None
+) -> list[Made]:
     limits = replace(
         default_policy().limits,
         seconds=seconds,
@@ -48,7 +51,9 @@ def conducted(folder: Path, adapter: Scripted, count: int = 1, seconds: int = 20
         requests.append(Request(entry, source, action, folder / "out"))
     conductor = Conductor(size=1)
     try:
-        made = [one for future in conductor.begin(adapter, requests) for one in future.result()]
+        made = [
+            one for future in conductor.begin(adapter, requests, stop or Event()) for one in future.result()
+        ]
     finally:
         conductor.close()
     tidy(folder / "out")
@@ -127,6 +132,21 @@ def test_F5_one_file_that_kills_a_converter_costs_no_other_its_derivative(tmp_pa
     made = conducted(tmp_path, adapter, count=5)
     assert [each.outcome for each in made] == [Outcome.DONE] * 2 + [Outcome.FAILED] + [Outcome.DONE] * 2
     assert adapter.calls == [5, 1, 1, 1]  # those after the culprit once more, alone
+
+
+def test_who_breaks_off_waits_for_no_converter(tmp_path: Path) -> None:
+    stop = Event()
+
+    def break_off() -> None:
+        until(lambda: bool(sleeping()))
+        stop.set()
+
+    person = Thread(target=break_off)
+    person.start()
+    adapter = Scripted({"x": f"sleep {NAP}"})
+    made = conducted(tmp_path, adapter, count=3, seconds=600, stop=stop)
+    person.join()
+    assert [each.message for each in made] == ["sh was ended, as nobody waits for it any more"] * 3
 
 
 def test_a_mistake_in_an_adapter_is_a_failed_conversion(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 
 from packages.content_paths import content_path
 from packages.format_policy import Action, Outcome, derivative_name
@@ -43,16 +43,17 @@ class Conductor:
         self._lock = Lock()
         self._threads: ThreadPoolExecutor | None = None
 
-    def begin(self, adapter: Adapter, requests: Sequence[Request]) -> list["Future[list[Made]]"]:
+    def begin(self, adapter: Adapter, requests: Sequence[Request], stop: Event) -> list["Future[list[Made]]"]:
         """Start the conversions and return for each of `requests` what it will come to.
 
-        All of what is no longer wanted may be cancelled; a batch that runs is finished.
+        Whoever does not want them any more sets `stop`: what runs is ended, and the rest never begins.
         """
         futures: list[Future[list[Made]]] = [Future() for _ in requests]
         few = getattr(adapter, "few", 1)
         most = max(1, min(adapter.batch, max(few, -(-len(requests) // self._size))))
         for some in _batches(requests, most):
-            self._pool().submit(_fulfil, adapter, [requests[at] for at in some], [futures[at] for at in some])
+            these = [requests[at] for at in some]
+            self._pool().submit(_fulfil, adapter, these, [futures[at] for at in some], stop)
         return futures
 
     def close(self) -> None:
@@ -90,15 +91,15 @@ def _batches(requests: Sequence[Request], most: int) -> Iterator[list[int]]:
         yield batch + own
 
 
-def _fulfil(adapter: Adapter, requests: Sequence[Request], futures: Sequence["Future[list[Made]]"]) -> None:
+def _fulfil(
+    adapter: Adapter, requests: Sequence[Request], futures: Sequence["Future[list[Made]]"], stop: Event
+) -> None:
     """Convert; what did not succeed among others is tried once more alone."""
-    if not [each for each in futures if each.set_running_or_notify_cancel()]:
-        return  # nobody waits any more
     try:
-        results = _convert(adapter, requests)
+        results = _convert(adapter, requests, stop)
         for request, future, made in zip(requests, futures, results, strict=True):
-            is_alone = len(requests) == 1 or made[0].outcome in {Outcome.DONE, Outcome.TOOL_MISSING}
-            future.set_result(made if is_alone else _convert(adapter, [request])[0])
+            is_last = len(requests) == 1 or made[0].outcome in {Outcome.DONE, Outcome.TOOL_MISSING}
+            future.set_result(made if is_last or stop.is_set() else _convert(adapter, [request], stop)[0])
     except BaseException as error:  # whoever waits must be told, whatever it is
         for future in futures:
             if not future.done():
@@ -106,13 +107,13 @@ def _fulfil(adapter: Adapter, requests: Sequence[Request], futures: Sequence["Fu
         raise
 
 
-def _convert(adapter: Adapter, requests: Sequence[Request]) -> list[list[Made]]:
+def _convert(adapter: Adapter, requests: Sequence[Request], stop: Event) -> list[list[Made]]:
     with private_folder(requests[0].folder / WORKPLACE) as own:
         jobs = [_job(own, number, request) for number, request in enumerate(requests)]
         answers: dict[Path, Converted] = {}
         reason = "the adapter gave no answer"
         try:
-            for each in adapter.convert(jobs, Sandbox(own)):
+            for each in adapter.convert(jobs, Sandbox(own, stop=stop)):
                 answers[each.job.folder] = each
         except Exception as error:  # noqa: BLE001  # a mistake of ours must not cost the package its originals
             _LOG.exception("the adapter %s failed", adapter.name)

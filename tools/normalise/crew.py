@@ -10,6 +10,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from packages.content_paths import content_path
@@ -90,7 +91,8 @@ class Normaliser(Employer):
         self, originals: Iterable[tuple[FileEntry, Path | str]], folder: Path, policy: FormatPolicy
     ) -> Iterator[list[Made]]:
         planned = [(entry, source, policy.plan(entry)) for entry, source in originals]
-        converted = self._begin(planned, folder)
+        stop = Event()
+        converted = self._begin(planned, folder, stop)
         jobs: list[dict[str, Any]] = []
         in_crew: list[list[Action]] = []
         for entry, source, plan in planned:
@@ -109,12 +111,10 @@ class Normaliser(Employer):
                     made += [_result(action, task, row) for action, task, row in rows]
                 yield made + [one for future in converted.pop(at, ()) for one in future.result()]
         finally:
-            for futures in converted.values():
-                for future in futures:
-                    future.cancel()
+            stop.set()  # whoever broke off, by Ctrl-C for one, waits for no converter
 
     def _begin(
-        self, planned: list[tuple[FileEntry, Path | str, Plan]], folder: Path
+        self, planned: list[tuple[FileEntry, Path | str, Plan]], folder: Path, stop: Event
     ) -> dict[int, deque["Future[list[Made]]"]]:
         """Start the outside converters; return for each place in `planned` what they will have made."""
         wanted: dict[str, list[tuple[int, Request]]] = {}
@@ -126,7 +126,7 @@ class Normaliser(Employer):
         begun: dict[int, deque[Future[list[Made]]]] = {}
         for tool, requests in wanted.items():
             if (found := adapter(tool)) is not None:
-                futures = self._conductor.begin(found, [request for _, request in requests])
+                futures = self._conductor.begin(found, [request for _, request in requests], stop)
                 for (at, _), future in zip(requests, futures, strict=True):
                     begun.setdefault(at, deque()).append(future)
         return begun
