@@ -19,7 +19,7 @@ from packages.ledger import (
     StepRecord,
 )
 from packages.log_entry import events_in
-from packages.tombstone import UNTITLED
+from packages.tombstone import UNTITLED, Tombstone
 from services import tombstones
 from services.deletable import job_of
 from services.logbook_reading import open_logbook
@@ -48,22 +48,7 @@ def restore_deleted(
     holders = sorted(left)
     is_done = facts.get("state") == PackageState.DELETED and not holders
     at = logs[-1].at if is_done else stone.at
-    package = Package(
-        id=stone.package_id,
-        owner=stone.owner,
-        title=stone.title or UNTITLED,
-        created=stone.created,
-        updated=at,
-        state=PackageState.DELETED if is_done else PackageState.PARTLY_DELETED,
-        access=stone.access,
-        fingerprint=stone.fingerprint,
-        pid=stone.pid,
-        oai_id=stone.oai_id,
-        oai_datestamp=stone.at if stone.oai_datestamp is not None else None,
-        predecessor=stone.predecessor,
-        record=stone.record,
-    )
-    unit.put_package(package)
+    unit.put_package(_package(stone, is_done=is_done, at=at))
     for version in stone.versions:
         unit.publish_version(version)
     unit.add_events(stone.package_id, tombstones.events(found))
@@ -80,6 +65,24 @@ def restore_deleted(
     _restore_order(unit, found, facts, is_done=is_done, doubt=_doubt(stores, holders))
     unit.update_package(stone.package_id, updated=at)
     return stone.package_id
+
+
+def _package(stone: Tombstone, *, is_done: bool, at: str) -> Package:
+    return Package(
+        id=stone.package_id,
+        owner=stone.owner,
+        title=stone.title or UNTITLED,
+        created=stone.created,
+        updated=at,
+        state=PackageState.DELETED if is_done else PackageState.PARTLY_DELETED,
+        access=stone.access,
+        fingerprint=stone.fingerprint,
+        pid=stone.pid,
+        oai_id=stone.oai_id,
+        oai_datestamp=stone.at if stone.oai_datestamp is not None else None,
+        predecessor=stone.predecessor,
+        record=stone.record,
+    )
 
 
 def restore_requests(unit: WriteSession, package_id: str, log: Sequence[Told]) -> None:
