@@ -24,9 +24,9 @@ from api import (
 from api.guards import install as install_guards
 from api.pages import ROUTERS as PAGES
 from api.presenting import STATIC, make_templates
+from services.archival_storage.presence import Presence
 from services.archive import Archive
-from services.errands import Errands
-from services.presence import Presence
+from services.work.errands import Errands
 
 ROUTERS = (
     operations.router,

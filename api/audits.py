@@ -15,7 +15,7 @@ from api.models import ID, TIME
 from api.packages import UNCHANGED
 from api.problems import described
 from packages.model import Actor
-from services import audits as kept
+from services.archival_storage import audits as kept
 from services.archive import Archive
 
 router = APIRouter(tags=["audits"])

@@ -28,8 +28,8 @@ from api.identity import Archivist, Reader, Served, SignedIn
 from api.problems import HttpProblem, described
 from api.references import Reference
 from api.streaming import Streamed
-from services.content import Bundle, bundle, open_file
-from services.export import receipt
+from services.access.content import Bundle, bundle, open_file
+from services.access.export import receipt
 
 router = APIRouter(tags=["content"])
 

@@ -15,10 +15,10 @@ from api.problems import FindingModel, as_problem, described
 from api.references import Reference
 from packages.errors import HoldfastError, Kind
 from packages.model import Actor
-from services import views
+from services.administration.decisions import Decided, chosen, decide, require_number
+from services.administration.holding import hold, release, withdraw
 from services.archive import Archive
-from services.decisions import Decided, chosen, decide, require_number
-from services.holding import hold, release, withdraw
+from services.data_management import views
 
 router = APIRouter(tags=["decisions"])
 

@@ -14,11 +14,11 @@ from api.packages import UNCHANGED
 from api.problems import as_problem, described
 from packages.deletions import Category, ItemState
 from packages.errors import HoldfastError, Kind
-from services import deletion
-from services.decisions import require_number
-from services.deletable import Outcome
-from services.deletion import Asked
-from services.deletion_views import listed, shown
+from services.administration import deletion
+from services.administration.decisions import require_number
+from services.administration.deletable import Outcome
+from services.administration.deletion import Asked
+from services.administration.deletion_views import listed, shown
 
 router = APIRouter(tags=["deletions"])
 

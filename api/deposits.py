@@ -24,9 +24,9 @@ from api.reading_bodies import ClientDisconnect, Form, Raw, pour
 from packages.errors import Invalid
 from packages.model import Actor
 from services.archive import Archive
-from services.deposits import Entered, TooLarge, Upload, check_upload, deposit, is_settled
-from services.submission import Terms
-from services.views import status
+from services.data_management.views import status
+from services.ingest.deposits import Entered, TooLarge, Upload, check_upload, deposit, is_settled
+from services.ingest.submission import Terms
 
 router = APIRouter(tags=["deposits"])
 

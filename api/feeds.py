@@ -13,10 +13,10 @@ from api.problems import described
 from packages.errors import Invalid
 from packages.ledger import CopyState
 from packages.preservation_levels import State
-from services import watching
-from services.overview import stores as stores_of
-from services.preservation import preservation
-from services.stores import retired, retired_json
+from services.archival_storage.stores import retired, retired_json
+from services.data_management import watching
+from services.data_management.overview import stores as stores_of
+from services.preservation_planning.preservation import preservation
 
 router = APIRouter(tags=["feeds"])
 

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from packages.ledger import JobState, PackageFilter, PackageState
 from packages.moments import HINT, moment_of
-from services.ingest import SEQUENCES
+from services.ingest.step_table import SEQUENCES
 
 STEPS = list(dict.fromkeys(name for sequence in SEQUENCES.values() for name, _ in sequence))
 

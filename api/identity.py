@@ -13,8 +13,8 @@ from fastapi import Depends, Request
 from api.problems import HttpProblem
 from packages.errors import Refused
 from packages.model import ANONYMOUS, Actor
+from services.administration.sign_in import actor_of_session, actor_of_token, form_token
 from services.archive import Archive
-from services.sign_in import actor_of_session, actor_of_token, form_token
 
 COOKIE = "holdfast_session"
 FORM_FIELD = "form_token"

@@ -1,4 +1,4 @@
-"""What is answered as JSON, described for OpenAPI and its readers: the shapes that `services.views` makes."""
+"""What is answered as JSON, described for OpenAPI and its readers (`services.data_management.views`)."""
 
 from typing import Any, Literal
 

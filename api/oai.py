@@ -9,7 +9,7 @@ from api.identity import Served
 from api.problems import described
 from packages.oai_pmh import Verb
 from packages.oai_pmh_xml import MEDIA_TYPE
-from services.harvesting import harvest
+from services.access.harvesting import harvest
 
 router = APIRouter(tags=["oai"])
 

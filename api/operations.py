@@ -17,7 +17,7 @@ from api.packages import UNCHANGED
 from api.problems import HttpProblem, described
 from packages.errors import Refused
 from packages.model import ANONYMOUS, Actor
-from services.watching import Examination, numbers
+from services.data_management.watching import Examination, numbers
 
 router = APIRouter(tags=["operations"])
 

@@ -14,7 +14,8 @@ from api.one_hop import OneHopRoute
 from api.problems import HttpProblem, described
 from api.references import Reference
 from packages.errors import Invalid
-from services import revision, views
+from services.data_management import views
+from services.ingest import revision
 
 router = APIRouter(tags=["packages"])
 

@@ -15,8 +15,8 @@ from starlette.requests import ClientDisconnect
 
 from api.http_fields import disposition_parameters
 from api.problems import HttpProblem
-from services.deposits import Upload
-from services.examination import RECORD_BYTES
+from services.ingest.deposits import Upload
+from services.ingest.examination import RECORD_BYTES
 
 PIECE = 1 << 20
 PATIENCE = 120.0

@@ -12,10 +12,10 @@ from api.negotiation import best
 from api.pages.landing import landing_page, tombstone
 from api.problems import HttpProblem, described
 from api.signposting import links_of
+from services.access.forms import FORMS, Form
+from services.access.landing import Landing, Tombstone, landing
+from services.access.searching import hits_json, search
 from services.archive import Archive
-from services.forms import FORMS, Form
-from services.landing import Landing, Tombstone, landing
-from services.searching import hits_json, search
 
 router = APIRouter(tags=["records"])
 

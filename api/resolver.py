@@ -12,9 +12,9 @@ from api.problems import described
 from packages.errors import Invalid, NotFound
 from packages.model import Actor
 from packages.pids.ark import Ark, is_intact, parse
+from services.access.forms import about
+from services.access.landing import Tombstone, named
 from services.archive import Archive
-from services.forms import about
-from services.landing import Tombstone, named
 
 router = APIRouter(tags=["identifiers"])
 

@@ -16,10 +16,10 @@ from api.problems import described
 from api.reading_bodies import ClientDisconnect
 from api.references import Reference
 from packages.errors import Invalid
-from services import views
-from services.deposits import Upload
-from services.revising_files import Revision, revise_by_upload
-from services.revision import Changed
+from services.data_management import views
+from services.ingest.deposits import Upload
+from services.ingest.revising_files import Revision, revise_by_upload
+from services.ingest.revision import Changed
 
 router = APIRouter(tags=["packages"])
 

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from packages.wording import SUSPECT
-from services.overview import place_of
+from services.data_management.overview import place_of
 
 STEP_WORDS = {
     "receive": "receive",

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from packages.links import orcid_link, web_link
+from services.access.forms import FORMS, bundle_address, file_address, pid_address, schema_org
+from services.access.landing import FilePage, Landing
 from services.archive import Archive
-from services.forms import FORMS, bundle_address, file_address, pid_address, schema_org
-from services.landing import FilePage, Landing
 
 SCHEMA_ORG = "https://schema.org/"
 MOST_ITEMS = 20

@@ -13,7 +13,7 @@ from api.packages import UNCHANGED
 from api.problems import described
 from packages.model import now
 from packages.moments import HINT, moment_of
-from services.people import create_token, list_tokens, revoke_token, token_json
+from services.administration.people import create_token, list_tokens, revoke_token, token_json
 
 router = APIRouter(tags=["tokens"])
 

@@ -50,7 +50,7 @@ def make_bag(root: Path) -> Path:
 
 def by_holdfast(bag: Path) -> Callable[[], bool]:
     """Return the check of ``holdfast check``."""
-    from services.checking import check  # noqa: PLC0415  # loading it is not measured
+    from services.ingest.checking import check  # noqa: PLC0415  # loading it is not measured
     from storage.sources import Limits  # noqa: PLC0415  # same reason
 
     limits = Limits(members=10**7, bytes=1 << 60, ratio=200, depth=250, path_bytes=4096, reserve=0)

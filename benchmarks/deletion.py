@@ -10,11 +10,11 @@ from pathlib import Path
 
 from packages.deletions import Category
 from packages.model import Actor
-from services import deletion, deletion_views
+from services.administration import deletion, deletion_views
+from services.administration.people import local_actor
 from services.archive import Archive, init_archive
-from services.engine import run_job
-from services.people import local_actor
-from services.submission import Wanted, submit
+from services.ingest.submission import Wanted, submit
+from services.work.engine import run_job
 
 
 def main() -> None:

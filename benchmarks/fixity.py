@@ -28,9 +28,9 @@ from packages.model import now
 from packages.ocfl import layout
 from packages.ocfl.stage import stage_first_version
 from packages.premis import package_urn
+from services.administration.people import local_actor
+from services.archival_storage.fixity import audit
 from services.archive import Archive, init_archive, open_archive
-from services.fixity import audit
-from services.people import local_actor
 from services.settings import path_of
 from storage.durability import drop_cache
 from storage.ports import StagedVersion, Verdict

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from packages.ledger import JobState
 from services.archive import Archive, init_archive
-from services.crowd import cores, run_jobs
+from services.work.crowd import cores, run_jobs
 from tests.support.orchestra import Hand, Orchestra, deposits, ended, job_of, until
 
 SINGLES = 10

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from benchmarks.processes import tree_cpu
 from packages.ledger import JobState, Package, StepOutcome
+from services.administration.people import local_actor
 from services.archive import init_archive, open_archive
-from services.crowd import run_jobs
-from services.engine import run_job
-from services.people import local_actor
-from services.submission import Wanted, submit
+from services.ingest.submission import Wanted, submit
+from services.work.crowd import run_jobs
+from services.work.engine import run_job
 
 
 class Clock:

@@ -23,7 +23,7 @@ from benchmarks.data import make_large, make_random
 from packages.model import FileEntry
 from packages.ocfl.stage import stage_first_version
 from packages.packing import RULE
-from services.steps.packing import Packer
+from services.ingest.steps.packing import Packer
 from storage.archival import OcflStore, open_store
 from storage.durability import sync_filesystem
 from storage.ports import StagedVersion, Verdict

@@ -17,10 +17,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from services.administration.people import create_token, local_actor
 from services.archive import init_archive
-from services.engine import run_job
-from services.people import create_token, local_actor
-from services.submission import Wanted, submit
+from services.ingest.submission import Wanted, submit
+from services.work.engine import run_job
 
 Seen = list[tuple[float, int]]
 Work = asyncio.Queue[tuple[float, bytes] | None]
@@ -30,9 +30,9 @@ INGEST = """
 import sys
 from pathlib import Path
 from services.archive import open_archive
-from services.crowd import run_jobs
-from services.people import local_actor
-from services.submission import Wanted, submit
+from services.work.crowd import run_jobs
+from services.administration.people import local_actor
+from services.ingest.submission import Wanted, submit
 
 archive = open_archive(Path(sys.argv[1]))
 actor, done = local_actor(archive), 0

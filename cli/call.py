@@ -52,7 +52,7 @@ class Call:
     @cached_property
     def actor(self) -> "Actor":
         """Return the operating system's user, on whose behalf everything is done."""
-        from services.people import local_actor  # noqa: PLC0415  # start-up time
+        from services.administration.people import local_actor  # noqa: PLC0415  # start-up time
 
         return local_actor(self.archive)
 

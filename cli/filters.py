@@ -44,7 +44,7 @@ def time_of(option: str, text: str, *, past: bool) -> str:
 
 
 def _require_step(step: str) -> None:
-    from services.ingest import SEQUENCES  # noqa: PLC0415  # start-up time
+    from services.ingest.step_table import SEQUENCES  # noqa: PLC0415  # start-up time
 
     known = list(dict.fromkeys(name for sequence in SEQUENCES.values() for name, _ in sequence))
     if step not in known:

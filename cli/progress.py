@@ -23,7 +23,7 @@ _SIGNS = {
 
 
 class StepObserver(Protocol):
-    """An observer of the engine (`services.engine.Observer`) and a context: what it shows ends with it."""
+    """An `Observer` of the engine (`services.work.engine`) and a context: what it shows ends with it."""
 
     def __enter__(self) -> Self: ...
 

@@ -9,7 +9,7 @@ from cli.presenting import show_package
 from packages.ledger import Job, JobState
 
 if TYPE_CHECKING:
-    from services.launching import WorkflowLauncher
+    from services.work.launching import WorkflowLauncher
 
 _ASK_AGAIN = 0.5
 """Seconds between two looks at a job that another process works on."""
@@ -17,7 +17,7 @@ _ASK_AGAIN = 0.5
 
 def walk(call: Call, job: Job, *, until: str | None = None) -> Job:
     """Walk the job here, or wait for the process that has it, and return it as it stands then."""
-    from services.launching import LocalLauncher  # noqa: PLC0415  # start-up time
+    from services.work.launching import LocalLauncher  # noqa: PLC0415  # start-up time
 
     call.interrupted_hint = f"it goes on with `holdfast retry {job.package_id}`, or with `holdfast reconcile`"
     with call.observer() as observer:
@@ -32,7 +32,7 @@ def walk(call: Call, job: Job, *, until: str | None = None) -> Job:
 
 def make_optional_copies(call: Call) -> None:
     """Make the copies that no package waited for, so that nobody has to be asked for them later."""
-    from services.copies import follow  # noqa: PLC0415  # start-up time
+    from services.archival_storage.copies import follow  # noqa: PLC0415  # start-up time
 
     if len(call.archive.written_stores) == sum(
         call.archive.settings.facts(each).required for each in call.archive.written_stores
@@ -48,7 +48,7 @@ def make_optional_copies(call: Call) -> None:
 
 def go_on_with_abandoned(call: Call) -> None:
     """Finish what a worker that died on this machine has left, and say so."""
-    from services.reconcile import free_dead_leases  # noqa: PLC0415  # start-up time
+    from services.data_management.reconcile import free_dead_leases  # noqa: PLC0415  # start-up time
 
     for job in free_dead_leases(call.archive):
         call.voice.note(f"{job.package_id}: its worker died in the step {job.step}; going on with it first")
@@ -58,7 +58,7 @@ def go_on_with_abandoned(call: Call) -> None:
 
 def show_job(call: Call, job: Job, *, steps: bool = False, **beside: Any) -> None:
     """Print the package of a job as it stands after the walk, with a word on how to go on."""
-    from services.views import status  # noqa: PLC0415  # start-up time
+    from services.data_management.views import status  # noqa: PLC0415  # start-up time
 
     package = status(call.archive, call.actor, job.package_id)
     call.voice.document({**package, **beside})

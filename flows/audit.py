@@ -1,4 +1,4 @@
-"""The flow `audit`: read archived copies back, a task for each batch of reports; see `services.fixity`."""
+"""The flow `audit`: read archived copies back, a task for each batch of reports (see `fixity`)."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from flows.workshop import PREFECT, Workshop, current
 from packages.errors import HoldfastError
 from packages.premis import URN
 from packages.wording import counted
-from services.fixity import audit as read_back
+from services.archival_storage.fixity import audit as read_back
 from storage.ports import ObjectReport, Verdict
 
 BATCH = 200

@@ -18,7 +18,7 @@ from flows.workshop import Workshop, current
 from packages.errors import HoldfastError
 from packages.ledger import Job, JobState
 from packages.wording import counted
-from services.outbox import drain
+from services.work.outbox import drain
 
 log = logging.getLogger("holdfast.flows")
 

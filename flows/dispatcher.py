@@ -19,9 +19,9 @@ from flows.words import run_name
 from flows.workshop import Workshop
 from packages.errors import HoldfastError
 from packages.ledger import Job
-from services.copies import follow
-from services.outbox import drain
-from services.reconcile import free_dead_leases
+from services.archival_storage.copies import follow
+from services.data_management.reconcile import free_dead_leases
+from services.work.outbox import drain
 
 log = logging.getLogger("holdfast.worker")
 

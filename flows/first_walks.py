@@ -6,8 +6,8 @@ import threading
 from flows.workshop import Workshop
 from packages.errors import HoldfastError
 from packages.ledger import Job
-from services.launching import prefect_url
-from services.outbox import drain
+from services.work.launching import prefect_url
+from services.work.outbox import drain
 from tools.prefect_server import PrefectServer
 
 log = logging.getLogger("holdfast.worker")

@@ -14,8 +14,8 @@ from flows.workshop import PREFECT, Workshop, current
 from packages.errors import NotFound
 from packages.ledger import Job, JobState, StepOutcome
 from packages.model import now
-from services.decisions import decide
-from services.outbox import drain
+from services.administration.decisions import decide
+from services.work.outbox import drain
 
 
 @flow(name="ingest", retries=0, persist_result=False, validate_parameters=False)

@@ -11,7 +11,7 @@ from flows.runs import tell
 from flows.words import listed
 from flows.workshop import PREFECT, Workshop, current
 from packages.wording import counted
-from services.embargoes import lift_embargoes as lift
+from services.administration.embargoes import lift_embargoes as lift
 
 
 @flow(name="lift_embargoes", retries=0, persist_result=False, validate_parameters=False)

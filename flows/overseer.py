@@ -8,8 +8,8 @@ from flows.runs import troubles
 from flows.workshop import PREFECT, Workshop
 from packages.errors import HoldfastError
 from packages.ledger import JobState
-from services.deadlines import time_out
-from services.decisions import decide
+from services.administration.decisions import decide
+from services.work.deadlines import time_out
 from tools.prefect_server import PrefectServer
 
 log = logging.getLogger("holdfast.flows")

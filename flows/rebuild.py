@@ -11,7 +11,7 @@ from flows.runs import present, tell
 from flows.words import listed
 from flows.workshop import PREFECT, Workshop, current
 from packages.wording import counted
-from services.rebuild import Rebuilt, rebuild_catalogue, rebuild_index
+from services.data_management.rebuild import Rebuilt, rebuild_catalogue, rebuild_index
 
 
 @flow(name="rebuild", retries=0, persist_result=False, validate_parameters=False)

@@ -12,8 +12,8 @@ from flows.runs import tell
 from flows.words import listed
 from flows.workshop import PREFECT, Workshop, current
 from packages.wording import counted
-from services.reconcile import Reconciled
-from services.reconcile import reconcile as bring_into_agreement
+from services.data_management.reconcile import Reconciled
+from services.data_management.reconcile import reconcile as bring_into_agreement
 
 
 @flow(name="reconcile", retries=0, persist_result=False, validate_parameters=False)

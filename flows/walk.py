@@ -11,7 +11,7 @@ from typing import Self
 from packages.errors import HoldfastError
 from packages.ledger import Job, Package, StepOutcome
 from services.archive import Archive
-from services.crowd import Crowd
+from services.work.crowd import Crowd
 
 
 @dataclass(eq=False)

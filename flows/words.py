@@ -10,7 +10,7 @@ from prefect.states import Cancelled, Completed, Crashed, Failed
 from packages.ledger import Job, JobState, Package
 from packages.wording import counted
 from services.archive import Archive
-from services.outbox import INDEX
+from services.work.outbox import INDEX
 
 LONGEST_TITLE = 60
 SHORT_ID = 8

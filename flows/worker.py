@@ -17,8 +17,8 @@ from flows.server import WORKER_KEEPS, apply, client_environment
 from flows.workshop import Workshop, set_up
 from packages.errors import HoldfastError
 from services.archive import Archive, open_archive
-from services.launching import prefect_url
 from services.prefect_home import own_secret
+from services.work.launching import prefect_url
 from tools.prefect_server import PrefectServer
 
 log = logging.getLogger("holdfast.worker")

@@ -11,8 +11,8 @@ from packages.errors import Unavailable
 from packages.ledger import Job
 from packages.model import Actor, now
 from services.archive import Archive, open_archive
-from services.crowd import Crowd, cores
-from services.engine import worker_name
+from services.work.crowd import Crowd, cores
+from services.work.engine import worker_name
 from tools.prefect_server import PrefectServer
 
 PREFECT = Actor("prefect", "Prefect", frozenset({"archivist"}))

@@ -17,7 +17,7 @@ class StoreRecord:
     """One store as the ledger knows it; `url` is without secrets.
 
     `person` brought it into its `state` at `since`, for a `reason`. While copies are made there, `worker`
-    (`services.engine.worker_name`) has the right to do so from `worker_since` until `worker_until`.
+    (`services.work.engine.worker_name`) has the right to do so from `worker_since` until `worker_until`.
     """
 
     name: str

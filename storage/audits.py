@@ -1,6 +1,6 @@
 """Records of audits: runs, what each copy was found to be, alarms, and the chain of what was sealed.
 
-Frozen, without I/O; kept by the catalogue, and in storage as evidence (see `services.evidence`).
+Frozen, without I/O; kept by the catalogue, and in storage as evidence (`services.archival_storage.evidence`).
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ class AuditRun:
 
     `budget` is in bytes a second. `copies` counts the copies read, `counts` the same by verdict. `message`
     says what kept the run from its end, or from a store. `owner` is the process that runs it
-    (`services.engine.worker_name`).
+    (`services.work.engine.worker_name`).
     """
 
     id: str

@@ -11,9 +11,9 @@ from api.pages.package import PACKAGE
 from api.references import Reference
 from packages.deletions import Category
 from packages.errors import Invalid
-from services import deletion
-from services.deletion_views import listed, shown
-from services.second_person import is_alone
+from services.administration import deletion
+from services.administration.deletion_views import listed, shown
+from services.administration.second_person import is_alone
 
 router = APIRouter(include_in_schema=False)
 

@@ -13,11 +13,11 @@ from api.problems import HttpProblem
 from api.reading_bodies import ClientDisconnect
 from packages.errors import NotFound
 from packages.model import Actor
-from services import views
+from services.administration.people import require_depositor
 from services.archive import Archive
-from services.deposits import deposit
-from services.people import require_depositor
-from services.submission import Terms
+from services.data_management import views
+from services.ingest.deposits import deposit
+from services.ingest.submission import Terms
 
 router = APIRouter(include_in_schema=False)
 

@@ -9,7 +9,8 @@ from api.answers import key_of, token_of
 from api.feeds import number_of
 from api.identity import Served
 from api.pages.forms import ArchivistVisitor, page
-from services import audits, overview
+from services.archival_storage import audits
+from services.data_management import overview
 
 router = APIRouter(include_in_schema=False)
 

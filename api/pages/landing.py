@@ -13,8 +13,7 @@ from api.signposting import links_of
 from packages.links import orcid_link, web_link
 from packages.model import Actor
 from packages.wording import moment
-from services.archive import Archive
-from services.forms import (
+from services.access.forms import (
     FORMS,
     bundle_address,
     citation_of,
@@ -24,7 +23,8 @@ from services.forms import (
     schema_org,
     thumbnail_address,
 )
-from services.landing import Landing, Tombstone, files_shown, thumbnail
+from services.access.landing import Landing, Tombstone, files_shown, thumbnail
+from services.archive import Archive
 
 router = APIRouter(tags=["records"])
 

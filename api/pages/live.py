@@ -16,9 +16,9 @@ from starlette.concurrency import run_in_threadpool
 
 from api.identity import Served, SignedIn
 from packages.errors import HoldfastError
+from services.archival_storage.presence import Presence
 from services.archive import Archive
-from services.overview import pulse, watched
-from services.presence import Presence
+from services.data_management.overview import pulse, watched
 
 router = APIRouter(include_in_schema=False)
 

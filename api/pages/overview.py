@@ -18,10 +18,10 @@ from api.problems import STATUS_BY_KIND
 from packages.errors import Conflict, HoldfastError, Invalid, Refused
 from packages.ledger import OPEN_STATES, JobState, PackageFilter, PackageState
 from packages.model import ANONYMOUS, Actor
-from services import overview, views
+from services.administration.decisions import DECISIONS, chosen, decide, require_number
 from services.archive import Archive
-from services.decisions import DECISIONS, chosen, decide, require_number
-from services.launching import prefect_url
+from services.data_management import overview, views
+from services.work.launching import prefect_url
 
 router = APIRouter(include_in_schema=False)
 

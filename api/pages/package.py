@@ -20,11 +20,11 @@ from packages.deletions import SENTENCES, Category
 from packages.errors import Invalid, NotFound
 from packages.model import Actor
 from packages.wording import counted
-from services import overview, views
+from services.administration.decisions import DECISIONS, decide
+from services.administration.holding import hold, release, withdraw
 from services.archive import Archive
-from services.decisions import DECISIONS, decide
-from services.errands import ERRANDS
-from services.holding import hold, release, withdraw
+from services.data_management import overview, views
+from services.work.errands import ERRANDS
 
 router = APIRouter(include_in_schema=False)
 

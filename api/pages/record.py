@@ -9,8 +9,8 @@ from api.identity import Served, SignedIn
 from api.pages.forms import Posted, Visitor, page, sent_on, text_of
 from api.references import Reference
 from packages.errors import Conflict, Invalid
-from services import views
-from services.revision import record_tag, update_record
+from services.data_management import views
+from services.ingest.revision import record_tag, update_record
 
 router = APIRouter(include_in_schema=False)
 

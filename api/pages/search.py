@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from api.identity import Reader, Served
 from packages.errors import Invalid
-from services.searching import narrowed, search
+from services.access.searching import narrowed, search
 from storage.search.port import Fragment, Hits, Sort
 
 router = APIRouter(include_in_schema=False)

@@ -12,8 +12,8 @@ from api.pages.forms import Posted, own_path, page, sent_on, text_of
 from api.problems import HttpProblem
 from packages.errors import Refused
 from packages.model import ANONYMOUS
+from services.administration.sign_in import Session, close_session, open_by_link, open_by_token
 from services.archive import Archive
-from services.sign_in import Session, close_session, open_by_link, open_by_token
 
 router = APIRouter(include_in_schema=False)
 

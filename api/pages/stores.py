@@ -6,10 +6,10 @@ from fastapi import APIRouter, Request, Response
 
 from api.identity import Served
 from api.pages.forms import ArchivistVisitor, page
-from services import overview
-from services.overview import StoreStanding
-from services.preservation import preservation
-from services.stores import retired
+from services.archival_storage.stores import retired
+from services.data_management import overview
+from services.data_management.overview import StoreStanding
+from services.preservation_planning.preservation import preservation
 
 router = APIRouter(include_in_schema=False)
 

@@ -11,8 +11,8 @@ from api.pages.forms import Posted, Visitor, page, sent_on, text_of
 from packages.errors import Invalid, Refused
 from packages.model import Actor
 from packages.moments import HINT, moment_of
+from services.administration.people import ROLES, create_token, list_tokens, revoke_token, token_json
 from services.archive import Archive
-from services.people import ROLES, create_token, list_tokens, revoke_token, token_json
 
 router = APIRouter(include_in_schema=False)
 

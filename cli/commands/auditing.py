@@ -44,7 +44,7 @@ def audit(  # its options
     Every copy of the packages, or of all packages; says exactly what is not as it was. With --due, what was
     never read comes first, then what was read longest ago; after an interruption the same command goes on.
     """
-    from services.fixity import audit as audit_all  # noqa: PLC0415  # start-up time
+    from services.archival_storage.fixity import audit as audit_all  # noqa: PLC0415  # start-up time
 
     if due and references:
         raise UsageError("--due chooses by itself what to read", "leave out the packages, or leave out --due")
@@ -94,8 +94,8 @@ def repair(
 
     The good one is verified first. Where there is none, nothing is overwritten, and the copy is marked.
     """
-    from services.mending import repair as repair_one  # noqa: PLC0415  # start-up time
-    from services.mending import repair_store  # noqa: PLC0415  # as above
+    from services.archival_storage.mending import repair as repair_one  # noqa: PLC0415  # start-up time
+    from services.archival_storage.mending import repair_store  # noqa: PLC0415  # as above
 
     if (reference is None) == (store is None):
         raise UsageError("name a package, or a store with --store", "`holdfast alarms` lists what is damaged")
@@ -131,7 +131,7 @@ def audits(
 
     Who had it made, when, of what, and what became of each copy; as JSON, CSV or text.
     """
-    from services import audits as kept  # noqa: PLC0415  # start-up time
+    from services.archival_storage import audits as kept  # noqa: PLC0415  # start-up time
 
     if reference is None:
         if as_csv or problems:
@@ -161,7 +161,7 @@ def alarms(
 
     An alarm stays until a repair, or a later audit, finds the copy intact.
     """
-    from services import audits as kept  # noqa: PLC0415  # start-up time
+    from services.archival_storage import audits as kept  # noqa: PLC0415  # start-up time
 
     after, codes = None, []
     while True:
@@ -189,7 +189,7 @@ def seal(
 
     Keep it outside of the archive: who rewrites something later cannot make the line true again.
     """
-    from services import seals  # noqa: PLC0415  # start-up time
+    from services.archival_storage import seals  # noqa: PLC0415  # start-up time
 
     if check is None:
         made = seals.seal(call.archive, call.actor)
@@ -230,7 +230,7 @@ def _rate(budget: str | None) -> int | None:
 
 def _show_report(call: Call, report: "ObjectReport", more: Mapping[str, Any] = MappingProxyType({})) -> int:
     """Print what was found in one copy; return its exit code."""
-    from services.fixity import report_json  # noqa: PLC0415  # start-up time
+    from services.archival_storage.fixity import report_json  # noqa: PLC0415  # start-up time
 
     shown = report_json(report)
     call.voice.document({**shown, **more})
@@ -276,7 +276,7 @@ def _say_alarm(call: Call, alarm: dict[str, Any]) -> None:
 
 
 def _list_runs(call: Call) -> int:
-    from services import audits as kept  # noqa: PLC0415  # start-up time
+    from services.archival_storage import audits as kept  # noqa: PLC0415  # start-up time
 
     after, number = None, 0
     while True:

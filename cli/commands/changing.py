@@ -48,7 +48,7 @@ def update(
 
     All of it or nothing. Only what changed is stored; earlier versions stay as they are.
     """
-    from services.revision import retitled, update_record  # noqa: PLC0415  # start-up time
+    from services.ingest.revision import retitled, update_record  # noqa: PLC0415  # start-up time
 
     if record is None and title is None and not (add or replace or withdraw):
         raise UsageError(
@@ -76,7 +76,7 @@ def withdraw(call: Call, reference: Reference, reason: Reason) -> int:
 
     Its identifier leads to a tombstone; its owner and archivists still see it, and every copy stays.
     """
-    from services.holding import withdraw as withdraw_one  # noqa: PLC0415  # start-up time
+    from services.administration.holding import withdraw as withdraw_one  # noqa: PLC0415  # start-up time
 
     return _carry_out(call, withdraw_one, reference, reason)
 
@@ -84,7 +84,7 @@ def withdraw(call: Call, reference: Reference, reason: Reason) -> int:
 @command(app, "holdfast hold 7f3c9a21 --reason 'court order 12/26'")
 def hold(call: Call, reference: Reference, reason: Reason) -> int:
     """Put a package under legal hold."""
-    from services.holding import hold as hold_one  # noqa: PLC0415  # start-up time
+    from services.administration.holding import hold as hold_one  # noqa: PLC0415  # start-up time
 
     return _carry_out(call, hold_one, reference, reason)
 
@@ -92,14 +92,14 @@ def hold(call: Call, reference: Reference, reason: Reason) -> int:
 @command(app, "holdfast release 7f3c9a21 --reason 'court order 12/26 was lifted'")
 def release(call: Call, reference: Reference, reason: Reason) -> int:
     """End a package's legal hold."""
-    from services.holding import release as release_one  # noqa: PLC0415  # start-up time
+    from services.administration.holding import release as release_one  # noqa: PLC0415  # start-up time
 
     return _carry_out(call, release_one, reference, reason)
 
 
 def _changes(add: list[str], replace: list[str]) -> "tuple[dict[str, Path], dict[str, Path]]":
     """Return what is added and what is replaced, by the names in the package."""
-    from services.revising_files import files_at  # noqa: PLC0415  # start-up time
+    from services.ingest.revising_files import files_at  # noqa: PLC0415  # start-up time
 
     added: dict[str, Path] = {}
     for each in add:
@@ -130,7 +130,7 @@ def _revise(
     record: bytes | None,
     message: str,
 ) -> "Job":
-    from services.revising_files import Revision, revise  # noqa: PLC0415  # start-up time
+    from services.ingest.revising_files import Revision, revise  # noqa: PLC0415  # start-up time
 
     added, replaced = changes
     wanted = Revision(added=added, replaced=replaced, withdrawn=withdrawn, record=record, message=message)
@@ -148,7 +148,7 @@ def _carry_out(
 
 
 def _show(call: Call, reference: str) -> int:
-    from services.views import status  # noqa: PLC0415  # start-up time
+    from services.data_management.views import status  # noqa: PLC0415  # start-up time
 
     package = status(call.archive, call.actor, reference)
     call.voice.document(package)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from packages.ledger import Job, Package, PackageFilter
     from packages.model import Actor
+    from services.administration.decisions import Decided
     from services.archive import Archive
-    from services.decisions import Decided
 
 Matching = Annotated[
     str | None,
@@ -112,8 +112,8 @@ def chosen_ids(
 
     Those that a filter found (by `find`) are always shown: nobody has named them.
     """
-    from services.decisions import chosen  # noqa: PLC0415  # start-up time
-    from services.views import status  # noqa: PLC0415  # same reason
+    from services.administration.decisions import chosen  # noqa: PLC0415  # start-up time
+    from services.data_management.views import status  # noqa: PLC0415  # same reason
 
     filtered = any(each is not None for each in filters)
     if references and filtered:
@@ -146,7 +146,7 @@ def chosen_ids(
 
 def _decide(call: Call, verb: str, ids: list[str], reason: str, no_wait: bool) -> int:
     """Carry out the decisions, and go on with the work where that follows from one."""
-    from services.decisions import decide  # noqa: PLC0415  # start-up time
+    from services.administration.decisions import decide  # noqa: PLC0415  # start-up time
 
     codes = []
     for decided in decide(call.archive, call.actor, verb, ids, reason):

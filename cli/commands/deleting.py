@@ -16,8 +16,8 @@ from packages.deletions import SENTENCES, Category, ItemState
 
 if TYPE_CHECKING:
     from packages.model import Actor
-    from services.deletable import Outcome
-    from services.deletion import Asked
+    from services.administration.deletable import Outcome
+    from services.administration.deletion import Asked
 
 Request = Annotated[str, typer.Argument(metavar="DELETION", help="A request's id, or its beginning.")]
 TokenFile = Annotated[
@@ -56,8 +56,8 @@ def delete(  # noqa: PLR0913, PLR0917  # every option of the command is one
     Nothing is deleted by this command, and nothing changes for anybody until the request is approved. The
     reason is for archivists; of a deleted package everybody is told its category only.
     """
-    from services.deletion import preview, request  # noqa: PLC0415  # start-up time
-    from services.second_person import ANOTHER, SECOND_PERSON, is_alone  # noqa: PLC0415  # as above
+    from services.administration.deletion import preview, request  # noqa: PLC0415  # start-up time
+    from services.administration.second_person import ANOTHER, SECOND_PERSON, is_alone  # noqa: PLC0415  # as above
 
     if not reason.strip():
         raise UsageError("a deletion needs a reason: it is kept for ever", "add --reason")
@@ -83,7 +83,7 @@ def delete(  # noqa: PLR0913, PLR0917  # every option of the command is one
 @command(deletion_app, "holdfast deletion list", name="list")
 def list_all(call: Call) -> int:
     """List the requests, newest first."""
-    from services.deletion_views import listed  # noqa: PLC0415  # start-up time
+    from services.administration.deletion_views import listed  # noqa: PLC0415  # start-up time
 
     after = None
     while True:
@@ -121,7 +121,7 @@ def approve(
     Whoever asked does not approve, nor whoever made the asker's token or got theirs from the asker. On one
     machine each of the two brings a token (`holdfast token create --name NAME --role archivist`).
     """
-    from services import deletion  # noqa: PLC0415  # start-up time
+    from services.administration import deletion  # noqa: PLC0415  # start-up time
 
     actor = _actor(call, token_file)
     asked = deletion.approve(call.archive, actor, request, reason)
@@ -140,7 +140,7 @@ def approve(
 @command(deletion_app, "holdfast deletion refuse 5c1d0e2f --reason 'it is still cited'")
 def refuse(call: Call, request: Request, reason: Reason, token_file: TokenFile = None) -> int:
     """Refuse a request, or take your own back; every package stays as it is."""
-    from services import deletion  # noqa: PLC0415  # start-up time
+    from services.administration import deletion  # noqa: PLC0415  # start-up time
 
     if not reason.strip():
         raise UsageError("a refusal needs a reason, for whoever asked", "add --reason")
@@ -153,7 +153,7 @@ def refuse(call: Call, request: Request, reason: Reason, token_file: TokenFile =
 
 
 def _actor(call: Call, token_file: Path | None) -> "Actor":
-    from services.sign_in import actor_of_token  # noqa: PLC0415  # start-up time
+    from services.administration.sign_in import actor_of_token  # noqa: PLC0415  # start-up time
 
     if token_file is None:
         return call.actor
@@ -171,7 +171,7 @@ def _actor(call: Call, token_file: Path | None) -> "Actor":
 
 def _shown(call: Call, actor: "Actor", request: str) -> dict[str, Any]:
     """Return a request with all of its packages."""
-    from services.deletion_views import shown  # noqa: PLC0415  # start-up time
+    from services.administration.deletion_views import shown  # noqa: PLC0415  # start-up time
 
     made, after = shown(call.archive, actor, request)
     while after is not None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from packages.ledger import Job
-    from services.submission import Wanted
+    from services.ingest.submission import Wanted
 
 Paths = Annotated[list[Path], typer.Argument(metavar="PATH", help="Folders, archives, bags or files.")]
 
@@ -54,9 +54,9 @@ def check(
     import sys  # noqa: PLC0415  # only to ask whether stdout is a terminal
 
     from services.archive import Archive  # noqa: PLC0415  # start-up time
-    from services.checking import check as check_one  # noqa: PLC0415  # same reason
-    from services.fetching import allowed_places  # noqa: PLC0415  # same reason
-    from services.profiles import archive_profiles  # noqa: PLC0415  # same reason
+    from services.ingest.checking import check as check_one  # noqa: PLC0415  # same reason
+    from services.ingest.fetching import allowed_places  # noqa: PLC0415  # same reason
+    from services.ingest.profiles import archive_profiles  # noqa: PLC0415  # same reason
     from services.settings import load_settings  # noqa: PLC0415  # same reason
 
     archive = call.opened(lambda: Archive(load_settings(call.home)))
@@ -127,7 +127,7 @@ def ingest(
     works_here = via is Via.LOCAL and (len(paths) < SIDE_BY_SIDE or no_wait)
     if call.make_archive("ingest", works_here=works_here):  # or completes what was begun, in milliseconds
         call.voice.note(f"made an archive in {call.home}")
-    from services.submission import Wanted  # noqa: PLC0415  # start-up time
+    from services.ingest.submission import Wanted  # noqa: PLC0415  # start-up time
 
     go_on_with_abandoned(call)
     every = [Wanted(path, record=described, title=title, new=new, corrects=corrects) for path in paths]
@@ -146,7 +146,7 @@ def _described(record: Path) -> bytes:
 
 
 def _ingest_all(call: Call, every: "list[Wanted]", via: Via, *, no_wait: bool) -> list[int]:
-    from services.launching import require_worker  # noqa: PLC0415  # start-up time
+    from services.work.launching import require_worker  # noqa: PLC0415  # start-up time
 
     if via is Via.PREFECT:
         settings = call.archive.settings
@@ -171,8 +171,8 @@ def _failed(call: Call, error: HoldfastError, wanted: "Wanted") -> int:
 
 def _ingest_many(call: Call, every: "Iterable[Wanted]") -> list[int]:
     """Take many in side by side, telling what became of each but not its steps; return a code for each."""
-    from services.crowd import cores, run_jobs  # noqa: PLC0415  # start-up time
-    from services.submission import submit  # noqa: PLC0415  # same reason
+    from services.ingest.submission import submit  # noqa: PLC0415  # same reason
+    from services.work.crowd import cores, run_jobs  # noqa: PLC0415  # start-up time
 
     codes: list[int] = []
     entered: dict[str, Wanted] = {}
@@ -198,8 +198,8 @@ def _ingest_many(call: Call, every: "Iterable[Wanted]") -> list[int]:
 
 def _ingest_by_workers(call: Call, every: "Iterable[Wanted]") -> list[int]:
     """Enter all in the ledger, where the workers find them, and tell what became of each."""
-    from services.launching import PrefectLauncher  # noqa: PLC0415  # start-up time
-    from services.submission import submit  # noqa: PLC0415  # same reason
+    from services.ingest.submission import submit  # noqa: PLC0415  # same reason
+    from services.work.launching import PrefectLauncher  # noqa: PLC0415  # start-up time
 
     codes: list[int] = []
     entered: list[tuple[Job, Wanted]] = []
@@ -220,7 +220,7 @@ def _ingest_by_workers(call: Call, every: "Iterable[Wanted]") -> list[int]:
 
 
 def _ingest_one(call: Call, wanted: "Wanted", *, until: str | None) -> int:
-    from services.submission import submit  # noqa: PLC0415  # start-up time
+    from services.ingest.submission import submit  # noqa: PLC0415  # start-up time
 
     if not call.voice.json:
         call.voice.note(f"ingesting {wanted.source}")
@@ -257,7 +257,7 @@ def identify(call: Call, paths: Paths) -> int:
 
     Folders are walked.
     """
-    from services.checking import identify as identify_all  # noqa: PLC0415  # start-up time
+    from services.ingest.checking import identify as identify_all  # noqa: PLC0415  # start-up time
 
     codes = []
     for path in paths:

@@ -12,7 +12,7 @@ from cli.options import References, command
 from cli.text import count, padded, printable
 
 if TYPE_CHECKING:
-    from services.reidentify import Reidentified
+    from services.preservation_planning.reidentify import Reidentified
 
 
 _STANDING = {
@@ -36,7 +36,7 @@ def formats(
 
     Of the originals in the newest version of each package; risk follows from the format policy.
     """
-    from services.held_formats import held_formats  # noqa: PLC0415  # start-up time
+    from services.preservation_planning.held_formats import held_formats  # noqa: PLC0415  # start-up time
 
     found = held_formats(call.archive, call.actor, puids or ())
     for each in found:
@@ -70,8 +70,8 @@ def reidentify(
     After an update of the signatures (PRONOM). Packages that these signatures have seen are passed over:
     after an interruption the same command goes on. Content is read once, however often it occurs.
     """
-    from services.reidentify import Outcome  # noqa: PLC0415  # start-up time
-    from services.reidentify import reidentify as identify_again  # noqa: PLC0415  # as above
+    from services.preservation_planning.reidentify import Outcome  # noqa: PLC0415  # start-up time
+    from services.preservation_planning.reidentify import reidentify as identify_again  # noqa: PLC0415  # as above
 
     call.interrupted_hint = "what was identified is recorded; the same command goes on with the rest"
     outcomes: Counter[str] = Counter()

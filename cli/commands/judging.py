@@ -31,7 +31,7 @@ def validate_ocfl(
 
     Prints every finding by the specification's code. Needs no archive and changes nothing.
     """
-    from services.ocfl_validation import validate_ocfl as validate_one  # noqa: PLC0415  # start-up time
+    from services.archival_storage.ocfl_validation import validate_ocfl as validate_one  # noqa: PLC0415  # start-up time
 
     codes = []
     for place in places:

@@ -31,7 +31,7 @@ def export(
 
     Whole or not at all; a damaged copy is passed over for a good one.
     """
-    from services.export import export as export_one  # noqa: PLC0415  # start-up time
+    from services.access.export import export as export_one  # noqa: PLC0415  # start-up time
 
     if aip + dip + receipt > 1 or (receipt and (zipped or version)):
         raise UsageError("only one of --aip, --dip and --receipt can be given", "a receipt is a single file")
@@ -67,7 +67,7 @@ def export(
 
 
 def _export_receipt(call: Call, reference: str, to: Path) -> int:
-    from services.export import receipt as receipt_of  # noqa: PLC0415  # start-up time
+    from services.access.export import receipt as receipt_of  # noqa: PLC0415  # start-up time
 
     data = receipt_of(call.archive, call.actor, reference)
     try:
@@ -89,7 +89,7 @@ def reconcile(
 
     Goes on with what a dead worker left, and finds what storage and catalogue disagree on.
     """
-    from services.reconcile import reconcile as reconcile_all  # noqa: PLC0415  # start-up time
+    from services.data_management.reconcile import reconcile as reconcile_all  # noqa: PLC0415  # start-up time
 
     call.interrupted_hint = "run `holdfast reconcile` again: it goes on from there"
     with call.observer() as observer:
@@ -120,7 +120,7 @@ def rebuild(
 
     Both, if none is named. A store that is away is named, the others are read, and the exit code is 3.
     """
-    from services.rebuild import rebuild_catalogue, rebuild_index  # noqa: PLC0415  # start-up time
+    from services.data_management.rebuild import rebuild_catalogue, rebuild_index  # noqa: PLC0415  # start-up time
 
     call.interrupted_hint = "what was there before is still in use; run `holdfast rebuild` again"
     only_index = index and not catalogue  # which a lost catalogue does not allow
@@ -171,7 +171,7 @@ def backup(call: Call, file: Annotated[Path, typer.Argument(metavar="FILE", help
     People, tokens (as hashes), the queue, rejections, clients' keys: one consistent snapshot, while work
     goes on. Archived content is not in it: the stores keep that, and `holdfast rebuild` reads it.
     """
-    from services.backup import backup as backup_all  # noqa: PLC0415  # start-up time
+    from services.data_management.backup import backup as backup_all  # noqa: PLC0415  # start-up time
 
     done = backup_all(call.archive, call.actor, file.expanduser())
     call.voice.document(done.as_json())
@@ -191,7 +191,7 @@ def restore(
 
     All of it or nothing. What the catalogue knows already from storage is newer, and stays.
     """
-    from services.backup import restore as restore_all  # noqa: PLC0415  # start-up time
+    from services.data_management.backup import restore as restore_all  # noqa: PLC0415  # start-up time
 
     done = restore_all(call.archive, call.actor, file.expanduser(), replace=replace)
     call.voice.document(done.as_json())

@@ -39,7 +39,7 @@ def list_packages(
     A package that was cancelled because the same content is there already is left out, unless --all or
     --state cancelled is given.
     """
-    from services.views import listing  # noqa: PLC0415  # start-up time
+    from services.data_management.views import listing  # noqa: PLC0415  # start-up time
 
     wanted = package_filter(state, step, reason, since)
     everything = everything or wanted.state is PackageState.CANCELLED
@@ -60,7 +60,7 @@ def list_packages(
 @command(app, "holdfast status 7f3c9a21")
 def status(call: Call, reference: Reference) -> int:
     """Show one package with steps and findings."""
-    from services.views import status as status_of  # noqa: PLC0415  # start-up time
+    from services.data_management.views import status as status_of  # noqa: PLC0415  # start-up time
 
     package = status_of(call.archive, call.actor, reference)
     call.voice.document(package)
@@ -71,7 +71,7 @@ def status(call: Call, reference: Reference) -> int:
 @command(app, "holdfast events 7f3c9a21 --json")
 def events(call: Call, reference: Reference) -> int:
     """List a package's PREMIS events."""
-    from services.views import events as events_of  # noqa: PLC0415  # start-up time
+    from services.data_management.views import events as events_of  # noqa: PLC0415  # start-up time
 
     for each in events_of(call.archive, call.actor, reference):
         call.voice.document(each)
@@ -83,7 +83,7 @@ def events(call: Call, reference: Reference) -> int:
 @command(app, "holdfast versions ark:99999/hf1x5k2r")
 def versions(call: Call, reference: Reference) -> int:
     """List a package's versions, oldest first."""
-    from services.views import versions as versions_of  # noqa: PLC0415  # start-up time
+    from services.data_management.views import versions as versions_of  # noqa: PLC0415  # start-up time
 
     for each in versions_of(call.archive, call.actor, reference):
         call.voice.document(each)
@@ -111,8 +111,8 @@ def search(
 
     In titles, descriptions, people, subjects, file names and formats.
     """
-    from services.searching import hits_json  # noqa: PLC0415  # start-up time
-    from services.searching import search as search_for  # noqa: PLC0415  # same reason
+    from services.access.searching import hits_json  # noqa: PLC0415  # start-up time
+    from services.access.searching import search as search_for  # noqa: PLC0415  # same reason
 
     if sort not in SORTS:
         raise UsageError(f"--sort {sort}: there is no such order", f"one of {', '.join(SORTS)}")

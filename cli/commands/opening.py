@@ -78,7 +78,7 @@ def config(
 
 def _try_all(call: Call) -> tuple[list[dict[str, str]], int]:
     """Try every part and print what came of each as it comes."""
-    from services.health import try_all  # noqa: PLC0415  # start-up time
+    from services.administration.health import try_all  # noqa: PLC0415  # start-up time
 
     call.voice.say()
     tried = []

@@ -134,8 +134,8 @@ def _parts(call: Call, addresses: dict[str, str]) -> "list[Part]":
 
 def _tell(call: Call, addresses: dict[str, Any]) -> None:
     """Print where everything is, and a link that signs in once."""
+    from services.administration.sign_in import link_secret  # noqa: PLC0415  # same reason
     from services.prefect_home import make_secret  # noqa: PLC0415  # start-up time
-    from services.sign_in import link_secret  # noqa: PLC0415  # same reason
 
     link = f"{addresses['pages']}/sign-in?link={link_secret(call.archive, call.actor)}"
     prefect = addresses["prefect"].removesuffix("/api")

@@ -15,8 +15,8 @@ from cli.text import count, moment, padded, painted, printable
 
 if TYPE_CHECKING:
     from packages.preservation_levels import Column
-    from services.overview import StoreStanding
-    from services.stores import Changed
+    from services.archival_storage.stores import Changed
+    from services.data_management.overview import StoreStanding
 
 TELL_EVERY = 10.0
 """Seconds between two notes on how far a long work is."""
@@ -36,10 +36,10 @@ Facts = Annotated[
 @command(store_app, "holdfast store list", name="list")
 def list_all(call: Call) -> int:
     """List the stores, primary first, and the levels of preservation they come to."""
-    from services.overview import stores  # noqa: PLC0415  # start-up time
-    from services.presence import Presence  # noqa: PLC0415  # same reason
-    from services.preservation import preservation  # noqa: PLC0415  # same reason
-    from services.stores import retired  # noqa: PLC0415  # same reason
+    from services.archival_storage.presence import Presence  # noqa: PLC0415  # same reason
+    from services.archival_storage.stores import retired  # noqa: PLC0415  # same reason
+    from services.data_management.overview import stores  # noqa: PLC0415  # start-up time
+    from services.preservation_planning.preservation import preservation  # noqa: PLC0415  # same reason
 
     known = stores(call.archive, call.actor)
     away = Presence(call.archive).away()
@@ -60,8 +60,8 @@ def list_all(call: Call) -> int:
 def show(call: Call, name: Name) -> int:
     """Show one store: what is said of it, and how its copies stand."""
     from packages.errors import NotFound  # noqa: PLC0415  # start-up time
-    from services.overview import stores  # noqa: PLC0415  # same reason
-    from services.presence import Presence  # noqa: PLC0415  # same reason
+    from services.archival_storage.presence import Presence  # noqa: PLC0415  # same reason
+    from services.data_management.overview import stores  # noqa: PLC0415  # same reason
 
     known = {each.name: each for each in stores(call.archive, call.actor)}
     if name not in known:
@@ -79,7 +79,7 @@ def levels(call: Call) -> int:
 
     Computed from what is said of the stores and known of their copies: each line with the fact it rests on.
     """
-    from services.preservation import preservation  # noqa: PLC0415  # start-up time
+    from services.preservation_planning.preservation import preservation  # noqa: PLC0415  # start-up time
 
     columns = preservation(call.archive, call.actor)
     call.voice.document({each.name: each.as_json() for each in columns})
@@ -94,7 +94,7 @@ def add(call: Call, name: Name, url: Url, facts: Facts = None, dry_run: DryRun =
 
     Packages that are kept already are copied by `holdfast store fill`, or by the next reconcile.
     """
-    from services.stores import add as add_one  # noqa: PLC0415  # start-up time
+    from services.archival_storage.stores import add as add_one  # noqa: PLC0415  # start-up time
 
     done = add_one(call.archive, call.actor, name, url, _said(facts or ()), dry_run=dry_run)
     _show_changed(call, done)
@@ -112,7 +112,7 @@ def describe(
     ],
 ) -> int:
     """Say more of a store, in holdfast.toml, or something else."""
-    from services.stores import describe as describe_one  # noqa: PLC0415  # start-up time
+    from services.archival_storage.stores import describe as describe_one  # noqa: PLC0415  # start-up time
 
     describe_one(call.archive, call.actor, name, _said(facts))
     return show(call, name)
@@ -124,7 +124,7 @@ def fill(call: Call, name: Name, dry_run: DryRun = False) -> int:
 
     Each copy is read back. What was made before this was interrupted is not made again.
     """
-    from services.copies import fill as fill_one  # noqa: PLC0415  # start-up time
+    from services.archival_storage.copies import fill as fill_one  # noqa: PLC0415  # start-up time
 
     call.interrupted_hint = "run it again: it goes on from there"
     with call.activity(f"filling {name}") as progress:
@@ -159,7 +159,7 @@ def move(
     What is there must be this store: its marker, all its packages, their inventories. Its copies count as
     unchecked until an audit has read them there.
     """
-    from services.stores import move as move_one  # noqa: PLC0415  # start-up time
+    from services.archival_storage.stores import move as move_one  # noqa: PLC0415  # start-up time
 
     told = _teller(call, "inventories")
     _show_changed(call, move_one(call.archive, call.actor, name, url, full=full, dry_run=dry_run, told=told))
@@ -172,7 +172,7 @@ def retire(call: Call, name: Name, reason: Reason, dry_run: DryRun = False) -> i
 
     Refused while a package would be left with fewer copies than are required.
     """
-    from services.stores import retire as retire_one  # noqa: PLC0415  # start-up time
+    from services.archival_storage.stores import retire as retire_one  # noqa: PLC0415  # start-up time
 
     call.interrupted_hint = "run it again: it goes on from there"
     _show_changed(call, retire_one(call.archive, call.actor, name, reason, dry_run=dry_run))

@@ -25,7 +25,7 @@ def create(
     ] = None,
 ) -> int:
     """Make a token; it is shown this once."""
-    from services.people import ROLES, create_token, token_json  # noqa: PLC0415  # start-up time
+    from services.administration.people import ROLES, create_token, token_json  # noqa: PLC0415  # start-up time
 
     if role not in ROLES:
         raise UsageError(f"--role {role}: there is no such role", f"one of {', '.join(ROLES)}")
@@ -42,7 +42,7 @@ def create(
 @command(token_app, "holdfast token list", name="list")
 def list_all(call: Call) -> int:
     """List all tokens, ended ones too."""
-    from services.people import list_tokens, token_json  # noqa: PLC0415  # start-up time
+    from services.administration.people import list_tokens, token_json  # noqa: PLC0415  # start-up time
 
     for token in list_tokens(call.archive, call.actor):
         shown = token_json(token)
@@ -60,7 +60,7 @@ def revoke(
     token: Annotated[str, typer.Argument(metavar="TOKEN", help="Its id, or its name if only one has it.")],
 ) -> int:
     """Make a token useless from now on."""
-    from services.people import revoke_token  # noqa: PLC0415  # start-up time
+    from services.administration.people import revoke_token  # noqa: PLC0415  # start-up time
 
     revoke_token(call.archive, call.actor, token)
     call.voice.document({"token": token, "state": "revoked"})
@@ -76,7 +76,7 @@ def confirm(
     ] = None,
 ) -> int:
     """Let tokens open again that a restore has suspended; all of them, if none is named."""
-    from services.people import confirm_tokens, token_json  # noqa: PLC0415  # start-up time
+    from services.administration.people import confirm_tokens, token_json  # noqa: PLC0415  # start-up time
 
     done = confirm_tokens(call.archive, call.actor, tokens or [])
     for token in done:

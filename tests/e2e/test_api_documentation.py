@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from services.engine import run_due
+from services.work.engine import run_due
 from tests.support.server import server_of
 from tests.support.serving import House, house_with
 

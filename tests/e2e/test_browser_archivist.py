@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from services.decisions import decide
-from services.engine import run_due
-from services.fixity import audit
+from services.administration.decisions import decide
+from services.archival_storage.fixity import audit
+from services.work.engine import run_due
 from tests.support.browser import NARROW, PROJECT, Site, Visitor, site_of
 
 pytestmark = pytest.mark.browser

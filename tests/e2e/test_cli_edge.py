@@ -98,7 +98,7 @@ def test_a_defect_of_ours_is_one_sentence_and_a_log(
     def broken(*_: object) -> None:
         raise RuntimeError("a screw is\x1b loose")
 
-    monkeypatch.setattr("services.views.listing", broken)
+    monkeypatch.setattr("services.data_management.views.listing", broken)
     answer = holdfast.json("list", code=exit_codes.SYSTEM)
     assert answer.document["error"]["kind"] == "internal"
     assert r"a defect of Holdfast: RuntimeError: a screw is\x1b loose" in answer.err
@@ -111,7 +111,7 @@ def test_the_disk_is_the_systems_fault(holdfast: Holdfast, monkeypatch: pytest.M
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device", "/disk/x")
 
-    monkeypatch.setattr("services.views.listing", full)
+    monkeypatch.setattr("services.data_management.views.listing", full)
     answer = holdfast.json("list", code=exit_codes.SYSTEM)
     assert answer.document["error"]["message"] == "/disk/x: No space left on device"
 

@@ -15,7 +15,7 @@ from sickle.oaiexceptions import IdDoesNotExist, NoRecordsMatch
 
 from api.app import create_app
 from packages.ledger import PackageState
-from services import harvesting
+from services.access import harvesting
 from services.archive import Archive, init_archive
 from tests.support.catalogues import make_package
 from tests.support.harvest import put

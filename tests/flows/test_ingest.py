@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from packages.ledger import JobState
+from services.administration.people import local_actor
 from services.archive import Archive
-from services.outbox import INDEX
-from services.people import local_actor
-from services.submission import Wanted, submit
+from services.ingest.submission import Wanted, submit
+from services.work.outbox import INDEX
 from tests.support.orchestra import Hand, Orchestra, deposits, ended, job_of, until
 
 pytestmark = pytest.mark.slow

@@ -13,10 +13,10 @@ from sqlalchemy import make_url
 from flows.server import api_url
 from packages.errors import Unavailable
 from packages.ledger import JobState, PackageState
+from services.administration.decisions import decide
+from services.administration.people import local_actor
 from services.archive import Archive, init_archive
-from services.decisions import decide
-from services.launching import PrefectLauncher
-from services.people import local_actor
+from services.work.launching import PrefectLauncher
 from tests.support.orchestra import (
     HOST,
     Hand,

@@ -7,9 +7,9 @@ import pytest
 from fastapi.testclient import TestClient
 from lxml import etree
 
-from services import harvesting
+from services.access import harvesting
 from services.archive import Archive, init_archive
-from services.engine import run_due
+from services.work.engine import run_due
 from tests.conftest import SHARED
 from tests.support.depositor import Depositor, depositor_of
 from tests.support.harvest import Harvester, schema_of_answers

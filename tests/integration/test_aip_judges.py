@@ -20,9 +20,9 @@ from ocfl.validator import Validator
 from packages.bagit.second_judge import DEFECTS
 from packages.ocfl import layout
 from packages.record import CURRENT
-from services.engine import run_job
-from services.revision import update_record
+from services.ingest.revision import update_record
 from services.settings import path_of
+from services.work.engine import run_job
 from tests.support.bags import make_bag
 from tests.support.depositor import Deposit, Depositor, depositor_of, put, tree
 from tests.support.descriptions import mets_with_premis, schema

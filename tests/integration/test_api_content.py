@@ -18,11 +18,11 @@ from PIL import Image
 from packages.bagit.validate import validate_bag
 from packages.ocfl import layout
 from packages.premis import package_urn
-from services import dissemination
+from services.access import dissemination
+from services.access.content import open_file
+from services.administration.people import local_actor
+from services.archival_storage.fixity import audit
 from services.archive import Archive
-from services.content import open_file
-from services.fixity import audit
-from services.people import local_actor
 from services.settings import path_of
 from storage.archival import OcflStore
 from storage.ports import ArchivalStore

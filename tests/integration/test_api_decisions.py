@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from services.engine import run_due
+from services.work.engine import run_due
 from tests.support.serving import House, house_with
 
 

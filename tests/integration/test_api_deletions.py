@@ -7,10 +7,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from packages.ledger import JobState
-from services import deletion
-from services.engine import run_job
-from services.people import create_token, local_actor
-from services.sign_in import link_secret
+from services.administration import deletion
+from services.administration.people import create_token, local_actor
+from services.administration.sign_in import link_secret
+from services.work.engine import run_job
 from tests.support.deleting import left_of
 from tests.support.serving import REGISTRAR, House, client_as, house_with
 

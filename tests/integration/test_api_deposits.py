@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from api.app import create_app
 from packages.ledger import PackageState
 from services.archive import Archive
-from services.engine import run_due
+from services.work.engine import run_due
 from storage.archival import OcflStore
 from tests.support.serving import client_of
 from tests.support.uploading import ZIP, digest_of, entered, left_in, originals, packed, status_of

@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 
 from packages.ledger import PackageState
 from services.archive import Archive
-from services.engine import run_due
+from services.work.engine import run_due
 from tests.support.uploading import originals, packed, status_of
 
 

@@ -8,11 +8,11 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.app import create_app
+from services.administration.people import local_actor
 from services.archive import Archive
-from services.deposits import Upload
-from services.engine import run_due, run_job
-from services.people import local_actor
-from services.reconcile import reconcile
+from services.data_management.reconcile import reconcile
+from services.ingest.deposits import Upload
+from services.work.engine import run_due, run_job
 from storage.staging import UPLOADS
 from tests.support.server import Server, server_of
 from tests.support.serving import Caller, caller_of

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from services.fixity import audit
-from services.views import events
+from services.archival_storage.fixity import audit
+from services.data_management.views import events
 from tests.support.serving import House, client_as, house_with
 
 

@@ -17,8 +17,8 @@ from api import connections, logs
 from api import deposits as door
 from api.pages.live import MOST_OF_ONE, end_streams
 from packages.errors import Unavailable
-from services import deposits
-from services.deposits import Upload
+from services.ingest import deposits
+from services.ingest.deposits import Upload
 from tests.support.server import Server, server_of
 from tests.support.serving import House, house_with
 

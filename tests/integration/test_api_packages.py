@@ -14,8 +14,8 @@ from fastapi.testclient import TestClient
 from sqlalchemy import event
 
 from packages.ledger import PackageFilter
-from services import views
-from services.engine import run_due
+from services.data_management import views
+from services.work.engine import run_due
 from storage.catalogue.database import Database
 from tests.support.serving import House, house_of
 

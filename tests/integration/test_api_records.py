@@ -7,8 +7,8 @@ from xml.etree import ElementTree as ET
 import orjson
 import pytest
 
-from services.forms import FORMS
-from services.holding import withdraw
+from services.access.forms import FORMS
+from services.administration.holding import withdraw
 from tests.support.serving import FAR, House, house_of
 
 HIDDEN = ("restricted", "other_hidden", "rejected", "queued")

@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from services.archive import Archive
-from services.engine import run_due
+from services.work.engine import run_due
 from tests.support.uploading import ZIP, left_in
 
 

@@ -8,10 +8,10 @@ from packages.errors import Conflict, Refused
 from packages.ledger import JobState
 from packages.model import Actor
 from packages.record import CURRENT
-from services.decisions import decide
-from services.engine import run_due, run_job
-from services.submission import Wanted, submit
-from services.views import status
+from services.administration.decisions import decide
+from services.data_management.views import status
+from services.ingest.submission import Wanted, submit
+from services.work.engine import run_due, run_job
 from tests.support.depositor import Deposit, Depositor, depositor_of, put
 
 FULL = (

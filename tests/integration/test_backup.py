@@ -12,11 +12,7 @@ import pytest
 from packages.errors import Conflict, Corrupt, Invalid, NotFound, Refused
 from packages.ledger import IdempotencyKey, JobState, PackageState
 from packages.model import Actor
-from services import views
-from services.archive import Archive, init_archive
-from services.backup import FORMAT, HEAD, SIDECAR, backup, restore
-from services.engine import run_job
-from services.people import (
+from services.administration.people import (
     confirm_tokens,
     hash_secret,
     list_tokens,
@@ -24,8 +20,12 @@ from services.people import (
     revoke_token,
     token_json,
 )
-from services.rebuild import rebuild_catalogue, rebuild_index
-from services.sign_in import actor_of_session, actor_of_token, open_by_token
+from services.administration.sign_in import actor_of_session, actor_of_token, open_by_token
+from services.archive import Archive, init_archive
+from services.data_management import views
+from services.data_management.backup import FORMAT, HEAD, SIDECAR, backup, restore
+from services.data_management.rebuild import rebuild_catalogue, rebuild_index
+from services.work.engine import run_job
 from tests.support.serving import House, caller_of, house_of, house_with
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from packages.format_policy import Kind, Outcome, default_policy
 from packages.model import FileEntry
-from services.derivatives import Derivative, Judges, derivatives
+from services.preservation_planning.derivatives import Derivative, Judges, derivatives
 from tests.support import outlook, specimens
 from tools.characterise import Characteriser
 from tools.normalise import Normaliser

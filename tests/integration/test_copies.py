@@ -13,15 +13,15 @@ from packages.ledger import CopyState, PackageState
 from packages.ocfl import layout
 from packages.ocfl.inventory import Inventory
 from packages.premis import package_urn
-from services import copies, evidence
-from services.dissemination import Sources
-from services.engine import run_job, worker_name
-from services.fixity import audit
-from services.logbook_reading import read_logs
-from services.mending import repair
-from services.rebuild import rebuild_catalogue
-from services.reconcile import reconcile
-from services.revision import retitled, update_record
+from services.access.dissemination import Sources
+from services.archival_storage import copies, evidence
+from services.archival_storage.fixity import audit
+from services.archival_storage.logbook_reading import read_logs
+from services.archival_storage.mending import repair
+from services.data_management.rebuild import rebuild_catalogue
+from services.data_management.reconcile import reconcile
+from services.ingest.revision import retitled, update_record
+from services.work.engine import run_job, worker_name
 from storage.archival import OcflStore, open_store
 from storage.archival.local import LocalMedium
 from storage.archival.medium import Item

@@ -10,7 +10,7 @@ import pytest
 
 from packages.format_policy import FormatPolicy, default_policy
 from packages.model import ORIGINALS, FileEntry
-from services.steps import normalise
+from services.ingest.steps import normalise
 from tests.support.corpus import TABLE, Expected
 from tests.support.depositor import Deposit, Depositor, depositor_of
 from tools.validity import Validator, load_table

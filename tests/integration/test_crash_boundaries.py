@@ -7,11 +7,11 @@ import orjson
 import pytest
 
 from packages.ledger import JobState
+from services.administration.people import local_actor
 from services.archive import Archive, init_archive
-from services.ingest import INGEST, UPDATE
-from services.people import local_actor
-from services.rebuild import rebuild_catalogue, rebuild_index
-from services.reconcile import reconcile
+from services.data_management.rebuild import rebuild_catalogue, rebuild_index
+from services.data_management.reconcile import reconcile
+from services.ingest.step_table import INGEST, UPDATE
 from tests.support import deposits, settled
 from tests.support.killer import POINTS, Killer
 from tests.support.settled import Undisturbed

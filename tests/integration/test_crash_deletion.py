@@ -9,14 +9,14 @@ import pytest
 from packages.ledger import PackageState
 from packages.premis import package_urn
 from packages.tombstone import tombstone_id
-from services import tombstones
+from services.administration import tombstones
+from services.administration.people import local_actor
 from services.archive import Archive, init_archive, open_archive
-from services.engine import run_job
-from services.ingest import DELETE
-from services.people import local_actor
-from services.rebuild import rebuild_catalogue
-from services.reconcile import reconcile
-from services.submission import Wanted, submit
+from services.data_management.rebuild import rebuild_catalogue
+from services.data_management.reconcile import reconcile
+from services.ingest.step_table import DELETE
+from services.ingest.submission import Wanted, submit
+from services.work.engine import run_job
 from storage.ports import Verdict
 from tests.support import settled
 from tests.support.deleting import left_of

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 from packages.premis import package_urn
-from services import copies, stores
-from services.reconcile import reconcile
+from services.archival_storage import copies, stores
+from services.data_management.reconcile import reconcile
 from storage.archival.medium import STAGING
 from storage.ports import Verdict
 from tests.conftest import PROJECT
@@ -18,9 +18,9 @@ from tests.support.many_stores import archive_with, deposit, states
 FILL = """
 import sys
 from pathlib import Path
-from services import copies
+from services.archival_storage import copies
 from services.archive import open_archive
-from services.people import local_actor
+from services.administration.people import local_actor
 copies.CHUNK = 2
 archive = open_archive(Path(sys.argv[1]))
 copies.fill(archive, local_actor(archive), "vault")

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from packages.ledger import JobState
+from services.administration.people import local_actor
+from services.archival_storage.ocfl_validation import validate_ocfl
 from services.archive import Archive
-from services.ocfl_validation import validate_ocfl
-from services.people import local_actor
-from services.reconcile import reconcile
+from services.data_management.reconcile import reconcile
 from tests.support import deposits, settled
 from tests.support.depositor import put
 from tests.support.deposits import Deposit

@@ -6,9 +6,9 @@ import pytest
 
 from packages.ledger import CopyState, PackageState
 from packages.premis import package_urn
-from services import reconcile as reconciling
+from services.administration.people import local_actor
 from services.archive import init_archive
-from services.people import local_actor
+from services.data_management import reconcile as reconciling
 from storage.archival import OcflStore
 from storage.archival.medium import STAGING
 from storage.archival.s3 import S3Medium

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from packages.ledger import JobState, PackageState
-from services import ingest
+from services.administration.people import local_actor
 from services.archive import Archive
-from services.engine import run_job
-from services.people import local_actor
-from services.submission import Wanted, submit
+from services.ingest import step_table as ingest
+from services.ingest.submission import Wanted, submit
+from services.work.engine import run_job
 from tests.support import deposits, settled
 from tests.support.killer import Killer
 from tests.support.settled import Undisturbed

@@ -11,16 +11,18 @@ from packages.ledger import JobState, PackageFilter, PackageState, PidState
 from packages.model import Actor
 from packages.premis import package_urn
 from packages.tombstone import tombstone_id
-from services import deletion, deletion_views, fixity, tombstones, views
-from services.decisions import decide
-from services.engine import run_job
-from services.holding import hold, release, withdraw
-from services.landing import Tombstone, landing
-from services.people import create_token, local_actor
-from services.revision import update_record
-from services.second_person import is_alone
-from services.sign_in import actor_of_token
-from services.submission import Wanted, submit
+from services.access.landing import Tombstone, landing
+from services.administration import deletion, deletion_views, tombstones
+from services.administration.decisions import decide
+from services.administration.holding import hold, release, withdraw
+from services.administration.people import create_token, local_actor
+from services.administration.second_person import is_alone
+from services.administration.sign_in import actor_of_token
+from services.archival_storage import fixity
+from services.data_management import views
+from services.ingest.revision import update_record
+from services.ingest.submission import Wanted, submit
+from services.work.engine import run_job
 from storage.ports import Verdict
 from tests.support.deleting import approved, big_house, carried_out, house, left_of, second_person, state_of
 from tests.support.serving import RECORD, House, house_with

@@ -14,14 +14,16 @@ from packages.ledger import JobState, PackageState
 from packages.ocfl.layout import object_path
 from packages.premis import package_urn
 from packages.tombstone import PREFIX, tombstone_id
-from services import deletion, deletion_views, fixity, tombstones, views
-from services.decisions import decide
-from services.engine import run_job
-from services.holding import hold
-from services.mending import repair
-from services.people import local_actor
-from services.rebuild import rebuild_catalogue
-from services.reconcile import reconcile
+from services.administration import deletion, deletion_views, tombstones
+from services.administration.decisions import decide
+from services.administration.holding import hold
+from services.administration.people import local_actor
+from services.archival_storage import fixity
+from services.archival_storage.mending import repair
+from services.data_management import views
+from services.data_management.rebuild import rebuild_catalogue
+from services.data_management.reconcile import reconcile
+from services.work.engine import run_job
 from storage.archival import OcflStore
 from tests.support.deleting import approved, big_house, carried_out, house, left_of, state_of
 from tests.support.serving import House, house_with

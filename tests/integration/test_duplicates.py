@@ -10,10 +10,10 @@ import pytest
 from packages.errors import NotFound, Refused
 from packages.ledger import PackageFilter, PackageState
 from packages.model import Actor
-from services.engine import run_job
-from services.export import receipt
-from services.submission import Wanted, submit
-from services.views import listing, status
+from services.access.export import receipt
+from services.data_management.views import listing, status
+from services.ingest.submission import Wanted, submit
+from services.work.engine import run_job
 from tests.support.bags import make_bag
 from tests.support.depositor import Depositor, depositor_of, put
 
@@ -132,7 +132,7 @@ def test_a_rejected_or_cancelled_package_is_no_duplicate(depositor: Depositor, t
     source = put(tmp_path / "source", FILES)
     job = submit(depositor.archive, depositor.actor, Wanted(source))
     run_job(depositor.archive, job.id, until="validate")
-    from services.decisions import decide
+    from services.administration.decisions import decide
 
     decide(depositor.archive, depositor.actor, "cancel", [job.package_id])
     depositor.accepted(source, new=False)

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from packages.ledger import JobState, Package, StepOutcome
+from services.administration.people import local_actor
 from services.archive import Archive
-from services.engine import Silence, run_job
-from services.people import local_actor
-from services.submission import Wanted, submit
+from services.ingest.submission import Wanted, submit
+from services.work.engine import Silence, run_job
 from storage.catalogue.ahead import WriteAheadLog
 
 

@@ -72,7 +72,7 @@ def test_C1_escaped_names_and_a_leading_dot(shared_depositor: Depositor, tmp_pat
 def test_C1_more_tag_files_than_are_held_in_memory_are_all_kept(
     shared_depositor: Depositor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.steps.build_aip.SOURCES", 3)
+    monkeypatch.setattr("services.ingest.steps.build_aip.SOURCES", 3)
     notes = {f"notes/{number}.txt": b"%d" % number for number in range(9)}
     made = shared_depositor.accepted(make_bag(tmp_path / "bag", extra=notes))
     aip = shared_depositor.prove_identical(made, originals())  # which is a valid bag

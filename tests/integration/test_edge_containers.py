@@ -17,9 +17,9 @@ from pathlib import Path
 import py7zr
 import pytest
 
-from services.checking import check
-from services.engine import run_job
-from services.submission import Wanted, submit
+from services.ingest.checking import check
+from services.ingest.submission import Wanted, submit
+from services.work.engine import run_job
 from tests.support.depositor import Depositor, depositor_of
 from tests.support.limits import USUAL
 

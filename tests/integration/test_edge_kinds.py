@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from packages.ledger import Package
-from services.decisions import decide
-from services.engine import Silence, run_job
-from services.submission import Wanted, submit
+from services.administration.decisions import decide
+from services.ingest.submission import Wanted, submit
+from services.work.engine import Silence, run_job
 from tests.support.depositor import Depositor, depositor_of, put, tree
 
 NOBODY = 65534

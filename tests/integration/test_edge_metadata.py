@@ -10,9 +10,9 @@ import pytest
 from lxml import etree
 
 from packages.record import CURRENT
-from services.engine import run_job
-from services.revision import update_record
-from services.views import events, versions
+from services.data_management.views import events, versions
+from services.ingest.revision import update_record
+from services.work.engine import run_job
 from tests.support.bags import lines, make_bag, originals
 from tests.support.depositor import Deposit, Depositor, put
 from tests.support.descriptions import mets_with_premis, schema

@@ -14,9 +14,9 @@ from lxml import etree
 
 from packages.errors import Invalid, Refused
 from packages.ledger import PackageFilter
-from services.checking import check
-from services.engine import run_job
-from services.submission import Wanted, submit
+from services.ingest.checking import check
+from services.ingest.submission import Wanted, submit
+from services.work.engine import run_job
 from tests.support.depositor import Deposit, Depositor, put, tree
 
 HREF = "{http://www.w3.org/1999/xlink}href"

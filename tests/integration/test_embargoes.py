@@ -10,14 +10,14 @@ from packages.ledger import Package, PidState
 from packages.model import Actor
 from packages.premis import package_urn
 from packages.record import CURRENT
-from services import embargoes
+from services.administration import embargoes
+from services.administration.embargoes import lift_embargoes
+from services.administration.people import local_actor
+from services.archival_storage.logbook_reading import read_logs
 from services.archive import Archive, init_archive
-from services.embargoes import lift_embargoes
-from services.engine import run_job
-from services.logbook_reading import read_logs
-from services.people import local_actor
-from services.rebuild import rebuild_catalogue
-from services.submission import Wanted, submit
+from services.data_management.rebuild import rebuild_catalogue
+from services.ingest.submission import Wanted, submit
+from services.work.engine import run_job
 
 BEFORE, BETWEEN, AFTER = "2950-01-01", "2960-01-01", "2999-01-01"
 

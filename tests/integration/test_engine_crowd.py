@@ -1,4 +1,4 @@
-"""Many jobs side by side, each worker a process of its own: `services.crowd`."""
+"""Many jobs side by side, each worker a process of its own: `services.work.crowd`."""
 
 import os
 import signal
@@ -11,11 +11,11 @@ import pytest
 
 from packages.errors import HoldfastError
 from packages.ledger import JobState, Package, PackageState
+from services.administration.people import local_actor
 from services.archive import Archive, init_archive
-from services.crowd import WORTH_A_CROWD, Crowd, run_jobs
-from services.engine import Silence, run_job
-from services.people import local_actor
-from services.submission import Wanted, submit
+from services.ingest.submission import Wanted, submit
+from services.work.crowd import WORTH_A_CROWD, Crowd, run_jobs
+from services.work.engine import Silence, run_job
 
 
 @pytest.fixture

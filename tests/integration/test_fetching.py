@@ -10,8 +10,8 @@ import pytest
 
 from packages.bagit.fetch import parse_allowed, why_not
 from packages.errors import Refused, Unavailable
-from services.checking import Checked, check
-from services.fetching import allowed_places
+from services.ingest.checking import Checked, check
+from services.ingest.fetching import allowed_places
 from services.settings import load_settings
 from storage.sources import Limits
 from tests.support.bags import make_bag

@@ -6,9 +6,9 @@ import bagit
 import pytest
 
 from packages.errors import Refused
+from services.administration.people import local_actor
 from services.archive import init_archive
-from services.people import local_actor
-from services.submission import Wanted, submit
+from services.ingest.submission import Wanted, submit
 from tests.support.depositor import Depositor
 
 

@@ -16,10 +16,11 @@ from packages.errors import HoldfastError
 from packages.ledger import CopyState, PackageFilter
 from packages.ocfl import layout
 from packages.premis import package_urn
-from services import evidence, views
+from services.archival_storage import evidence
+from services.archival_storage.fixity import audit
+from services.archival_storage.mending import repair
 from services.archive import open_archive
-from services.fixity import audit
-from services.mending import repair
+from services.data_management import views
 from storage.audits import RunState
 from storage.ports import ObjectReport
 from tests.support.depositor import Depositor
@@ -159,8 +160,8 @@ def test_J3_after_a_kill_the_next_run_goes_on_and_nothing_is_read_or_told_twice(
         "from pathlib import Path\n"
         "from services import recording\n"
         "from services.archive import open_archive\n"
-        "from services.fixity import audit\n"
-        "from services.people import local_actor\n"
+        "from services.archival_storage.fixity import audit\n"
+        "from services.administration.people import local_actor\n"
         "recording.BATCH = 2\n"
         "archive = open_archive(Path(sys.argv[1]))\n"
         "for number, _ in enumerate(audit(archive, local_actor(archive), due=True, budget=10**9), 1):\n"

@@ -11,13 +11,14 @@ from packages.ledger import CopyState, PackageFilter
 from packages.ocfl import layout
 from packages.ocfl.inventory import dump, parse, sidecar
 from packages.premis import package_urn
-from services import evidence, recording, views
+from services.administration.people import local_actor
+from services.archival_storage import evidence, recording
+from services.archival_storage.fixity import audit
+from services.archival_storage.mending import repair, repair_store
+from services.archival_storage.seals import check_seal, parse_seal, seal
 from services.archive import Archive, open_archive
-from services.fixity import audit
-from services.mending import repair, repair_store
-from services.people import local_actor
-from services.rebuild import rebuild_catalogue
-from services.seals import check_seal, parse_seal, seal
+from services.data_management import views
+from services.data_management.rebuild import rebuild_catalogue
 from storage.audits import THE_STORE, Root
 from storage.ports import Verdict
 from tests.support.depositor import Depositor
@@ -39,7 +40,7 @@ def everything(archive: Archive) -> dict[str, Any]:
 
 
 def evidence_lines(run: Any) -> Any:
-    from services.evidence_lines import run_json  # this helper alone
+    from services.archival_storage.evidence_lines import run_json  # this helper alone
 
     return run_json(run)
 

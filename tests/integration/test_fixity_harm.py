@@ -11,9 +11,10 @@ from packages.errors import Corrupt
 from packages.ledger import CopyState
 from packages.ocfl import layout
 from packages.premis import package_urn
-from services import evidence, views
-from services.fixity import audit
-from services.mending import repair, repair_store
+from services.archival_storage import evidence
+from services.archival_storage.fixity import audit
+from services.archival_storage.mending import repair, repair_store
+from services.data_management import views
 from storage.audits import THE_STORE
 from storage.ports import Verdict
 from tests.support.depositor import Depositor
@@ -107,8 +108,8 @@ def test_J1_harm_is_found_named_alarmed_and_mended(one: tuple[Depositor, str], h
 def test_J1_an_older_valid_version_in_place_of_the_newest_is_found(
     one: tuple[Depositor, str], tmp_path: Path
 ) -> None:
-    from services.engine import run_job  # this test alone makes versions
-    from services.revision import update_record  # as above
+    from services.ingest.revision import update_record  # as above
+    from services.work.engine import run_job  # this test alone makes versions
 
     depositor, package = one
     archive, actor = depositor.archive, depositor.actor

@@ -8,9 +8,9 @@ import pytest
 
 from packages.ocfl import layout
 from packages.premis import package_urn
-from services.fixity import audit
-from services.mending import repair
-from services.seals import check_seal, seal
+from services.archival_storage.fixity import audit
+from services.archival_storage.mending import repair
+from services.archival_storage.seals import check_seal, seal
 from storage.ports import Verdict
 from tests.support.depositor import Depositor, depositor_of, put
 from tests.support.s3_server import server

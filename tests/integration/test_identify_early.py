@@ -8,9 +8,9 @@ import pytest
 from packages.errors import Unavailable
 from packages.model import evolved
 from services.archive import Archive
-from services.engine import run_job
-from services.steps.early import FOUND, FROM, Early
-from services.submission import Wanted, submit
+from services.ingest.steps.early import FOUND, FROM, Early
+from services.ingest.submission import Wanted, submit
+from services.work.engine import run_job
 from storage.staging import Staging, Workspace
 from tests.support.depositor import Depositor, depositor_of
 from tools.ports import Identification

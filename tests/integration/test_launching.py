@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from packages.errors import Unavailable
-from services.launching import require_worker
 from services.prefect_home import address_file, make_secret, own_secret, secret_file
 from services.settings import Settings
+from services.work.launching import require_worker
 from tests.support.orchestra import free_port
 
 
@@ -67,7 +67,7 @@ def late(settings: Settings) -> Iterator[None]:
 def test_a_server_that_is_being_started_is_waited_for_and_that_is_told(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.launching.WORKER_SECONDS", 0.1)
+    monkeypatch.setattr("services.work.launching.WORKER_SECONDS", 0.1)
     told: list[str] = []
     with pytest.raises(Unavailable, match="no worker is running"):  # it got that far
         require_worker(settings, seconds=3, tell=told.append)

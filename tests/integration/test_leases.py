@@ -8,10 +8,10 @@ import pytest
 from cli.presenting import holder, list_line
 from packages.ledger import JobState, PackageFilter
 from packages.model import Actor, later, now
-from services import views
+from services.administration.health import try_all
 from services.archive import Archive
-from services.health import try_all
-from services.submission import Wanted, submit
+from services.data_management import views
+from services.ingest.submission import Wanted, submit
 from tests.support.depositor import depositor_of, put
 
 

@@ -15,16 +15,16 @@ from packages.model import now
 from packages.ocfl import layout
 from packages.premis import package_urn
 from packages.premis_reading import read_events
-from services import log_audit
-from services.engine import run_job
-from services.fixity import audit
-from services.holding import hold, release
-from services.logbook_reading import open_logbook, read_logs
-from services.mending import repair
-from services.people import local_actor
-from services.rebuild import rebuild_catalogue
-from services.reconcile import reconcile
-from services.revision import update_record
+from services.administration.holding import hold, release
+from services.administration.people import local_actor
+from services.archival_storage import log_audit
+from services.archival_storage.fixity import audit
+from services.archival_storage.logbook_reading import open_logbook, read_logs
+from services.archival_storage.mending import repair
+from services.data_management.rebuild import rebuild_catalogue
+from services.data_management.reconcile import reconcile
+from services.ingest.revision import update_record
+from services.work.engine import run_job
 from storage.archival import OcflStore
 from storage.ports import Verdict
 from tests.support.serving import RECORD, House, house_with

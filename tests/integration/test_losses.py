@@ -8,8 +8,9 @@ import pytest
 from packages.errors import Unavailable
 from packages.ledger import CopyState
 from packages.model import Actor
-from services import rebuild, searching, views
+from services.access import searching
 from services.archive import Archive
+from services.data_management import rebuild, views
 from tests.support.depositor import depositor_of
 
 

@@ -7,7 +7,7 @@ from lxml import etree
 
 from packages.ledger import PackageState, PidState
 from packages.model import Access, Openness
-from services.embargoes import lift_embargoes
+from services.administration.embargoes import lift_embargoes
 from tests.support.depositor import depositor_of
 from tests.support.depositor import put as put_files
 from tests.support.harvest import NS, Harvester

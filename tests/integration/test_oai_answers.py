@@ -9,9 +9,9 @@ from lxml import etree
 
 from packages.ledger import PackageState
 from packages.model import Access, Openness
-from services import harvesting
-from services.holding import withdraw
-from services.rebuild import rebuild_catalogue
+from services.access import harvesting
+from services.administration.holding import withdraw
+from services.data_management.rebuild import rebuild_catalogue
 from tests.support.catalogues import make_package
 from tests.support.depositor import depositor_of
 from tests.support.depositor import put as put_files

@@ -7,9 +7,9 @@ from lxml import etree
 
 from packages.model import Access, Openness, now
 from packages.oai_pmh import granular
-from services import harvesting
+from services.access import harvesting
+from services.administration.people import local_actor
 from services.archive import Archive, init_archive
-from services.people import local_actor
 from tests.support.catalogues import make_package
 from tests.support.harvest import NS, Harvester, fill, headers_of, put
 from tests.support.serving import client_of

@@ -12,9 +12,9 @@ from ocfl.validator import Validator
 
 from packages.ocfl import layout
 from packages.ocfl.inventory import parse
-from services.engine import run_job
-from services.revising_files import Revision, revise
+from services.ingest.revising_files import Revision, revise
 from services.settings import path_of
+from services.work.engine import run_job
 from tests.support.depositor import Deposit, Depositor, put, tree
 
 ROCFL = shutil.which("rocfl") or shutil.which("rocfl", path="/opt/rocfl/bin")

@@ -19,14 +19,14 @@ from packages.errors import Corrupt
 from packages.ledger import CopyState
 from packages.model import FileEntry, Role
 from packages.packing import RULE, Rule
-from services.content import open_file
-from services.engine import run_job
-from services.landing import Landing, files_shown, landing
-from services.mending import repair
-from services.rebuild import rebuild_catalogue
-from services.revision import update_record
-from services.steps import packing
-from services.submission import Wanted, submit
+from services.access.content import open_file
+from services.access.landing import Landing, files_shown, landing
+from services.archival_storage.mending import repair
+from services.data_management.rebuild import rebuild_catalogue
+from services.ingest.revision import update_record
+from services.ingest.steps import packing
+from services.ingest.submission import Wanted, submit
+from services.work.engine import run_job
 from tests.integration.test_update_files import change
 from tests.support.depositor import Deposit, Depositor, depositor_of, put, tree
 from tests.support.harm import object_in, root_of

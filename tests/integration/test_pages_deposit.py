@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from packages.ledger import PackageState
-from services.engine import run_due
+from services.work.engine import run_due
 from tests.support.browsing import HERE, PAGE, Browser, browser_of, text_of, tree_of
 from tests.support.serving import House, house_of
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from services.fixity import audit
-from services.mending import repair, repair_store
+from services.archival_storage.fixity import audit
+from services.archival_storage.mending import repair, repair_store
 from tests.support.browsing import Browser, browser_of, text_of
 from tests.support.serving import House, house_with
 

@@ -10,9 +10,9 @@ import pytest
 from packages.errors import Conflict
 from packages.ocfl import layout
 from packages.premis import package_urn
-from services.engine import run_due
-from services.errands import Errands
 from services.settings import path_of
+from services.work.engine import run_due
+from services.work.errands import Errands
 from tests.support.browsing import Browser, browser_of, text_of, tree_of
 from tests.support.serving import House, house_with
 
@@ -142,7 +142,7 @@ def test_an_errand_is_run_once_at_a_time_and_ends_with_the_process(
             time.sleep(0.01)
 
     errands = Errands(house.archive)
-    monkeypatch.setattr("services.errands.ERRANDS", {"audit": slow})
+    monkeypatch.setattr("services.work.errands.ERRANDS", {"audit": slow})
     errands.send(archivist, "audit", package[:8])
     with pytest.raises(Conflict):
         errands.send(archivist, "audit", package)

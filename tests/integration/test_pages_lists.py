@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from packages.ledger import JobState, PackageState
-from services.fixity import audit
-from services.people import local_actor
+from services.administration.people import local_actor
+from services.archival_storage.fixity import audit
 from tests.support.browsing import HERE, PAGE, Browser, browser_of, text_of, tree_of
 from tests.support.serving import House, house_of, house_with
 

@@ -11,7 +11,7 @@ from api.pages import live
 from api.pages.live import Watch
 from packages.ledger import JobState
 from services.archive import Archive
-from services.overview import pulse
+from services.data_management.overview import pulse
 from tests.support.browsing import browser_of
 from tests.support.serving import House, house_of
 

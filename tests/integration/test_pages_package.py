@@ -10,9 +10,9 @@ from PIL import Image
 
 from packages.ledger import CopyRecord, CopyState, JobState, PackageState
 from packages.model import now
-from services.engine import run_job
+from services.ingest.submission import Wanted, submit
 from services.prefect_home import address_file
-from services.submission import Wanted, submit
+from services.work.engine import run_job
 from tests.support.browsing import HERE, PAGE, Browser, browser_of, text_of, tree_of
 from tests.support.depositor import put
 from tests.support.serving import House, house_of, house_with

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.pages.search import pieces
-from services.engine import run_job
-from services.submission import Wanted, submit
+from services.ingest.submission import Wanted, submit
+from services.work.engine import run_job
 from storage.search.port import Fragment
 from tests.support.depositor import put
 from tests.support.deposits import make

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from services.people import local_actor
-from services.sign_in import form_token, link_secret
+from services.administration.people import local_actor
+from services.administration.sign_in import form_token, link_secret
 from tests.support.browsing import HERE, browser_of
 from tests.support.serving import BASE, House, client_as, house_with
 

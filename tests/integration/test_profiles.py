@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from packages.errors import Invalid, Refused
-from services.checking import Beside, check
-from services.health import try_all
-from services.profiles import Profiles, archive_profiles
+from services.administration.health import try_all
+from services.ingest.checking import Beside, check
+from services.ingest.profiles import Profiles, archive_profiles
 from services.settings import load_settings
 from storage.sources import Limits
 from tests.support.bags import make_bag

@@ -16,15 +16,17 @@ import pytest
 from packages.ledger import JobState, PackageFilter
 from packages.model import evolved
 from packages.record import CURRENT
-from services import export, fixity, mending, reconcile, views
+from services.access import export
+from services.access.searching import hits_json, search
+from services.administration.holding import hold, release
+from services.archival_storage import fixity, mending
 from services.archive import Archive, init_archive
-from services.engine import run_job
-from services.holding import hold, release
-from services.rebuild import rebuild_catalogue, rebuild_index
-from services.revision import update_record
-from services.searching import hits_json, search
+from services.data_management import reconcile, views
+from services.data_management.rebuild import rebuild_catalogue, rebuild_index
+from services.ingest.revision import update_record
+from services.ingest.submission import Wanted, submit
 from services.settings import path_of
-from services.submission import Wanted, submit
+from services.work.engine import run_job
 from tests.support.bags import make_bag
 from tests.support.depositor import Depositor, depositor_of, put, tree
 from tests.support.ocfl_objects import ODD_NAMES

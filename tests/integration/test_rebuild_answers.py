@@ -15,15 +15,15 @@ from fastapi.testclient import TestClient
 
 from api.app import create_app
 from packages.model import Actor
-from services import deletion
+from services.administration import deletion
+from services.administration.holding import hold, release, withdraw
+from services.administration.people import confirm_tokens, local_actor
 from services.archive import Archive, init_archive
-from services.backup import backup, restore
-from services.engine import run_job
-from services.holding import hold, release, withdraw
-from services.people import confirm_tokens, local_actor
-from services.rebuild import rebuild_catalogue, rebuild_index
-from services.reconcile import reconcile
-from services.revision import update_record
+from services.data_management.backup import backup, restore
+from services.data_management.rebuild import rebuild_catalogue, rebuild_index
+from services.data_management.reconcile import reconcile
+from services.ingest.revision import update_record
+from services.work.engine import run_job
 from tests.support.deleting import carried_out
 from tests.support.serving import FAR, RECORD, House, client_as, house_of
 

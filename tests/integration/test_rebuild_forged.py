@@ -12,12 +12,12 @@ from packages.ledger import JobState, PackageState, PidState
 from packages.log_entry import LogEntry, dump_log_entry, newest_of
 from packages.model import now
 from packages.premis import package_urn
-from services.decisions import decide
-from services.engine import run_job
-from services.holding import hold, release, withdraw
-from services.logbook_reading import open_logbook
-from services.people import local_actor
-from services.rebuild import rebuild_catalogue
+from services.administration.decisions import decide
+from services.administration.holding import hold, release, withdraw
+from services.administration.people import local_actor
+from services.archival_storage.logbook_reading import open_logbook
+from services.data_management.rebuild import rebuild_catalogue
+from services.work.engine import run_job
 from tests.support.deleting import approved
 from tests.support.serving import House, house_with
 

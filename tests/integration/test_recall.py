@@ -10,9 +10,9 @@ from packages.errors import Recalling
 from packages.ledger import JobState
 from packages.model import now
 from packages.premis import package_urn
-from services import copies, fixity
-from services.engine import run_due, run_job
-from services.submission import Wanted, submit
+from services.archival_storage import copies, fixity
+from services.ingest.submission import Wanted, submit
+from services.work.engine import run_due, run_job
 from storage.archival import OcflStore
 from storage.ports import AT_HAND, RecallState, Verdict
 from tests.support.delaying_medium import Clock, DelayingMedium

@@ -6,8 +6,8 @@ from pathlib import Path
 from packages.ledger import JobState, PackageFilter, PackageState
 from packages.model import Actor
 from services.archive import init_archive
-from services.reconcile import free_dead_leases, reconcile
-from services.views import listing
+from services.data_management.reconcile import free_dead_leases, reconcile
+from services.data_management.views import listing
 from storage.catalogue.paging import PAGE
 from tests.support.catalogues import make_job, make_package
 

@@ -13,10 +13,10 @@ import schemas
 from packages.errors import Refused
 from packages.model import Actor, FileEntry
 from packages.premis import package_urn
-from services import reidentify as module
-from services.logbook_reading import read_logs
-from services.rebuild import rebuild_catalogue
-from services.reidentify import Outcome, Reidentified, reidentify
+from services.archival_storage.logbook_reading import read_logs
+from services.data_management.rebuild import rebuild_catalogue
+from services.preservation_planning import reidentify as module
+from services.preservation_planning.reidentify import Outcome, Reidentified, reidentify
 from tests.support.depositor import Depositor, depositor_of, put
 from tools.ports import Identification
 from tools.pronom import PronomIdentifier
@@ -151,7 +151,7 @@ def test_what_cannot_be_read_is_failed_and_the_rest_goes_on(
 def test_long_files_are_judged_by_both_ends(
     depositor: Depositor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from services import reidentify_reading
+    from services.preservation_planning import reidentify_reading
 
     monkeypatch.setattr(reidentify_reading, "LONG", 1000)
     monkeypatch.setattr(reidentify_reading, "END", 400)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from packages.pids.ark import BETANUMERIC
-from services.holding import withdraw
+from services.administration.holding import withdraw
 from tests.support.serving import House, house_of
 
 

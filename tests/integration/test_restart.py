@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from packages.ledger import JobState, PackageState
-from services import side_rooms
+from services.administration.people import local_actor
 from services.archive import init_archive, open_archive
-from services.engine import run_due
-from services.people import local_actor
-from services.reconcile import reconcile
+from services.data_management.reconcile import reconcile
+from services.work import side_rooms
+from services.work.engine import run_due
 from tests.support.catalogues import make_job, make_package, make_version
 
 MANY = 10_000

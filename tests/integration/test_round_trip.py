@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.export import export
+from services.access.export import export
 from tests.support.depositor import Depositor, bag_report, hollow, put, tree, zipped_originals
 
 NASTY = (

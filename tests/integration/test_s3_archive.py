@@ -13,13 +13,14 @@ from ocfl.storage_root import StorageRoot
 from packages.model import FileEntry
 from packages.packing import Rule
 from packages.record import CURRENT
-from services import fixity, health, mending
+from services.access.content import open_file
+from services.administration import health
+from services.administration.decisions import decide
+from services.archival_storage import fixity, mending
 from services.archive import Purpose, init_archive, open_archive
-from services.content import open_file
-from services.decisions import decide
-from services.engine import run_job
-from services.rebuild import rebuild_catalogue, rebuild_index
-from services.revision import update_record
+from services.data_management.rebuild import rebuild_catalogue, rebuild_index
+from services.ingest.revision import update_record
+from services.work.engine import run_job
 from storage.archival import OcflStore
 from storage.ports import Verdict
 from tests.integration.test_update_files import change

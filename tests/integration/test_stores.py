@@ -10,10 +10,11 @@ from packages.errors import Conflict, HoldfastError, Invalid, NotFound, Refused
 from packages.model import Actor
 from packages.premis import package_urn
 from packages.preservation_levels import State
-from services import copies, fixity, rebuild, stores
-from services.health import try_all
-from services.logbook_reading import read_logs
-from services.preservation import preservation
+from services.administration.health import try_all
+from services.archival_storage import copies, fixity, stores
+from services.archival_storage.logbook_reading import read_logs
+from services.data_management import rebuild
+from services.preservation_planning.preservation import preservation
 from services.settings import load_settings
 from storage.archival import open_store
 from tests.support.depositor import Depositor

@@ -6,8 +6,8 @@ import pytest
 
 from packages.errors import HoldfastError
 from packages.premis import package_urn
-from services import copies, stores
-from services.places import devices
+from services.archival_storage import copies, stores
+from services.archival_storage.places import devices
 from services.settings_file import NAME
 from storage.ports import Verdict
 from tests.support.many_stores import archive_with, deposit, states

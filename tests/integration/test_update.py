@@ -12,11 +12,11 @@ from packages.errors import Conflict, Invalid, NotFound
 from packages.ledger import JobState
 from packages.model import Actor
 from packages.record import CURRENT
-from services.engine import run_job
-from services.revision import update_record
-from services.searching import search
+from services.access.searching import search
+from services.data_management.views import status, versions
+from services.ingest.revision import update_record
 from services.settings import path_of
-from services.views import status, versions
+from services.work.engine import run_job
 from tests.support.depositor import Deposit, Depositor, hollow, put, tree
 from tests.support.folders import FolderSubmission
 

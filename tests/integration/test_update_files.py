@@ -15,13 +15,13 @@ from packages.mets_reading import read_files_mets
 from packages.ocfl import layout
 from packages.premis_reading import read_events
 from packages.record import CURRENT
-from services.engine import run_job
-from services.ocfl_validation import validate_ocfl
-from services.rebuild import rebuild_catalogue
-from services.revising_files import Revision, files_at, revise
-from services.revision import update_record
+from services.archival_storage.ocfl_validation import validate_ocfl
+from services.data_management.rebuild import rebuild_catalogue
+from services.data_management.views import versions
+from services.ingest.revising_files import Revision, files_at, revise
+from services.ingest.revision import update_record
 from services.settings import path_of
-from services.views import versions
+from services.work.engine import run_job
 from tests.support.depositor import Deposit, Depositor, depositor_of, put, tree
 from tests.support.folders import FolderSubmission
 

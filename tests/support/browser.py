@@ -18,8 +18,8 @@ import uvicorn
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 
 from packages.model import Actor
-from services.engine import run_due, run_job
-from services.submission import Wanted, submit
+from services.ingest.submission import Wanted, submit
+from services.work.engine import run_due, run_job
 from tests.support.serving import House, house_with
 
 PROJECT = Path(__file__).parents[2]

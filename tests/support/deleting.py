@@ -10,11 +10,11 @@ from packages.ledger import Job, PackageState
 from packages.model import Actor
 from packages.premis import package_urn
 from packages.tombstone import tombstone_id
-from services import deletion
+from services.access.searching import search
+from services.administration import deletion
+from services.administration.people import local_actor
 from services.archive import Archive
-from services.engine import run_job
-from services.people import local_actor
-from services.searching import search
+from services.work.engine import run_job
 from tests.support.serving import House, caller_of, house_with
 
 

@@ -15,12 +15,12 @@ import pytest
 from packages.bagit.validate import BagReport, validate_bag
 from packages.ledger import Job, PackageFilter
 from packages.model import Actor
-from services import views
+from services.access.export import Exported, export
+from services.administration.people import local_actor
 from services.archive import Archive, init_archive
-from services.engine import Observer, run_job
-from services.export import Exported, export
-from services.people import local_actor
-from services.submission import Wanted, submit
+from services.data_management import views
+from services.ingest.submission import Wanted, submit
+from services.work.engine import Observer, run_job
 from tests.support.folders import FolderSubmission
 
 Tree = dict[str, bytes]

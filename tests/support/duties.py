@@ -17,11 +17,12 @@ from packages.ledger import CopyState, JobState, Package, PackageState
 from packages.ocfl import layout
 from packages.premis import URN, package_urn
 from packages.tombstone import PREFIX, tombstone_id
-from services import searching, stores
+from services.access import searching
+from services.administration.people import local_actor
+from services.archival_storage import stores
 from services.archive import Archive, init_archive, open_archive
-from services.engine import run_job
-from services.people import local_actor
-from services.submission import Wanted, submit
+from services.ingest.submission import Wanted, submit
+from services.work.engine import run_job
 from storage.archival.medium import ABANDONED_AFTER, STAGING
 from storage.catalogue.port import ReadSession
 from tests.support import rounds, settled

@@ -16,10 +16,10 @@ from typing import Any, Self
 
 from flows.server import api_url, command
 from packages.ledger import Job
+from services.administration.people import local_actor
 from services.archive import Archive
-from services.people import local_actor
+from services.ingest.submission import Wanted, submit
 from services.prefect_home import secret_file
-from services.submission import Wanted, submit
 from tools.prefect_server import PrefectServer
 
 HOST = "127.0.0.1"

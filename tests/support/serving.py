@@ -13,11 +13,11 @@ from api.app import create_app
 from packages.ledger import PackageState
 from packages.model import Actor
 from packages.record import CURRENT
+from services.administration.people import create_token
+from services.administration.sign_in import actor_of_token
 from services.archive import Archive
-from services.engine import run_job
-from services.people import create_token
-from services.sign_in import actor_of_token
-from services.submission import Wanted, submit
+from services.ingest.submission import Wanted, submit
+from services.work.engine import run_job
 from tests.support.depositor import depositor_of, put
 
 BASE = "http://127.0.0.1:8000"

@@ -21,9 +21,9 @@ from ocfl.validator import Validator
 from packages.ledger import CopyState, Job, JobState, Package, PackageState
 from packages.ocfl import layout
 from packages.premis import package_urn
-from services import export, searching
+from services.access import export, searching
+from services.administration.people import local_actor
 from services.archive import Archive, open_archive
-from services.people import local_actor
 from storage.staging import UPLOADS
 from tests.support.deposits import Deposit
 from tests.support.killer import Killer

@@ -21,15 +21,17 @@ from packages.deletions import Category
 from packages.errors import HoldfastError
 from packages.ledger import Job
 from packages.model import Actor
-from services import deletion, engine, ingest
+from services.administration import deletion
+from services.administration.decisions import decide
+from services.administration.people import local_actor
+from services.archival_storage.mending import repair
 from services.archive import Archive, open_archive
-from services.decisions import decide
-from services.mending import repair
-from services.people import local_actor
-from services.rebuild import rebuild_catalogue, rebuild_index
-from services.reconcile import reconcile
-from services.revision import update_record
-from services.submission import Wanted, submit
+from services.data_management.rebuild import rebuild_catalogue, rebuild_index
+from services.data_management.reconcile import reconcile
+from services.ingest import step_table as ingest
+from services.ingest.revision import update_record
+from services.ingest.submission import Wanted, submit
+from services.work import engine
 from tests.support.mutations import every_mutation
 from tests.support.victim_revise import revised
 

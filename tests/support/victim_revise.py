@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from packages.ledger import Job
-from services import engine
 from services.archive import Archive
-from services.revising_files import Revision, revise
+from services.ingest.revising_files import Revision, revise
+from services.work import engine
 
 
 def revised(archive: Archive, actor: Any, order: dict[str, Any], observer: Any) -> Job:

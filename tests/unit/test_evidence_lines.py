@@ -8,8 +8,8 @@ from jsonschema import Draft202012Validator
 
 import schemas
 from packages.errors import Corrupt, Invalid
-from services import evidence_lines as lines
-from services.seals import Seal, parse_seal
+from services.archival_storage import evidence_lines as lines
+from services.archival_storage.seals import Seal, parse_seal
 from storage.audits import AuditRun, CopyReport, Link, Root, RunState
 from storage.ports import ObjectReport, Problem, Verdict
 

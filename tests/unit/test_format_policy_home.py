@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from packages.errors import Invalid
 from packages.format_policy import FormatPolicy, Kind, default_policy, parts_of
 from packages.format_policy_home import faults_of, faults_of_policy, merged
-from services.formats import NAME, format_policy
+from services.preservation_planning.formats import NAME, format_policy
 from tools.normalise.adapters import recipes
 
 JPEG = {"action": "make", "tool": "pillow", "recipe": "jpeg", "arguments": {"max_side": 100}}

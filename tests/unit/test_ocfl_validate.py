@@ -11,7 +11,7 @@ import pytest
 from ocfl.validator import Validator
 
 import schemas
-from services.ocfl_validation import Validated, validate_ocfl
+from services.archival_storage.ocfl_validation import Validated, validate_ocfl
 from storage.archival import open_store
 from tests.support.ocfl_cases import CASES, Case
 from tests.support.ocfl_makers import Made, make_root

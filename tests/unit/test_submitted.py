@@ -16,7 +16,7 @@ from packages.crosswalks.submitted import (
 )
 from packages.record import minimal_record, parse_record
 from packages.submission import interpret
-from services.descriptions import take_over
+from services.ingest.descriptions import take_over
 from tests.support.depositor import put
 from tests.support.folders import FolderSubmission
 

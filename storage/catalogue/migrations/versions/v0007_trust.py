@@ -16,7 +16,7 @@ EXACT = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
-    """Add them. Entries written before are known again by their events (see `services.log_trust`)."""
+    """Add them. Entries written before are known again by their events (`archival_storage.log_trust`)."""
     op.add_column("tokens", Column("made_by", EXACT, nullable=True))
     op.add_column("tokens", Column("suspended", EXACT, nullable=True))
     op.create_table(

@@ -1,0 +1,1 @@
+"""Access (OAIS): what leaves the archive, and who finds it."""

@@ -1,0 +1,1 @@
+"""Administration (OAIS): people and what they decide: approval, holds, embargoes, deletion."""

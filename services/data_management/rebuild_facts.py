@@ -1,0 +1,99 @@
+"""What a rebuild believes of an object's log: who can write to one store only must loosen nothing."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from packages.ledger import PackageState, PidState
+from packages.log_entry import LogEntry
+from services.archival_storage.log_trust import note
+from services.archival_storage.logbook_reading import Logbook
+from storage.catalogue.port import WriteSession
+from storage.ports import ArchivalStore
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One entry of a log, its digest, and the stores that have the package and not this entry."""
+
+    entry: LogEntry
+    digest: str
+    without: tuple[str, ...] = ()
+
+    def doubt(self) -> str:
+        """Return what speaks against the entry; nothing where every store that should have it has it."""
+        return (
+            f"{', '.join(self.without)} has no entry {self.digest[:23]}… of its log" if self.without else ""
+        )
+
+
+def told_of(
+    book: Logbook, holders: Iterable[ArchivalStore], written: Collection[str], known: Collection[str] = ()
+) -> list[Told]:
+    """Return the entries in order, and which of the `holders` lack each.
+
+    A store that is not written to gets no entries, so it speaks against none, unless there is no other. None
+    speaks against what the catalogue still knows to be ours (`known`, by digest).
+    """
+    names = [each.name for each in holders]
+    asked = [each for each in names if each in written] or names
+    digests = {id(entry): digest for digest, entry in book.entries.items()}
+    return [
+        Told(
+            entry,
+            digest := digests[id(entry)],
+            tuple(name for name in asked if digest not in known and digest not in book.held.get(name, ())),
+        )
+        for entry in book.in_order()
+    ]
+
+
+def confirmed(told: Sequence[Told]) -> list[Told]:
+    """Return the entries that are ours: nothing speaks against them, or one of these follows on them.
+
+    The others tell their events, and what they tighten; but nobody else gets them (see `logbook`).
+    """
+    named: set[str] = set()
+    found = []
+    for each in reversed(told):
+        if not each.without or each.digest in named:
+            found.append(each)
+            named.update(each.entry.previous)
+    return found[::-1]
+
+
+def restore_entries(unit: WriteSession, package_id: str, told: Sequence[Told]) -> list[tuple[str, str]]:
+    """Note which entries are ours; return (package id, reason) for each of the others."""
+    ours = confirmed(told)
+    note(unit, package_id, [(each.digest, each.entry.at) for each in ours], is_written=True)
+    known = {each.digest for each in ours}
+    return [(package_id, each.doubt()) for each in told if each.digest not in known]
+
+
+def facts_of(told: Sequence[Told]) -> tuple[dict[str, Any], list[str]]:
+    """Return what the entries say in the end, and a line for each that is not believed.
+
+    Later entries go before earlier ones. One that loosens what protects the package (ends a legal hold,
+    shows what was withdrawn, leads its identifier elsewhere) counts when every store has it: else the
+    stricter value stands.
+    """
+    merged: dict[str, Any] = {}
+    doubted: list[str] = []
+    for each in told:
+        facts = dict(each.entry.facts)
+        loose = sorted(name for name in facts if each.without and _loosens(name, merged, facts))
+        if loose:
+            doubted.append(f"{', '.join(loose)} not changed, because {each.doubt()}")
+        merged |= {name: said for name, said in facts.items() if name not in loose}
+    return merged, doubted
+
+
+def _loosens(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    was, said = before.get(name), now[name]
+    if name == "hold":
+        return was is not None and said is None
+    if name == "state":
+        return was == PackageState.WITHDRAWN and said != was
+    if name == "pid_state":
+        return was == PidState.TOMBSTONE and said != was
+    return name == "pid_target" and was is not None and said is not None and said != was

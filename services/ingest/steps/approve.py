@@ -1,0 +1,33 @@
+"""Approve: wait for an archivist where the settings ask for one."""
+
+from packages.findings import Severity
+from packages.ledger import StepOutcome
+from services.ingest.steps.context import StepContext, StepResult
+
+
+def approve(context: StepContext) -> StepResult:
+    """Let the package through, or wait until an archivist has decided (``HOLDFAST_APPROVAL``).
+
+    The decision stands in the job's options as ``decision``: who, when and why. A rejection ends the job
+    without anything in the stores and without an identifier.
+    """
+    decision = context.job.options.get("decision")
+    if decision is not None:
+        told = f"{decision['verdict']} by {decision['by']}" + (
+            f": {decision['reason']}" if decision["reason"] else ""
+        )
+        if decision["verdict"] == "rejected":
+            return StepResult(StepOutcome.REJECTED, "rejected", told)
+        return StepResult(StepOutcome.DONE, "approved", told)
+    policy = context.archive.settings.approval
+    if policy == "never":
+        return StepResult(StepOutcome.SKIPPED, "not_required")
+    if policy == "on_warning":
+        with context.archive.catalogue.read() as view:
+            warnings = sum(each.severity is Severity.WARNING for each in view.findings(context.job.id))
+        if not warnings:
+            return StepResult(StepOutcome.SKIPPED, "no_warnings")
+        reason = f"{warnings} warning{'s' if warnings != 1 else ''}: an archivist must approve or reject"
+    else:
+        reason = "an archivist must approve or reject"
+    return StepResult(StepOutcome.WAITING, "waiting", reason)

@@ -1,0 +1,187 @@
+"""Normalise: preservation and access derivatives by policy."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple, Self
+
+from packages.findings import Findings
+from packages.format_policy import FormatPolicy, Outcome
+from packages.ledger import StepOutcome
+from packages.model import Agent, Event, FileEntry, Role, evolved
+from packages.premis import CONVERSION_EVENT
+from packages.wording import counted
+from services.ingest.steps.context import StepContext, StepResult
+from services.preservation_planning.derivatives import Derivative, Judges, derivatives
+from services.preservation_planning.formats import format_policy
+from storage.access_copies import FOLDER
+from tools.normalise import Made
+
+MANY_FILES = 20_000
+"""From here on the inventory, which comes next, takes memory that idle tools should not hold as well."""
+SHEET = "derivatives"
+MOST_COMMANDS = 5
+"""Command lines that an event names; each derivative has its own with it."""
+WORTH_SAYING = {
+    Outcome.FAILED: "normalise.failed",
+    Outcome.TIMED_OUT: "normalise.timed-out",
+    Outcome.TOO_LARGE: "normalise.too-large",
+    Outcome.WRONG_FORMAT: "normalise.wrong-format",
+    Outcome.DIFFERS: "normalise.differs",
+}
+
+
+class _Way(NamedTuple):
+    """How a derivative was made: a tool with its version, by a part of a rule; each is an event."""
+
+    tool: str
+    rule: str
+    kind: str
+    label: str
+
+    @classmethod
+    def of(cls, made: Made) -> Self:
+        """Return how it was made."""
+        action = made.action
+        rule, label = (action.rule, action.label) if action else ("", "")
+        return cls(made.tool, rule, made.kind, label)
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What the conversions of a package came to: grows with tools and rules, not with files."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    missing: Counter[tuple[str, str]] = field(default_factory=Counter)
+    made: Counter[_Way] = field(default_factory=Counter)
+    commands: defaultdict[_Way, set[str]] = field(default_factory=lambda: defaultdict(set))
+    changed: defaultdict[_Way, set[str]] = field(default_factory=lambda: defaultdict(set))
+    unknown: Counter[str] = field(default_factory=Counter)
+
+    def note(self, entry: FileEntry, one: Derivative, findings: Findings) -> None:
+        made = one.made
+        self.outcomes[made.outcome] += 1
+        if made.outcome is Outcome.TOOL_MISSING:
+            self.missing[made.tool, made.kind] += 1
+        elif made.outcome in WORTH_SAYING:
+            code = WORTH_SAYING[made.outcome]
+            findings.make(code, entry.path, tool=made.tool, kind=made.kind, reason=made.message)
+        elif one.entry is not None:
+            way = _Way.of(made)
+            self.made[way] += 1
+            self.changed[way].update(each.name for each in one.changed)
+            self.unknown.update(one.unknown)
+            if len(self.commands[way]) < MOST_COMMANDS:
+                self.commands[way].add(made.command)
+
+
+def normalise(context: StepContext) -> StepResult:
+    """Convert what the format policy names, and write the sheets ``derived`` and ``access``.
+
+    Outputs are digested, identified and compared with their originals, and never bear the name of another
+    file. All outcomes of `packages.format_policy.Outcome` are kept apart; a conversion that does not come to
+    a derivative never loses the original, it is a warning. Memory does not grow with the number of files.
+    """
+    policy = format_policy(context.archive.home)
+    findings, tally = Findings(), _Tally()
+    context.workspace.write_sheet(SHEET, _made(context, policy, findings, tally))
+    counts = _divided(context)
+    _let_tools_rest(context)
+    for (tool, kind), count in sorted(tally.missing.items()):
+        findings.make("normalise.tool-missing", tool=tool, kind=kind, count=count)
+    told = ", ".join(f"{word.replace('_', ' ')} {count}" for word, count in sorted(tally.outcomes.items()))
+    found = findings.all()
+    if not counts.total() and not found:
+        return StepResult(StepOutcome.SKIPPED, "no_rule", told or "no rule of the policy applies")
+    return StepResult(
+        StepOutcome.DONE, "normalised", told, found, tuple(_events(context, policy, tally, counts, told))
+    )
+
+
+def _made(
+    context: StepContext, policy: FormatPolicy, findings: Findings, tally: _Tally
+) -> Iterator[FileEntry]:
+    """Yield an entry for each derivative that is kept."""
+    archive, workspace = context.archive, context.workspace
+    originals = (
+        (entry, f"{workspace.path}/{entry.location}")
+        for entry in workspace.read_sheet("sip")
+        if entry.role is Role.ORIGINAL
+    )
+    tools = Judges(archive.normaliser, archive.identifier, archive.characteriser)
+    for entry, judged in derivatives(originals, workspace.path / FOLDER, policy, tools):
+        context.progress(entry.size)
+        for one in judged:
+            tally.note(entry, one, findings)
+            if one.entry is not None:
+                yield _told(context, one, one.entry)
+
+
+def _told(context: StepContext, one: Derivative, entry: FileEntry) -> FileEntry:
+    """Say of a derivative how it was made, and by which event."""
+    said = {
+        "conversion_tool": one.made.tool,
+        "conversion_command": one.made.command,
+        CONVERSION_EVENT: _event(context, _Way.of(one.made), "").id,
+    }
+    if one.made.command and one.made.message:
+        said["conversion_note"] = one.made.message  # what was left out, which number is which sheet
+    same = [each.name for each in one.checks if each.is_same]
+    if same:
+        said["conversion_compared"] = ", ".join(same)
+    if one.unknown:
+        said["conversion_not_compared"] = ", ".join(one.unknown)
+    return evolved(entry, properties={**entry.properties, **said})
+
+
+def _divided(context: StepContext) -> Counter[Role]:
+    """Write the sheets that later steps read; return how many derivatives of each role there are."""
+    workspace = context.workspace
+    counts: Counter[Role] = Counter()
+    for name, role in (("derived", Role.PRESERVATION), ("access", Role.ACCESS)):
+        rows = (entry for entry in workspace.read_sheet(SHEET) if entry.role is role)
+        counts[role] = workspace.write_sheet(name, rows)
+    return counts
+
+
+def _events(
+    context: StepContext, policy: FormatPolicy, tally: _Tally, counts: Counter[Role], told: str
+) -> Iterator[Event]:
+    """Yield an event of the whole, and one for each command that was run."""
+    kept, shown = counts[Role.PRESERVATION], counts[Role.ACCESS]
+    detail = f"{kept} preservation and {shown} access derivatives; {told}"
+    if tally.unknown:
+        detail += "; could not be compared: " + ", ".join(
+            f"{name} of {counted(count, 'file')}" for name, count in sorted(tally.unknown.items())
+        )
+    unwell = {*WORTH_SAYING, Outcome.TOOL_MISSING} & tally.outcomes.keys()
+    tools = [_agent(tool) for tool in sorted({way.tool for way in tally.made})]
+    yield context.event(
+        "normalization",
+        detail,
+        outcome="warning" if unwell else "success",
+        agents=[Agent("Holdfast format policy", "software", policy.name), *tools],
+    )
+    for way, count in sorted(tally.made.items()):
+        detail = f"{counted(count, 'derivative')} by: {' | '.join(sorted(tally.commands[way]))}"
+        if changed := sorted(tally.changed[way]):
+            detail += f"; of the significant properties, not everywhere the same: {', '.join(changed)}"
+        yield _event(context, way, detail)
+
+
+def _event(context: StepContext, way: _Way, detail: str) -> Event:
+    label = f" ({way.label})" if way.label else ""
+    note = f"{way.tool}: {way.kind} copies{label} by the rule {way.rule}"
+    return context.event("normalization", detail, note=note, agents=(_agent(way.tool),))
+
+
+def _agent(tool: str) -> Agent:
+    name, _, version = tool.rpartition(" ")
+    return Agent(name or tool, "software", version if name else None)
+
+
+def _let_tools_rest(context: StepContext) -> None:
+    archive = context.archive
+    if context.package.files > MANY_FILES:
+        for tool in (archive.identifier, archive.characteriser, archive.normaliser):
+            tool.rest()

@@ -1,0 +1,98 @@
+"""Publish: register the PID, set the OAI datestamp, and let the outbox tell the search index."""
+
+from dataclasses import asdict
+from typing import Any
+
+from packages.access import may_read_metadata, today
+from packages.ledger import PackageState, PidState, StepOutcome
+from packages.model import ANONYMOUS, now
+from services.archival_storage.logbook import write_log
+from services.ingest.steps.context import StepContext, StepResult
+from services.work.outbox import INDEX
+from storage.catalogue.port import WriteSession
+
+SINCE_SEALING = frozenset({"build_aip", "store", "build_dip"})
+"""Steps with events that came when the AIP's own PREMIS was written already."""
+
+
+def publish(context: StepContext) -> StepResult:
+    """Make the package known: register the PID, set state and datestamp, queue the index work.
+
+    The log in storage is written before the row, with all that `rebuild` needs to
+    restore it. Metadata that is not open is published to nobody but its owner and archivists; its PID
+    then stays reserved.
+    """
+    package, archive = context.package, context.archive
+    target = archive.settings.record_address(package.id)
+    if package.state is PackageState.WITHDRAWN:
+        return _out_of_sight(context)
+    is_open = may_read_metadata(
+        ANONYMOUS, package.owner, package.access, today(), state=PackageState.PUBLISHED
+    )
+    if is_open and package.pid is not None:
+        archive.pids.register(package.pid, target, package.record)
+    at = now()
+    public = (
+        f"{package.pid} registered" if is_open else f"{package.pid} stays reserved: the metadata is not open"
+    )
+    event = context.event("publication", public)
+    with archive.catalogue.read() as view:
+        steps = [_ended(asdict(each), at, "published", public) for each in view.steps(context.job.id)]
+        findings = [asdict(each) for each in view.findings(context.job.id)]
+        events = list(view.events(package.id))
+    facts = {
+        "job": context.job.id,
+        "kind": context.job.kind,
+        "fingerprint": package.fingerprint,
+        "state": PackageState.PUBLISHED,
+        "oai_datestamp": at,
+        "pid_state": PidState.REGISTERED if is_open else PidState.RESERVED,
+        "pid_target": target if is_open else None,
+        "steps": steps,
+        "findings": findings,
+    }
+    after_sealing = [each for each in events if each.step in SINCE_SEALING]
+    write_log(archive, package.id, [*after_sealing, event], facts, at=at)
+
+    def record(unit: WriteSession) -> None:
+        dated = unit.datestamp()  # not before `at`; see docs/decisions/0012
+        unit.update_package(package.id, state=PackageState.PUBLISHED, oai_datestamp=dated, updated=at)
+        if package.pid is not None and is_open:
+            unit.set_pid_state(package.pid, PidState.REGISTERED, target)
+        unit.enqueue(INDEX, package.id)
+
+    return StepResult(StepOutcome.DONE, "published", public, (), (event,), apply=record, ended=at)
+
+
+def _out_of_sight(context: StepContext) -> StepResult:
+    """Log a new version of a withdrawn package, which stays withdrawn: only its tombstone is dated anew."""
+    package, at = context.package, now()
+    told = "the package stays withdrawn"
+    with context.archive.catalogue.read() as view:
+        steps = [_ended(asdict(each), at, "withdrawn", told) for each in view.steps(context.job.id)]
+        findings = [asdict(each) for each in view.findings(context.job.id)]
+        events = [each for each in view.events(package.id) if each.step in SINCE_SEALING]
+    facts = {
+        "job": context.job.id,
+        "kind": context.job.kind,
+        "fingerprint": package.fingerprint,
+        "state": PackageState.WITHDRAWN,
+        "oai_datestamp": at,
+        "pid_state": PidState.TOMBSTONE,
+        "steps": steps,
+        "findings": findings,
+    }
+    write_log(context.archive, package.id, events, facts, at=at)
+
+    def record(unit: WriteSession) -> None:
+        unit.update_package(package.id, oai_datestamp=unit.datestamp(), updated=at)
+        unit.enqueue(INDEX, package.id)
+
+    return StepResult(StepOutcome.DONE, "withdrawn", told, apply=record, ended=at)
+
+
+def _ended(step: dict[str, Any], at: str, result: str, message: str) -> dict[str, Any]:
+    """Return a step as it will stand at the end: the last one is still running while it writes this."""
+    if step["outcome"] is None:
+        step |= {"outcome": StepOutcome.DONE, "result": result, "message": message, "ended": at}
+    return step

@@ -1,0 +1,122 @@
+"""The formats that the archive holds: how many files of each, where, and what the policy does for them."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from packages.format_policy import FormatPolicy, Kind, parts_of
+from packages.ledger import KEPT_STATES, PackageFilter
+from packages.model import Actor
+from services.administration.people import require_archivist
+from services.archive import Archive
+from services.preservation_planning.formats import format_policy
+from storage.catalogue.paging import PAGE, Key, by_age
+
+NAMED = 20
+"""Packages that are named with a format, unless it was asked for by itself."""
+
+
+class Standing(StrEnum):
+    """What stands between a format and its loss, the riskiest first; closed."""
+
+    UNKNOWN = "unknown"  # nobody can say what these files are
+    NO_RULE = "no_rule"  # the policy does not say what to do
+    LOOKED_AT = "looked_at"  # only copies to look at are made
+    CONVERTED = "converted"  # a preservation copy is made beside the original
+    KEPT = "kept"  # it is a preservation format
+
+
+@dataclass(slots=True)
+class Held:
+    """One format: how many original files of the newest versions have it, in how many packages.
+
+    `where` lists packages with their numbers of files, at most `NAMED` unless the format was asked for.
+    """
+
+    puid: str | None
+    name: str
+    standing: Standing
+    rule: str
+    files: int = 0
+    packages: int = 0
+    where: list[tuple[str, int]] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {
+            "puid": self.puid,
+            "format": self.name,
+            "standing": str(self.standing),
+            "rule": self.rule or None,
+            "files": self.files,
+            "packages": self.packages,
+            "where": [{"package": package, "files": files} for package, files in self.where],
+        }
+
+
+def held_formats(archive: Archive, actor: Actor, puids: Iterable[str] = ()) -> list[Held]:
+    """Return the formats of the originals in the newest version of every package that is kept.
+
+    The riskiest first, then those with most files; with `puids` only these (``unknown`` for files that were
+    not identified), and every package of each. Costs a query a package. Raises Refused for others than
+    archivists.
+    """
+    require_archivist(actor, "list the formats that the archive holds")
+    policy = format_policy(archive.home)
+    wanted = set(puids)
+    found: dict[str | None, Held] = {}
+    for package, puid, name, files in _counts(archive):
+        if wanted and (puid or "unknown") not in wanted:
+            continue
+        if puid not in found:
+            standing, rule = _standing(policy, puid)
+            found[puid] = Held(puid, name or "", standing, rule)
+        held = found[puid]
+        held.files += files
+        held.packages += 1
+        if wanted or len(held.where) < NAMED:
+            held.where.append((package, files))
+    order = list(Standing)
+    return sorted(found.values(), key=lambda each: (order.index(each.standing), -each.files, each.puid or ""))
+
+
+def _counts(archive: Archive) -> Iterator[tuple[str, str | None, str | None, int]]:
+    """Yield package, PUID, format and number of files, package by package."""
+    after: Key | None = None
+    while True:
+        with archive.catalogue.read() as view:
+            packages = view.packages(PackageFilter(), after=after, limit=PAGE)
+            for each in packages:
+                if each.state in KEPT_STATES and each.version:
+                    yield from (
+                        (each.id, *told) for told in _by_puid(view.format_counts(each.id, each.version))
+                    )
+        if len(packages) < PAGE:
+            return
+        after = by_age(packages[-1])
+
+
+def _by_puid(
+    rows: Iterable[tuple[str | None, str | None, str | None, int]],
+) -> Iterator[tuple[str | None, str | None, int]]:
+    """Yield each PUID once, with its name and number of files: a format may have several MIME types."""
+    files: Counter[str | None] = Counter()
+    names: dict[str | None, str | None] = {}
+    for puid, name, _, count in rows:
+        files[puid] += count
+        names.setdefault(puid, name)
+    yield from ((puid, names[puid], count) for puid, count in files.items())
+
+
+def _standing(policy: FormatPolicy, puid: str | None) -> tuple[Standing, str]:
+    if puid is None:
+        return Standing.UNKNOWN, ""
+    rule = policy.rule(puid)
+    if rule is None:
+        return Standing.NO_RULE, ""
+    actions = {part["action"] for part in parts_of(rule, Kind.PRESERVATION)}
+    if "make" in actions:
+        return Standing.CONVERTED, rule["name"]
+    return (Standing.KEPT if actions else Standing.LOOKED_AT), rule["name"]

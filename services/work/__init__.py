@@ -1,0 +1,1 @@
+"""Work: what walks jobs through their steps, in this process, in many, or through Prefect."""
