@@ -16,10 +16,9 @@ Every error has a kind. What HTTP status, exit code or retry a kind leads to is 
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-if TYPE_CHECKING:
-    from packages.findings import Finding
+from packages.findings import Finding
 
 
 class Kind(StrEnum):
@@ -43,7 +42,7 @@ class HoldfastError(Exception):
 
     kind: ClassVar[Kind] = Kind.INTERNAL
 
-    def __init__(self, message: str, *, hint: str = "", findings: Sequence["Finding"] = ()) -> None:
+    def __init__(self, message: str, *, hint: str = "", findings: Sequence[Finding] = ()) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import schemas
-from packages.policies import FINDINGS_PER_CODE
 
+FINDINGS_PER_CODE = 1_000
+"""Findings of one code that are listed: a million unknown formats do not become a million rows."""
 LONGEST_BLANK = 1_000
 """Characters of one blank of a sentence that are shown."""
 

@@ -52,7 +52,6 @@ FETCH_SILENCE_SECONDS = 60  # for a server that fetch.txt names to answer, and f
 FETCH_SLOWEST = 1024  # bytes a second on the average; slower is taken for a server that holds us up
 
 OUTBOX_ATTEMPTS = RetryPolicy(attempts=1_000_000, delay=5)  # index work waits for the index, however long
-FINDINGS_PER_CODE = 1_000  # so that a million unknown formats do not become a million rows
 
 SIGN_IN_LINK_SECONDS = 15 * 60  # a link that lies around in a terminal opens nothing for long
 SESSION_SECONDS = 12 * 3600  # a working day

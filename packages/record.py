@@ -15,9 +15,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import schemas
-from packages.findings import Finding, Findings, finding
+from packages.findings import FINDINGS_PER_CODE, Finding, Findings, finding
 from packages.model import Access, Openness
-from packages.policies import FINDINGS_PER_CODE
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator

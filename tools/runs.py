@@ -1,18 +1,40 @@
-"""Runs of outside programs: what they may take, and how they came to an end (`tools.sandbox` makes them)."""
+"""Runs of outside programs: their jobs, what each may take, and how it ended (`tools.sandbox` makes them)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any
 
-from packages.format_policy import Outcome
-
-if TYPE_CHECKING:
-    from tools.normalise.ports import Job
+from packages.format_policy import Action, Outcome
 
 MIB = 1 << 20
 SLACK = 256 * MIB
 """What homes and temporary folders may hold besides output."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One conversion of one file.
+
+    `source` is read only, and has a short safe name that no other job of the call has (``in/3.docx``; the
+    suffix is the original's own, where it is plain). `folder` is empty and for this job alone: what is
+    written there, and nothing else, can become a derivative. `puid` and `properties` are what is known of
+    the source. `most` is the number of bytes that the output may have.
+    """
+
+    source: Path
+    folder: Path
+    action: Action
+    puid: str | None
+    properties: Mapping[str, Any]
+    size: int
+    most: int
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """Return the data of the recipe, which an archivist may have changed."""
+        return self.action.arguments
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +47,7 @@ class Bounds:
     folder_size: int
 
     @classmethod
-    def of(cls, jobs: Sequence["Job"]) -> "Bounds":
+    def of(cls, jobs: Sequence[Job]) -> "Bounds":
         """Return what `jobs` may take together: the deadline grows more slowly than their number.
 
         A run of many that misses it costs little: each job is tried again alone.

@@ -18,14 +18,11 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from packages.model import NOTHING
 from tools.process import start_confined
-from tools.runs import Bounds, Ended, Isolation, Ran
-
-if TYPE_CHECKING:
-    from tools.normalise.ports import Job
+from tools.runs import Bounds, Ended, Isolation, Job, Ran
 
 MIB = 1 << 20
 TICK = 0.2
@@ -94,7 +91,7 @@ class Sandbox:
     def run(
         self,
         command: Sequence[str | Path],
-        jobs: Sequence["Job"],
+        jobs: Sequence[Job],
         *,
         environment: Mapping[str, str] = NOTHING,
         stdin: bytes = b"",
@@ -149,7 +146,7 @@ class Sandbox:
             **added,
         }
 
-    def _shown(self, words: Sequence[str], jobs: Sequence["Job"]) -> str:
+    def _shown(self, words: Sequence[str], jobs: Sequence[Job]) -> str:
         """Return the command line without the paths of this machine; sources of a batch are said once."""
         shown: list[str] = []
         hidden = {str(self._folder): "{private}"}

@@ -23,8 +23,8 @@ from packages.format_policy import Kind, Outcome, default_policy
 from packages.model import NOTHING
 from tests.support import outlook, specimens
 from tools.normalise.adapters import adapter
-from tools.normalise.ports import Converted, Job
-from tools.runs import Ended, Ran
+from tools.normalise.ports import Converted
+from tools.runs import Ended, Job, Ran
 
 SECONDS = 120
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from packages.format_policy import Outcome
-from tools.normalise.ports import Converted, Job, Runner
+from tools.normalise.ports import Converted, Runner
+from tools.runs import Job
 
 
 @dataclass

@@ -17,8 +17,7 @@ from packages.bagit.tags import (
     read_lines,
     text_encoding,
 )
-from packages.findings import Findings, Severity, has_errors
-from packages.policies import FINDINGS_PER_CODE
+from packages.findings import FINDINGS_PER_CODE, Findings, Severity, has_errors
 
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
 odd_names = st.text(st.sampled_from("%25 0AaDd\n\r\t\u2028\x85\x0b*/\\"), min_size=1, max_size=20)

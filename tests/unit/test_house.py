@@ -1,6 +1,7 @@
 """The rules of the house that no linter knows: whole-tree checks, each failing on what it forbids."""
 
 import ast
+import graphlib
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -106,6 +107,27 @@ def test_packages_cannot_reach_the_network() -> None:
         name for name, text in sources().items() if name.startswith("packages/") and reaching.search(text)
     ]
     assert found == []
+
+
+def test_no_modules_below_the_services_import_each_other_in_a_ring() -> None:
+    """Also not for types alone: whoever reads one of them has to read them all."""
+    below = ("packages/", "schemas/", "storage/", "tools/")
+    trees = {
+        name.removesuffix(".py").removesuffix("/__init__").replace("/", "."): tree
+        for name, tree in nodes()
+        if name.startswith(below)
+    }
+    imported = {
+        module: {
+            whole if (whole := f"{node.module}.{each.name}") in trees else str(node.module)
+            for node in tree
+            if isinstance(node, ast.ImportFrom)
+            for each in node.names
+        }
+        - {module}
+        for module, tree in trees.items()
+    }
+    graphlib.TopologicalSorter(imported).prepare()  # raises CycleError, which names the ring
 
 
 def test_modules_and_functions_are_short() -> None:

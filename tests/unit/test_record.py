@@ -12,9 +12,8 @@ from jsonschema import Draft202012Validator
 
 import schemas
 from packages import record as records
-from packages.findings import Severity, has_errors
+from packages.findings import FINDINGS_PER_CODE, Severity, has_errors
 from packages.model import Access, Openness
-from packages.policies import FINDINGS_PER_CODE
 from packages.record import (
     CURRENT,
     access_of,

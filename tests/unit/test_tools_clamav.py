@@ -4,6 +4,7 @@ import io
 import socket
 import struct
 import threading
+import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,8 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from packages.errors import Invalid, Unavailable
-from packages.findings import Severity
-from packages.policies import FINDINGS_PER_CODE
+from packages.findings import FINDINGS_PER_CODE, Severity
 from tools.clamav import ClamdScanner, Limits, NotConfigured, findings_for
 from tools.ports import ScanReport
 from tools.zip_locks import has_locked_members
@@ -156,6 +156,19 @@ def test_D3_a_zip64_directory_is_read(tmp_path: Path) -> None:
     data[end + 12 : end + 20] = b"\xff" * 8
     data[data.index(b"PK\1\2") + 8] |= 1
     assert has_lock(tmp_path, bytes(data[:end]) + record + locator + bytes(data[end:]))
+
+
+def test_D3_a_directory_that_lies_beyond_every_file_says_nothing(tmp_path: Path) -> None:
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 1, 1, 2**32 - 1, 2**32 - 1, 0)
+    assert not has_lock(tmp_path, b"PK\3\4" + struct.pack("<4sLQL", b"PK\6\7", 0, 2**64 - 1, 1) + end)
+
+
+def test_D3_a_long_directory_is_read_in_little_time(tmp_path: Path) -> None:
+    entries = (b"PK\1\2" + bytes(42)) * 200_000  # moving the rest for each entry took some 8 s
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 1, 1, len(entries), 4, 0)
+    begun = time.process_time()
+    assert not has_lock(tmp_path, b"PK\3\4" + entries + end)
+    assert time.process_time() - begun < 3
 
 
 def test_E3_no_server_is_unreachable(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from packages.content_paths import content_path
 from packages.format_policy import Action, Outcome, derivative_name
 from packages.model import ORIGINALS, FileEntry
 from tools.normalise.made import Made
-from tools.normalise.ports import Adapter, Converted, Job
+from tools.normalise.ports import Adapter, Converted
+from tools.runs import Job
 from tools.sandbox import Sandbox, private_folder, remove
 
 LONGEST = 1000
@@ -161,11 +162,9 @@ def _refused(answer: Converted) -> tuple[Outcome, str] | None:
     if len(answer.files) > MOST_FILES:
         return Outcome.TOO_LARGE, f"the tool wrote {len(answer.files)} files; {MOST_FILES} are allowed"
     sizes = []
-    for file in answer.files:
+    for file in answer.files:  # the job's folder itself could have become a link: it was resolved before
         facts = file.lstat() if file.is_symlink() or file.exists() else None
-        if facts and not (
-            stat.S_ISREG(facts.st_mode) and file.parent.resolve() == answer.job.folder.resolve()
-        ):
+        if facts and not (stat.S_ISREG(facts.st_mode) and file.parent.resolve() == answer.job.folder):
             return Outcome.FAILED, "the tool left something that is no file of its own"
         sizes.append(facts.st_size if facts else 0)
     if not sizes:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from packages.format_policy import Outcome
-from tools.normalise.ports import Converted, Job, Runner
+from tools.normalise.ports import Converted, Runner
 from tools.normalise.programs import LONGEST, OneByOne, also, concluded, one_of, schema, whole
-from tools.runs import Ran
+from tools.runs import Job, Ran
 
 DEMUXERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,mpegvideo,m4v,h264,hevc,asf,wav,w64,aiff,au,flac,ogg"

@@ -9,8 +9,9 @@ import re
 from pathlib import Path
 
 from packages.format_policy import Outcome
-from tools.normalise.ports import Converted, Job, Runner
+from tools.normalise.ports import Converted, Runner
 from tools.normalise.programs import LONGEST, OneByOne, concluded, one_of, schema
+from tools.runs import Job
 
 PROFILES = (
     Path("/usr/share/color/icc/ghostscript/srgb.icc"),

@@ -3,9 +3,10 @@
 The TIFF has 16 bits, the camera's white balance and sRGB. It is one development of many: the raw file stands.
 """
 
-from tools.normalise.ports import Converted, Job, Runner
+from tools.normalise.ports import Converted, Runner
 from tools.normalise.programs import OneByOne, also, concluded, schema, whole
 from tools.normalise.vips import ENVIRONMENT
+from tools.runs import Job
 
 
 def _convert(job: Job, runner: Runner) -> Converted:

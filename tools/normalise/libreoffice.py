@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
-from tools.normalise.ports import Converted, Job, Runner
+from tools.normalise.ports import Converted, Runner
 from tools.normalise.programs import also, concluded, one_of, schema, version_said, whole
-from tools.runs import Ran
+from tools.runs import Job, Ran
 
 OFFICE = "/org.openoffice.Office"
 SETTINGS: Mapping[str, Mapping[str, str]] = {

@@ -1,7 +1,8 @@
 """Poppler: a picture of the first page of a PDF."""
 
-from tools.normalise.ports import Converted, Job, Runner
+from tools.normalise.ports import Converted, Runner
 from tools.normalise.programs import OneByOne, concluded, schema, whole
+from tools.runs import Job
 
 
 def _jpeg(job: Job, runner: Runner) -> Converted:

@@ -9,33 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from packages.format_policy import Action, Outcome
+from packages.format_policy import Outcome
 from packages.model import NOTHING
-from tools.runs import Ran
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One conversion of one file.
-
-    `source` is read only, and has a short safe name that no other job of the call has (``in/3.docx``; the
-    suffix is the original's own, where it is plain). `folder` is empty and for this job alone: what is
-    written there, and nothing else, can become a derivative. `puid` and `properties` are what is known of
-    the source. `most` is the number of bytes that the output may have.
-    """
-
-    source: Path
-    folder: Path
-    action: Action
-    puid: str | None
-    properties: Mapping[str, Any]
-    size: int
-    most: int
-
-    @property
-    def arguments(self) -> Mapping[str, Any]:
-        """Return the data of the recipe, which an archivist may have changed."""
-        return self.action.arguments
+from tools.runs import Job, Ran
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from typing import Any
 
 from packages.format_policy import Outcome
 from packages.model import NOTHING
-from tools.normalise.ports import Converted, Job, Runner
-from tools.runs import Ran
+from tools.normalise.ports import Converted, Runner
+from tools.runs import Job, Ran
 from tools.sandbox import Sandbox, private_folder
 
 LONGEST = 1000

@@ -1,7 +1,8 @@
 """librsvg: SVG becomes PDF, or a picture. It runs no scripts and fetches nothing."""
 
-from tools.normalise.ports import Converted, Job, Runner
+from tools.normalise.ports import Converted, Runner
 from tools.normalise.programs import OneByOne, also, concluded, schema, whole
+from tools.runs import Job
 
 
 def _convert(job: Job, runner: Runner) -> Converted:

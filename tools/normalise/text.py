@@ -11,8 +11,9 @@ from typing import Any
 
 from packages.format_policy import Outcome
 from tools.normalise import rewriting
-from tools.normalise.ports import Converted, Job, Runner
+from tools.normalise.ports import Converted, Runner
 from tools.normalise.programs import LONGEST, one_of, schema
+from tools.runs import Job
 
 SCRIPT = Path(rewriting.__file__)
 

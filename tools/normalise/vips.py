@@ -5,9 +5,9 @@ Small images are Pillow's, which starts no process for each. Loaders that libvip
 """
 
 from packages.format_policy import Outcome
-from tools.normalise.ports import Converted, Job, Runner
+from tools.normalise.ports import Converted, Runner
 from tools.normalise.programs import LONGEST, OneByOne, also, concluded, one_of, schema, whole
-from tools.runs import Ran
+from tools.runs import Job, Ran
 
 ENVIRONMENT = {"VIPS_BLOCK_UNTRUSTED": "1", "VIPS_CONCURRENCY": "2", "VIPS_WARNING": "0"}
 SIDES = ("width", "height")
