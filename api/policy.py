@@ -18,8 +18,11 @@ class ToolModel(BaseModel):
     """A tool that the policy asks for."""
 
     name: str = Field(examples=["libreoffice"])
-    version: str = Field(description="empty where it is not installed", examples=["LibreOffice 7.4.7.2"])
+    version: str = Field(
+        description="empty where it is not installed or is switched off", examples=["LibreOffice 7.4.7.2"]
+    )
     missing: str = Field(description="which programs are not installed; empty where all are")
+    switched_off: bool = Field(description="HOLDFAST_OUTSIDE_TOOLS does not name it: it is not looked for")
 
 
 class ActionModel(BaseModel):
@@ -37,7 +40,7 @@ class ActionModel(BaseModel):
     within: dict[str, float] = Field(description="how far numbers of a check may lie apart")
     significant: list[str] = Field(description="properties whose change is told")
     limits: dict[str, float] = Field(description="where they differ from those of the policy")
-    installed: bool
+    installed: bool = Field(description="its tool is here and may be used")
 
 
 class RuleModel(BaseModel):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks import TOOLS
 from benchmarks.contestants import Contestant
 from benchmarks.processes import Cost
 
@@ -55,7 +56,8 @@ def about(rounds: int) -> str:
     return (
         f"{os.cpu_count()} cores of {model}, {memory:.0f} GiB, Linux {platform.release()}, Python"
         f" {platform.python_version()}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC,"
-        f" median of {rounds} round{'s' if rounds > 1 else ''}, load {os.getloadavg()[0]:.1f} at the end"
+        f" median of {rounds} round{'s' if rounds > 1 else ''}, load {os.getloadavg()[0]:.1f} at the end;"
+        f" {TOOLS}"
     )
 
 

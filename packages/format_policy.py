@@ -5,14 +5,16 @@ module reads them and says, without touching a file, what is to be done and why 
 """
 
 from collections.abc import Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, Self
 
 import schemas
 from packages.errors import Invalid
 from packages.model import NOTHING, FileEntry
+from packages.outside_tools import SWITCHED_OFF, OutsideTools
 
 
 class Kind(StrEnum):
@@ -28,7 +30,7 @@ class Outcome(StrEnum):
 
     DONE = "done"
     NO_RULE = "no_rule"  # the policy says nothing about the format
-    SKIPPED = "skipped"  # the policy says that the original will do
+    SKIPPED = "skipped"  # the policy says that the original will do, or its tool is switched off
     TOOL_MISSING = "tool_missing"  # the converter is not installed here
     FAILED = "failed"  # the converter refused, crashed, or wrote nothing
     TIMED_OUT = "timed_out"  # it was ended at its deadline
@@ -83,11 +85,12 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A derivative that is not made, and why."""
+    """A derivative that is not made, and why; `tool` is the one that is switched off, where that is why."""
 
     kind: Kind
     outcome: Outcome
     message: str
+    tool: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,7 @@ class FormatPolicy:
         self.data = data
         self.version: str = data["version"]
         self.override = override
+        self.outside = OutsideTools()
         self.limits = Limits(**data["limits"])
         self._rules: dict[str, Mapping[str, Any]] = {}
         for rule in data["rules"]:
@@ -121,6 +125,14 @@ class FormatPolicy:
     def name(self) -> str:
         """Return what a package says it was made under: the version, and the digest of the home's rules."""
         return f"{self.version}+{self.override[:12]}" if self.override else self.version
+
+    def using(self, outside: OutsideTools) -> Self:
+        """Return the same policy for an archive that uses the tools of `outside` only."""
+        if outside == self.outside:
+            return self
+        same = copy(self)
+        same.outside = outside
+        return same
 
     @property
     def tools(self) -> frozenset[str]:
@@ -161,6 +173,9 @@ class FormatPolicy:
             elif _is_its_own(part, entry):
                 why = f"The original is small enough to be its own {kind} copy."
                 yield Left(kind, Outcome.SKIPPED, why)
+            elif self.outside.is_off(part["tool"]):
+                why = f"The tool {part['tool']} is {SWITCHED_OFF}."
+                yield Left(kind, Outcome.SKIPPED, why, part["tool"])
             else:
                 yield self._action(rule, kind, part)
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from packages.errors import HoldfastError, NotFound, Refused, Unavailable
 from packages.ledger import KEPT_STATES
+from packages.outside_tools import OutsideTools
 from packages.packing import RULE
 from services.settings import Settings, load_settings
 from services.toolbox import Toolbox
@@ -186,7 +187,12 @@ class Archive:
         from tools.validity import Validator  # noqa: PLC0415  # slow to load, and most commands judge no file
 
         said = self.settings
-        return Validator(load_table(self.home), said.tools_folder, said.schemas_folder)
+        return Validator(load_table(self.home), said.tools_folder, said.schemas_folder, self.outside)
+
+    @property
+    def outside(self) -> OutsideTools:
+        """Return which converters and validators of others may be used."""
+        return OutsideTools.parse(self.settings.outside_tools)
 
     @cached_property
     def pids(self) -> PidProvider:

@@ -14,10 +14,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from packages.errors import Invalid, Refused
 from packages.format_findings import FormatFindings
+from packages.outside_tools import OutsideTools
 from packages.pids.ark import NAAN
 
 PREFIX = "HOLDFAST_"
@@ -101,6 +102,10 @@ class Settings(BaseModel):
             "weight of findings about formats: unknown=error, extension-mismatch:fmt/101=info, empty=ignore"
         ),
     )
+    outside_tools: str = Field(
+        default="all",
+        description="converters and validators of others to use: all (that are installed), none, or names",
+    )
     tools: str = Field(
         default="",
         description="folder of Java tools, as scripts/install-tools fills it; unset: tools in the home",
@@ -181,11 +186,11 @@ class Settings(BaseModel):
             raise ValueError("write an address like archivist@example.org")
         return value
 
-    @field_validator("format_findings")
+    @field_validator("format_findings", "outside_tools")
     @classmethod
-    def _format_findings(cls, value: str) -> str:
+    def _words(cls, value: str, info: ValidationInfo) -> str:
         try:
-            FormatFindings(value)
+            FormatFindings(value) if info.field_name == "format_findings" else OutsideTools.parse(value)
         except Invalid as error:
             raise ValueError(f"{error.message}; {error.hint}") from None
         return value

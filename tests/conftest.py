@@ -25,6 +25,7 @@ settings.load_profile("usual")
 # What a developer may point at real things; a test must never reach them by accident.
 CLEANED = ("HOLDFAST_", "AWS_", "PREFECT_")
 KEPT = ("HOLDFAST_TEST_",)  # set by scripts/services for the tests that use real servers
+OUTSIDE_TOOLS = "HOLDFAST_OUTSIDE_TOOLS"
 
 
 LONGEST = ("flows", "test_schemathesis", "test_demo_played", "test_up", "test_crash_instants")
@@ -58,12 +59,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: turns.get(group_of(item.nodeid.partition("::")[0]), len(turns)))
 
 
+def pytest_configure() -> None:
+    """Use no outside converter or validator, in any process, unless a test says so by the marker `tools`."""
+    os.environ[OUTSIDE_TOOLS] = "none"
+
+
 @pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+def _clean_environment(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """No setting of the person who runs the tests reaches one, neither by environment nor by home."""
     for name in list(os.environ):
         if name.startswith(CLEANED) and not name.startswith(KEPT):
             monkeypatch.delenv(name)
+    if request.node.get_closest_marker("tools") is None:
+        monkeypatch.setenv(OUTSIDE_TOOLS, "none")
     nobody = tmp_path_factory.getbasetemp() / "nobody"
     nobody.mkdir(exist_ok=True)
     monkeypatch.setenv("HOME", str(nobody))

@@ -32,6 +32,7 @@ def policy_page(request: Request, archive: Served, actor: ArchivistVisitor) -> R
             "policy": shown.policy,
             "own_name": NAME,
             "tools": shown.tools,
+            "off_names": [each.name for each in shown.tools if each.switched_off],
             "not_isolated": shown.not_isolated,
             "families": _by_family(rules),
             "formats": sum(len(each["puids"]) for each in rules),

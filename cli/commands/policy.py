@@ -56,6 +56,8 @@ def show(
     for tool in shown["tools"]:
         if tool["missing"]:
             call.voice.note(f"not installed: {tool['missing']} (for {tool['name']})")
+        if tool["switched_off"]:
+            call.voice.note(f"switched off: {tool['name']} (HOLDFAST_OUTSIDE_TOOLS)")
     for each in shown["not_isolated"]:
         call.voice.note(f"on this machine {each}")
     return exit_codes.DONE

@@ -128,8 +128,15 @@ class Stage:
         return [str(HOLDFAST), *map(str, arguments), "--home", str(self.home), "--json"]
 
     def _environment(self) -> dict[str, str]:
-        """Return the user's own environment without settings of another archive."""
-        return {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
+        """Return the user's own environment without settings of another archive.
+
+        Which outside programs are used is a matter of the machine.
+        """
+        return {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("HOLDFAST_") or name == "HOLDFAST_OUTSIDE_TOOLS"
+        }
 
     # --- the voice ---------------------------------------------------------------------------------------
 

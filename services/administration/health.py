@@ -8,6 +8,7 @@ from packages.access import today
 from packages.errors import HoldfastError
 from packages.ledger import JobState
 from packages.model import now
+from packages.outside_tools import SWITCHED_OFF
 from packages.wording import counted
 from services.administration.outside_tools import equipment
 from services.archival_storage.places import devices, disk_of, together
@@ -157,16 +158,18 @@ def _index(archive: Archive) -> str:
 def _normalisation(archive: Archive) -> Iterator[Tried]:
     """Say whether the format policy can be carried out here, and how far converters are shut in."""
     try:
-        policy = format_policy(archive.home)
+        policy = format_policy(archive.home).using(archive.outside)
     except HoldfastError as error:  # the home's own rules are wrong: nothing is converted
         yield Tried("normalisation", "error", f"{error.message} {error.hint}".strip())
         return
     absent = archive.normaliser.missing_tools(policy)
-    told = f"the format policy asks for tools that are not installed: {', '.join(absent)}"
+    off = sorted(tool for tool in policy.tools if policy.outside.is_off(tool))
+    and_off = f"; {SWITCHED_OFF}: {', '.join(off)}" if off else ""
+    told = f"the format policy asks for tools that are not installed: {', '.join(absent)}{and_off}"
     if absent:
         yield Tried("normalisation", "warning", told)
     else:
-        yield Tried("normalisation", "ok", f"every tool of the format policy {policy.name} is there")
+        yield Tried("normalisation", "ok", f"every tool of the format policy {policy.name} is there{and_off}")
     if not_isolated := isolation().missing:
         yield Tried("converters", "warning", f"on this machine {'; '.join(not_isolated)}")
     else:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from packages.outside_tools import SWITCHED_OFF
 from tools.characterise import missing as missing_readers
 
 if TYPE_CHECKING:
@@ -12,17 +13,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Equipment:
-    """The tools for one kind of work: `here` as people call them, with versions, `absent` by name."""
+    """The tools for one kind of work: `here` as people call them, with versions; `absent`, `off` by name."""
 
     work: str
     here: tuple[str, ...]
     absent: tuple[str, ...]
+    off: tuple[str, ...] = ()
 
     @property
     def told(self) -> str:
         """Return a sentence on it."""
-        here = ", ".join(self.here) or "none of the tools is installed"
-        return here + (f"; not installed: {', '.join(self.absent)}" if self.absent and self.here else "")
+        told = [", ".join(self.here)] if self.here else []
+        if self.absent:
+            told.append(
+                f"not installed: {', '.join(self.absent)}"
+                if told or self.off
+                else "none of the tools is installed"
+            )
+        if self.off:
+            told.append(f"{SWITCHED_OFF}: {', '.join(self.off)}")
+        return "; ".join(told)
 
 
 def equipment(archive: "Archive") -> Iterator[Equipment]:
@@ -36,5 +46,6 @@ def equipment(archive: "Archive") -> Iterator[Equipment]:
     yield Equipment(
         "conformance",
         tuple(f"{each.title} {each.version}".strip() for each in tools if each.version is not None),
-        tuple(each.title for each in tools if each.version is None),
+        tuple(each.title for each in tools if each.version is None and not each.is_off),
+        tuple(each.title for each in tools if each.is_off),
     )

@@ -52,6 +52,12 @@ class Derivative:
     changed: tuple[Compared, ...] = ()
 
     @property
+    def is_switched_off(self) -> bool:
+        """Tell whether it was not made because the archive does not use the tool."""
+        made = self.made
+        return made.outcome is Outcome.SKIPPED and made.action is None and bool(made.tool)
+
+    @property
     def unknown(self) -> list[str]:
         """Name the checks that could not be made, as source or copy does not tell."""
         return [each.name for each in self.checks if each.is_same is None]

@@ -81,11 +81,15 @@ def judged(text: bytes) -> HomePolicy:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A tool that the policy asks for: `missing` names what of it is not installed, `version` what is."""
+    """A tool that the policy asks for: `missing` names what of it is not installed, `version` what is.
+
+    One that is switched off is not looked for.
+    """
 
     name: str
     version: str
     missing: str
+    switched_off: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,7 @@ class Shown:
 
     def rules(self) -> list[dict[str, Any]]:
         """Return the rules that apply to some format, as the API gives them."""
-        absent = {each.name for each in self.tools if each.missing}
+        absent = {each.name for each in self.tools if each.missing or each.switched_off}
         return [rule_json(self.policy, rule, absent) for rule in self.policy.data["rules"] if rule["puids"]]
 
     def as_json(self) -> dict[str, Any]:
@@ -153,13 +157,19 @@ def shown_policy(archive: "Archive", actor: Actor) -> Shown:
     require_archivist(actor, "see the format policy")
     policy = format_policy(archive.home)
     own = archive.home / NAME
-    names = sorted(policy.tools)
+    names, outside = sorted(policy.tools), archive.outside
+
+    def look(name: str) -> Tool:
+        if outside.is_off(name):
+            return Tool(name, "", "", switched_off=True)
+        return Tool(name, installed_version(name), missing(name), switched_off=False)
+
     with ThreadPoolExecutor(AT_ONCE) as threads:  # most say their version only when they are started
-        versions = list(threads.map(installed_version, names))
+        tools = tuple(threads.map(look, names))
     return Shown(
         policy,
         own if policy.override else None,
-        tuple(Tool(name, said, missing(name)) for name, said in zip(names, versions, strict=True)),
+        tools,
         isolation().missing,
     )
 
@@ -228,7 +238,7 @@ def tried(archive: "Archive", actor: Actor, files: Iterable[Path]) -> Iterator[T
     Raises NotFound for what is no file, Invalid where the home's own rules are wrong.
     """
     require_archivist(actor, "try the format policy out")
-    policy = format_policy(archive.home)
+    policy = format_policy(archive.home).using(archive.outside)
     given = list(files)
     for each in given:
         if not each.is_file():

@@ -38,7 +38,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with io.BytesIO() as pdf:
         specimens.picture().save(pdf, "PDF")
         files = {"a/bell ü.wav": bell(), "plan.svg": SVG, "report.pdf": pdf.getvalue(), "note.txt": b"x\n"}
-    with house_with(tmp_path_factory.mktemp("reader")) as made:
+    with house_with(tmp_path_factory.mktemp("reader"), outside_tools="all") as made:
         made.deposit("owner", "mixed", files=files)
         made.deposit(
             "owner", "closed", files={"plan.svg": SVG}, access={"metadata": "open", "files": "restricted"}

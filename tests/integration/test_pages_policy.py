@@ -39,7 +39,21 @@ def test_the_same_as_data(house: House) -> None:
         ("thumbnail", "pillow", "jpeg"),
     ]
     assert told["override"] is None
-    assert {"name", "version", "missing"} == set(told["tools"][0])
+    assert {"name", "version", "missing", "switched_off"} == set(told["tools"][0])
+
+
+def test_what_is_switched_off_is_not_called_missing(house: House, archivist: Browser) -> None:
+    tools = {each["name"]: each for each in house.client("archivist").get("/api/policy").json()["tools"]}
+    assert tools["ghostscript"] == {
+        "name": "ghostscript", "version": "", "missing": "", "switched_off": True
+    }  # fmt: skip
+    assert not tools["pillow"]["switched_off"]
+    page = archivist.open("/policy")
+    told = text_of(page.xpath('//section[@id="tools"]')[0])
+    assert "ghostscript switched off" in told
+    assert "not installed" not in told
+    made = text_of(page.xpath('//section[@id="pdf"]//tbody')[0])
+    assert "switched off" in made
 
 
 def test_rules_of_the_home_hold_at_once_and_wrong_ones_are_told(house: House, archivist: Browser) -> None:

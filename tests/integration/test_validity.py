@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -57,7 +58,7 @@ def deposit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Deposito
         ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", source, "-c:v", "ffv1", "-level", "3", film],
         check=True,
     )
-    with depositor_of(folder / "home", folder / "out", tools=str(jars)) as depositor:
+    with depositor_of(folder / "home", folder / "out", tools=str(jars), outside_tools="all") as depositor:
         given = laid(
             folder / "given",
             sound_2b_pdf=pdfa(2),
@@ -136,7 +137,9 @@ def validations(depositor: Depositor, deposit: Deposit) -> list[Event]:
 
 def test_F6_what_is_not_installed_is_recorded_once(tmp_path: Path) -> None:
     images = {f"{number}_jpg": image("JPEG") for number in range(3)}
-    with depositor_of(tmp_path / "home", tmp_path / "out", tools=str(tmp_path / "none")) as depositor:
+    with depositor_of(
+        tmp_path / "home", tmp_path / "out", tools=str(tmp_path / "none"), outside_tools="all"
+    ) as depositor:
         made = depositor.deposit(laid(tmp_path / "given", **images))
         assert made.status["state"] == "published"
         (told,) = made.found("validity.tool-missing").values()
@@ -153,7 +156,9 @@ def test_how_many_files_a_check_leaves_out_is_recorded(
     shutil.copy(PROJECT / "tests/support/fake_jhove.sh", tmp_path / "bin/jhove")
     monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
     images = {f"{number}_jpg": image("JPEG") for number in range(3)}
-    with depositor_of(tmp_path / "home", tmp_path / "out", tools=str(tmp_path / "none")) as depositor:
+    with depositor_of(
+        tmp_path / "home", tmp_path / "out", tools=str(tmp_path / "none"), outside_tools="all"
+    ) as depositor:
         table = {**schemas.load("validation.json"), "version": "ours", "limits": {"files": 2, "seconds": 60}}
         (depositor.archive.home / "validation.json").write_text(json.dumps(table))
         made = depositor.deposit(laid(tmp_path / "given", **images))
@@ -162,3 +167,19 @@ def test_how_many_files_a_check_leaves_out_is_recorded(
         (event,) = validations(depositor, made)
         assert event.detail == "JPEG: valid 2, not checked 1; by the table ours"
         assert (event.agents[0].name, event.agents[0].version) == ("JHOVE", "9.9.9")
+
+
+def test_what_is_switched_off_is_told_once_for_information(tmp_path: Path) -> None:
+    files = {"a_jpg": image("JPEG"), "b_pdf": pdfa(2), "c_pdf": b"%PDF-1.4\n%%EOF\n"}
+    with depositor_of(tmp_path / "home", tmp_path / "out") as depositor:
+        made = depositor.deposit(laid(tmp_path / "given", **files))
+        assert made.status["state"] == "published"
+        (judged,) = made.found("validity.switched-off").values()
+        assert judged["severity"] == "info"
+        assert {"JHOVE", "veraPDF"} <= set(re.findall(r"(\w+) \(\d files?\)", judged["message"]))
+        (kept,) = made.found("normalise.switched-off").values()
+        assert kept["severity"] == "info"
+        assert "ghostscript (1 copy)" in kept["message"]
+        assert not made.codes & {"validity.tool-missing", "normalise.tool-missing"}
+        (event,) = validations(depositor, made)
+        assert (event.outcome, "switched off" in event.detail) == ("success", True)

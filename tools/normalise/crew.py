@@ -56,8 +56,9 @@ class Normaliser(Employer):
         self._conductor = Conductor(size)
 
     def missing_tools(self, policy: FormatPolicy | None = None) -> list[str]:
-        """Name the tools that the policy asks for and that are not installed: for a look before a run."""
-        return sorted(tool for tool in (policy or self.policy).tools if missing(tool))
+        """Name the tools that the policy asks for, may use, and does not find: for a look before a run."""
+        policy = policy or self.policy
+        return sorted(tool for tool in policy.tools if missing(tool) and not policy.outside.is_off(tool))
 
     def close(self) -> None:
         """End the child processes and threads; a later call starts others."""
@@ -188,7 +189,7 @@ def _left(plan: Plan) -> list[Made]:
 
 @lru_cache(4096)  # most files of a package are left alone for the same few reasons
 def _not_made(left: Left) -> Made:
-    return Made(left.kind, left.outcome, left.message)
+    return Made(left.kind, left.outcome, left.message, left.tool)
 
 
 def _rows(answer: Any, tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:

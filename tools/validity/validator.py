@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
+from packages.outside_tools import OutsideTools
 from tools.runs import SLACK, Bounds, Ended, Ran
 from tools.sandbox import Sandbox, private_folder
 from tools.validity.epubcheck import EpubCheck
@@ -33,22 +34,33 @@ SECONDS_A_FILE, BYTES_A_SECOND = 0.25, 4 << 20
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A tool of the table: its name there, what people call it, its version or None where it is absent."""
+    """A tool of the table: its name there, what people call it, its version or None where it is absent.
+
+    One that is switched off is not looked for.
+    """
 
     name: str
     title: str
     version: str | None
+    is_off: bool = False
 
 
 class Validator:
     """Judges files by the table; close it, or let it go, to end the child that reads XML.
 
     `folder` holds Java tools, a folder of jars each; `schemas` the archive's own XML schemas; either may be
-    None. Safe to use from several threads.
+    None. `outside` says which tools may be used: all, if left out. Safe to use from several threads.
     """
 
-    def __init__(self, table: Table, folder: Path | None = None, schemas: Path | None = None) -> None:
+    def __init__(
+        self,
+        table: Table,
+        folder: Path | None = None,
+        schemas: Path | None = None,
+        outside: OutsideTools | None = None,
+    ) -> None:
         self.table = table
+        self._outside = outside or OutsideTools()
         self._folder = folder
         self.xml = XmlSchemas(schemas)
         self._adapters = {each.name: each for each in ADAPTERS}
@@ -63,6 +75,8 @@ class Validator:
         """Return the tool that the table calls `name`; looked for once."""
         if name == XmlSchemas.name:
             return Tool(name, XmlSchemas.title, self.xml.version)
+        if self._outside.is_off(name):
+            return Tool(name, self._adapters[name].title, None, is_off=True)
         found = self._installed(name)
         return Tool(name, self._adapters[name].title, found.version if found else None)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from packages.findings import Findings
 from packages.model import Agent, Event, FileEntry, Role, evolved
+from packages.outside_tools import SWITCHED_OFF
 from packages.wording import counted
 from services.ingest.steps.context import StepContext
 from tools.validity import Check, Outcome, Subject, Table, Validity, load_table
@@ -51,11 +52,12 @@ def check_conformance(
         return findings, []
     validator = archive.validator
     tools = {check.tool: validator.tool(check.tool) for check in wanted}
-    missing = Counter[str]()
+    missing, off = Counter[str](), Counter[str]()
     for check, count in wanted.items():
         if tools[check.tool].version is None:
-            missing[tools[check.tool].title] += count
-    events = _of_missing(context, findings, missing)
+            (off if tools[check.tool].is_off else missing)[tools[check.tool].title] += count
+    events = list(_not_made(context, findings, "missing", missing))
+    events += _not_made(context, findings, "switched off", off)
     here = {check for check in wanted if tools[check.tool].version is not None}
     if not here:
         return findings, events
@@ -180,11 +182,14 @@ def _events(context: StepContext, asked: _Asked, found: Mapping[Check, list[Vali
     return events
 
 
-def _of_missing(context: StepContext, findings: Findings, missing: Mapping[str, int]) -> list[Event]:
-    if not missing:
-        return []
-    told = ", ".join(f"{title} ({counted(count, 'file')})" for title, count in sorted(missing.items()))
-    findings.make("validity.tool-missing", tools=told)
-    return [
-        context.event("validation", f"not made, not installed: {told}", outcome="warning", note="missing")
-    ]
+def _not_made(
+    context: StepContext, findings: Findings, why: str, tools: Mapping[str, int]
+) -> Iterator[Event]:
+    """Yield an event, and make a finding, of tools that did not judge files, where there are any."""
+    if not tools:
+        return
+    told = ", ".join(f"{title} ({counted(count, 'file')})" for title, count in sorted(tools.items()))
+    is_off = why == "switched off"
+    findings.make("validity.switched-off" if is_off else "validity.tool-missing", tools=told)
+    reason, outcome = (SWITCHED_OFF, "success") if is_off else ("not installed", "warning")
+    yield context.event("validation", f"not made, {reason}: {told}", outcome=outcome, note=why)

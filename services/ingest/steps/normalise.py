@@ -9,6 +9,7 @@ from packages.findings import Findings
 from packages.format_policy import FormatPolicy, Outcome
 from packages.ledger import StepOutcome
 from packages.model import Agent, Event, FileEntry, Role, evolved
+from packages.outside_tools import SWITCHED_OFF
 from packages.premis import CONVERSION_EVENT
 from packages.wording import counted
 from services.ingest.steps.context import StepContext, StepResult
@@ -53,6 +54,7 @@ class _Tally:
 
     outcomes: Counter[str] = field(default_factory=Counter)
     missing: Counter[tuple[str, str]] = field(default_factory=Counter)
+    off: Counter[str] = field(default_factory=Counter)
     made: Counter[_Way] = field(default_factory=Counter)
     commands: defaultdict[_Way, set[str]] = field(default_factory=lambda: defaultdict(set))
     changed: defaultdict[_Way, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -63,6 +65,8 @@ class _Tally:
         self.outcomes[made.outcome] += 1
         if made.outcome is Outcome.TOOL_MISSING:
             self.missing[made.tool, made.kind] += 1
+        elif one.is_switched_off:
+            self.off[made.tool] += 1
         elif made.outcome in WORTH_SAYING:
             code = WORTH_SAYING[made.outcome]
             findings.make(code, entry.path, tool=made.tool, kind=made.kind, reason=made.message)
@@ -82,13 +86,15 @@ def normalise(context: StepContext) -> StepResult:
     file. All outcomes of `packages.format_policy.Outcome` are kept apart; a conversion that does not come to
     a derivative never loses the original, it is a warning. Memory does not grow with the number of files.
     """
-    policy = format_policy(context.archive.home)
+    policy = format_policy(context.archive.home).using(context.archive.outside)
     findings, tally = Findings(), _Tally()
     context.workspace.write_sheet(SHEET, _made(context, policy, findings, tally))
     counts = _divided(context)
     _let_tools_rest(context)
     for (tool, kind), count in sorted(tally.missing.items()):
         findings.make("normalise.tool-missing", tool=tool, kind=kind, count=count)
+    if tally.off:
+        findings.make("normalise.switched-off", tools=_switched_off(tally))
     told = ", ".join(f"{word.replace('_', ' ')} {count}" for word, count in sorted(tally.outcomes.items()))
     found = findings.all()
     if not counts.total() and not found:
@@ -150,6 +156,8 @@ def _events(
     """Yield an event of the whole, and one for each command that was run."""
     kept, shown = counts[Role.PRESERVATION], counts[Role.ACCESS]
     detail = f"{kept} preservation and {shown} access derivatives; {told}"
+    if tally.off:
+        detail += f"; {SWITCHED_OFF}: {_switched_off(tally)}"
     if tally.unknown:
         detail += "; could not be compared: " + ", ".join(
             f"{name} of {counted(count, 'file')}" for name, count in sorted(tally.unknown.items())
@@ -167,6 +175,12 @@ def _events(
         if changed := sorted(tally.changed[way]):
             detail += f"; of the significant properties, not everywhere the same: {', '.join(changed)}"
         yield _event(context, way, detail)
+
+
+def _switched_off(tally: _Tally) -> str:
+    return ", ".join(
+        f"{tool} ({counted(count, 'copy', 'copies')})" for tool, count in sorted(tally.off.items())
+    )
 
 
 def _event(context: StepContext, way: _Way, detail: str) -> Event:
