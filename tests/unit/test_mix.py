@@ -96,7 +96,7 @@ def test_everything_that_is_known_has_its_place() -> None:
         "dateTimeCreated": "2019-06-01T12:13:14",
         "digitalCameraManufacturer": "Maker",
         "digitalCameraModelName": "Model \ufffd",
-        "orientation": "normal, rotated cw 90°",
+        "orientation": "normal, rotated ccw 90°",
         "samplingFrequencyUnit": "in.",
         "numerator": "7201",
         "denominator": "100",
@@ -110,6 +110,12 @@ def test_everything_that_is_known_has_its_place() -> None:
 def test_bits_of_deep_images_say_so_for_each_sample() -> None:
     root = etree.fromstring(mix_of(image(width=1, height=1, bits_per_sample=16, samples_per_pixel=1)))
     assert [each.text for each in root.iterfind(".//{*}bitsPerSampleValue")] == ["16"]
+
+
+@pytest.mark.parametrize("unset", ["0000:00:00 00:00:00", "2019:13:45 12:00:00", "2019:02:30 99:00:00"])
+def test_a_clock_that_was_not_set_says_no_moment(unset: str) -> None:
+    root = etree.fromstring(mix_of(image(width=1, height=1, date_time_original=unset)))
+    assert root.find(".//{*}dateTimeCreated") is None
 
 
 @pytest.mark.parametrize("other", [{}, {"width": 0}, {"width": True}, {"width": "4"}])
