@@ -6,6 +6,7 @@ that is called, no proxy of the environment is used, and nothing that was announ
 """
 
 import http.client
+import io
 import ipaddress
 import socket
 import ssl
@@ -13,11 +14,15 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 from packages.bagit.fetch import Allowed, why_not
 from packages.errors import Refused, Unavailable
 from packages.policies import FETCH_SILENCE_SECONDS, FETCH_SLOWEST
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 HOPS = 5
 """Redirects that are followed, one after the other."""
@@ -38,7 +43,6 @@ class Body:
     def __init__(self, response: http.client.HTTPResponse, length: int | None) -> None:
         self._response = response
         self._length = length
-        self._begun = time.monotonic()
         self._size = 0
 
     def readinto(self, buffer: memoryview, /) -> int:
@@ -52,9 +56,6 @@ class Body:
             raise NotFetched(f"more comes than the {self._length} bytes that fetch.txt says")
         if not count and self._length is not None and self._size < self._length:
             raise NotFetched(f"{self._size} bytes came, and fetch.txt says {self._length}")
-        lasted = time.monotonic() - self._begun
-        if lasted > _PATIENCE and self._size < lasted * FETCH_SLOWEST:
-            raise Unavailable("the server sends too slowly", hint="try again later")
         return count
 
 
@@ -107,12 +108,46 @@ class Fetcher:
             return connection.getresponse()
 
 
+class _Paced(io.RawIOBase):
+    """What comes from a server, head and body: judged by its pace at each piece, however small it is."""
+
+    def __init__(self, raw: io.RawIOBase) -> None:
+        self._raw = raw
+        self._begun = time.monotonic()
+        self._size = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer", /) -> int | None:
+        count: int | None = self._raw.readinto(buffer)
+        self._size += count or 0
+        lasted = time.monotonic() - self._begun
+        if lasted > _PATIENCE and self._size < lasted * FETCH_SLOWEST:
+            raise Unavailable("the server sends too slowly", hint="try again later")
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Response(http.client.HTTPResponse):
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.fp = io.BufferedReader(_Paced(self.fp.detach()))  # nothing has been read yet
+
+
 class _Plain(http.client.HTTPConnection):
+    response_class = _Response
+
     def connect(self) -> None:
         self.sock = _reach(self.host, self.port, self.timeout)
 
 
 class _Secure(http.client.HTTPSConnection):
+    response_class = _Response
+
     def __init__(self, host: str, port: int | None, *, timeout: float, context: ssl.SSLContext) -> None:
         super().__init__(host, port, timeout=timeout, context=context)
         self._tls = context

@@ -21,24 +21,24 @@ def has_locked_members(source: int, size: int) -> bool:
         if os.pread(source, 2, 0) != MAGIC:
             return False
         return any(flags & 1 for flags in _flags(source, size))
-    except (OSError, struct.error):
+    except (OSError, OverflowError, struct.error):  # overflow: a place beyond what any file can have
         return False
 
 
 def _flags(source: int, size: int) -> Iterator[int]:
     """Yield the general purpose flags of each member."""
     begin, length = _directory(source, size)
-    rest, at = b"", begin
-    while at < begin + length or len(rest) >= _FIXED:
-        if len(rest) < _FIXED + 3 * 65535 and at < begin + length:
+    rest, here, at = b"", 0, begin  # `here`: where in `rest` the next entry is; nothing is moved for each
+    while at < begin + length or len(rest) - here >= _FIXED:
+        if len(rest) - here < _FIXED + 3 * 65535 and at < begin + length:
             piece = os.pread(source, min(_PIECE, begin + length - at), at)
             if not piece:
                 return
-            rest, at = rest + piece, at + len(piece)
-        if rest[:4] != _ENTRY:
+            rest, here, at = rest[here:] + piece, 0, at + len(piece)
+        if rest[here : here + 4] != _ENTRY:
             return
-        yield struct.unpack_from("<H", rest, 8)[0]
-        rest = rest[_FIXED + sum(struct.unpack_from("<HHH", rest, 28)) :]
+        yield struct.unpack_from("<H", rest, here + 8)[0]
+        here += _FIXED + sum(struct.unpack_from("<HHH", rest, here + 28))
 
 
 def _directory(source: int, size: int) -> tuple[int, int]:

@@ -90,8 +90,8 @@ def why_not(url: str, allowed: Iterable[Allowed]) -> str:
 def _taken_apart(url: str) -> tuple[str, str, int, str]:
     """Return scheme, host, port and path of a URL in their plain form.
 
-    Raises ValueError with the end of a sentence. A path with ``.`` or ``..`` in it, plain or encoded, is
-    refused: a server may take it for another one.
+    Raises ValueError with the end of a sentence. A path with ``.`` or ``..`` in it, plain, encoded or with
+    parameters (``..;x``), is refused: a server may take it for another one.
     """
     if _FORBIDDEN.search(url):
         raise ValueError("holds characters that no URL has")
@@ -106,10 +106,15 @@ def _taken_apart(url: str) -> tuple[str, str, int, str]:
     if parts.username is not None or parts.password is not None:
         raise ValueError("holds a user's name or password")
     path = parts.path or "/"
-    if any(unquote(each) in {".", ".."} or "/" in unquote(each) for each in path.split("/")):
+    if any(map(_leads_elsewhere, path.split("/"))):
         raise ValueError("has a path that leads upwards or hides a slash")
     try:
         port = parts.port or _PORTS[parts.scheme]
     except ValueError:
         raise ValueError("has no number for a port") from None
     return parts.scheme, parts.hostname.rstrip("."), port, path
+
+
+def _leads_elsewhere(segment: str) -> bool:
+    plain = unquote(segment)
+    return plain.partition(";")[0] in {".", ".."} or "/" in plain or "\\" in plain

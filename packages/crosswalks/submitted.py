@@ -13,7 +13,7 @@ from lxml import etree
 from packages.crosswalks import submitted_ead, submitted_mods
 from packages.crosswalks.dublin_core import DC, OAI_DC
 from packages.crosswalks.submitted_dc import DCTERMS, has_dublin_core, read_dublin_core
-from packages.crosswalks.submitted_fields import Fields
+from packages.crosswalks.submitted_fields import Fields, not_too_much
 from packages.premis import NAMESPACE as PREMIS
 from packages.premis_reading import HARDENED
 from packages.record import CURRENT, SCHEMAS, full_record, schema_errors
@@ -103,8 +103,8 @@ def _mets(root: Any) -> dict[str, Any]:
 
 
 def _valid(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields without those of which a record would be invalid."""
-    kept = {name: value for name, value in fields.items() if value not in ("", [], {})}
+    """Return the fields without those of which a record would be invalid, or too large to be read again."""
+    kept = not_too_much({name: value for name, value in fields.items() if value not in ("", [], {})})
     tried = {"$schema": CURRENT, "title": "any", **kept}
     faults = schema_errors(tried, SCHEMAS[CURRENT], most=1000)
     wrong = {pointer.split("/")[1] for pointer, _ in faults if pointer}

@@ -1,11 +1,16 @@
 """Gathering the fields of a record from a description: each text once, in order, and only so many."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 MOST = 1000
 """Entries of one field that are taken over; the file has all of them."""
+
+LONGEST = 1 << 16
+"""Characters of one text that is taken over; a longer one stays in the file."""
+ALTOGETHER = 1 << 20
+"""Characters that are taken over: a record of them can always be read again."""
 
 _DATE = r"[0-9]{4}(?:-[0-9]{2}(?:-[0-9]{2})?)?"
 _PLAIN = re.compile(rf"{_DATE}(?:/{_DATE})?|{_DATE}/|/{_DATE}")
@@ -41,9 +46,54 @@ _KINDS = {
 
 
 def texts(elements: Iterable[Any]) -> list[str]:
-    """Return the text of each element, everything inside it included, with single blanks; none empty."""
-    found = (" ".join("".join(each.itertext()).split()) for each in elements)
+    """Return the text of each element, everything inside it included, with single blanks; none empty.
+
+    What is longer than `LONGEST` is left out, and not read to its end: elements that lie in each other could
+    each have all that is in the innermost.
+    """
+    found = (" ".join(_short(each).split()) for each in elements)
     return [each for each in found if each]
+
+
+def _short(element: Any) -> str:
+    pieces: list[str] = []
+    size = 0
+    for piece in element.itertext():
+        pieces.append(piece)
+        size += len(piece)
+        if size > LONGEST:
+            return ""
+    return "".join(pieces)
+
+
+def not_too_much(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields as long as they have no more than `ALTOGETHER` characters.
+
+    One that is too large is left out.
+    """
+    kept: dict[str, Any] = {}
+    room = ALTOGETHER
+    for name, value in fields.items():
+        size = _weight(value)
+        if size <= room:
+            kept[name] = value
+            room -= size
+    return kept
+
+
+def _weight(value: Any) -> int:
+    """Return how many characters a value has, without writing it: parts of it may be the same long text."""
+    if isinstance(value, dict):
+        return sum(map(_weight, value.values()))
+    return (
+        sum(map(_weight, value)) if isinstance(value, list) else len(value) if isinstance(value, str) else 1
+    )
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, dict):
+        return tuple(sorted((name, _frozen(each)) for name, each in value.items()))
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
 class Fields:
@@ -51,11 +101,13 @@ class Fields:
 
     def __init__(self) -> None:
         self.data: dict[str, Any] = {}
+        self._seen: set[Any] = set()
 
     def add(self, field: str, value: dict[str, Any] | str) -> None:
         """Add one entry to a field that is a list, unless it is there or the field is full."""
         listed = self.data.setdefault(field, [])
-        if len(listed) < MOST and value not in listed:
+        if len(listed) < MOST and (key := (field, _frozen(value))) not in self._seen:
+            self._seen.add(key)
             listed.append(value)
 
     def all(self, field: str, member: str, values: Iterable[str], **more: str) -> None:

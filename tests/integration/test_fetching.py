@@ -1,7 +1,9 @@
 """C4: what a fetch.txt names is fetched from where the operator allows it, and from nowhere else."""
 
 import contextlib
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -231,6 +233,43 @@ def test_C4_a_name_that_leads_to_this_machine_is_not_called(monkeypatch: pytest.
         pass
 
 
+def read_whole(fetcher: Fetcher, url: str) -> None:
+    with fetcher.open(url, None) as body:
+        while body.readinto(memoryview(bytearray(1 << 16))):
+            pass
+
+
+@pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\n\r\n"])
+def test_C4_a_server_that_sends_byte_by_byte_holds_nobody_up(
+    monkeypatch: pytest.MonkeyPatch, head: bytes
+) -> None:
+    monkeypatch.setattr("tools.fetching._PATIENCE", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/"
+        over = threading.Event()
+
+        def trickle() -> None:
+            connection, _ = listening.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.recv(1 << 16)
+                connection.sendall(head)
+                for _ in range(100):
+                    if over.wait(0.05):
+                        return
+                    connection.sendall(b"x")
+
+        thread = threading.Thread(target=trickle)
+        thread.start()
+        begun = time.monotonic()
+        try:
+            with pytest.raises(Unavailable, match="too slowly"):
+                read_whole(Fetcher(parse_allowed(url), silence=2), url)
+            assert time.monotonic() - begun < 3
+        finally:
+            over.set()
+            thread.join()
+
+
 @pytest.mark.parametrize(
     ("url", "allowed", "is_fine"),
     [
@@ -245,6 +284,10 @@ def test_C4_a_name_that_leads_to_this_machine_is_not_called(monkeypatch: pytest.
         ("https://a.org@evil.org/x", "https://a.org", False),
         ("https://a.org/xy", "https://a.org/x", False),
         ("https://a.org/x\\..\\y", "https://a.org/x", False),
+        ("https://a.org/x/..;/y", "https://a.org/x", False),
+        ("https://a.org/x/%2e%2e;a=b/y", "https://a.org/x", False),
+        ("https://a.org/x/..%5Cy", "https://a.org/x", False),
+        ("https://a.org/x/y;1..2", "https://a.org/x", True),
         ("https://a.org/x/\u00e9", "https://a.org/x", False),
         ("https://[::1/x", "https://a.org/x", False),
         ("https://a.org:x/", "https://a.org", False),

@@ -120,6 +120,15 @@ def test_F5_F7_what_a_converter_does_is_an_outcome(
     assert not [each for each in (tmp_path / "out").rglob("*") if each.is_file()]
 
 
+def test_F5_a_folder_that_became_a_link_leads_to_no_file_of_others(tmp_path: Path) -> None:
+    others = tmp_path / "others"
+    others.mkdir()
+    (others / "1.txt").write_text("not yours", "utf-8")
+    (made,) = converted(tmp_path, f'rmdir "$folder" && ln -s "{others}" "$folder"')
+    assert (made.outcome, made.file) == (Outcome.FAILED, None)
+    assert (others / "1.txt").read_text("utf-8") == "not yours"
+
+
 def test_F5_a_child_that_would_outlive_its_converter_is_ended_with_it(tmp_path: Path) -> None:
     script = f'setsid sleep {NAP} & (setsid setsid sleep {NAP} &) ; echo x >"$folder/out.txt"'
     (made,) = converted(tmp_path, script)

@@ -14,7 +14,7 @@ from packages.crosswalks.submitted import (
     looks_like_one,
     read_description,
 )
-from packages.record import minimal_record, parse_record
+from packages.record import RECORD_LIMIT, minimal_record, parse_record
 from packages.submission import interpret
 from services.ingest.descriptions import take_over
 from tests.support.depositor import put
@@ -173,6 +173,26 @@ def test_premis_is_known_and_says_nothing_of_the_content() -> None:
 def test_G6_what_cannot_be_read_safely_is_not_read(text: str) -> None:
     with pytest.raises(UnreadableDescription):
         read_description(text.encode())
+
+
+def test_G6_elements_in_each_other_give_no_record_that_is_larger_than_their_file() -> None:
+    inner = ("x" * 999 + "<b/>") * 500
+    nested = "".join(f"<subject>{number}" for number in range(200)) + inner + "</subject>" * 200
+    found = read_description(
+        f"<ead><archdesc><did><unittitle>t</unittitle></did><controlaccess>{nested}</controlaccess>"
+        "</archdesc></ead>".encode()
+    )
+    assert found is not None
+    assert (found.fields["title"], "subjects" in found.fields) == ("t", False)
+
+
+def test_G6_what_is_taken_over_can_be_read_again_as_a_record() -> None:
+    topics = "".join(f"<topic>{number}</topic>" for number in range(900))
+    said = MODS.replace("</mods>", f'<subject authority="{"a" * 20_000}">{topics}</subject></mods>')
+    found = read_description(said.encode())
+    assert found is not None
+    assert found.fields["title"] == "The harbour of 1925"
+    assert len(json.dumps(found.fields)) < RECORD_LIMIT
 
 
 def test_what_is_no_description_is_none() -> None:
