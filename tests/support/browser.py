@@ -159,9 +159,13 @@ class Visitor:
         assert found["passes"], "axe judged nothing"
 
     def picture(self, name: str) -> None:
-        """Take a picture of the window: into docs/pictures if asked for, else into a folder to lose."""
-        wanted = os.environ.get("HOLDFAST_TEST_PICTURES") == "1"
-        place = (PROJECT / "docs" / "pictures" if wanted else self.folder) / f"{name}.png"
+        """Take a picture of the window: anew into docs/pictures if asked for, else into a folder to lose.
+
+        Only pictures that the documents show are taken anew; of the others there would soon be too many.
+        """
+        shown = PROJECT / "docs" / "pictures" / f"{name}.png"
+        wanted = os.environ.get("HOLDFAST_TEST_PICTURES") == "1" and shown.exists()
+        place = shown if wanted else self.folder / f"{name}.png"
         place.parent.mkdir(parents=True, exist_ok=True)
         if wanted:
             self.page.evaluate(STILL)

@@ -315,6 +315,12 @@ def test_constraints_hold_versions_only() -> None:
     assert [line for line in lines if not re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9][A-Za-z0-9.]*", line)] == []
 
 
+def test_every_picture_is_shown_by_a_document() -> None:
+    documents = "".join(text for name, text in texts().items() if name.endswith(".md"))
+    pictures = [path.name for path in committed() if path.parent == PROJECT / "docs" / "pictures"]
+    assert [name for name in pictures if f"pictures/{name})" not in documents] == []
+
+
 def test_the_readme_is_short_and_its_links_lead_somewhere() -> None:
     readme = texts()["README.md"]
     assert readme.count("\n") < 60
