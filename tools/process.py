@@ -1,4 +1,4 @@
-"""Child processes that do one kind of work for us: the only place in Holdfast that starts a process.
+"""Child processes that do one kind of work for us: below the doors, the only place that starts a process.
 
 Parsers written in C and Go meet hostile files here. Each kind of work runs in children that can crash, hang
 or swell without harm to the archive: a job that kills its child is `Lost`, and all others get their answer.
