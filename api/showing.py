@@ -24,6 +24,7 @@ STEP_WORDS = {
     "build_dip": "build the DIP",
     "publish": "publish",
     "revise": "revise",
+    "gather": "bring the originals",
     "entomb": "write the tombstone",
     "remove_copies": "remove every copy",
     "forget": "forget the content",

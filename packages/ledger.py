@@ -38,6 +38,7 @@ class JobKind(StrEnum):
     INGEST = "ingest"
     UPDATE = "update"  # a new version with another record
     REVISE = "revise"  # a new version with other files
+    MIGRATE = "migrate"  # derivatives made anew by today's policy, and a new version where they differ
     DELETE = "delete"
 
 

@@ -11,6 +11,7 @@ MODULES = (
     "deleting",
     "auditing",
     "formats",
+    "migrating",
     "policy",
     "keeping",
     "judging",

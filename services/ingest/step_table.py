@@ -10,6 +10,13 @@ from services.ingest.steps.characterise import characterise
 from services.ingest.steps.context import Step
 from services.ingest.steps.delete import entomb, forget, remove_copies
 from services.ingest.steps.identify import identify
+from services.ingest.steps.migrate import (
+    gather,
+    normalise_again,
+    publish_migrated,
+    revise_derivatives,
+    store_migrated,
+)
 from services.ingest.steps.mint import mint
 from services.ingest.steps.normalise import normalise
 from services.ingest.steps.publish import publish
@@ -68,6 +75,16 @@ REVISE: tuple[tuple[str, Step], ...] = (
 )
 """A new version of an archived package with files added, replaced or withdrawn."""
 
+MIGRATE: tuple[tuple[str, Step], ...] = (
+    ("gather", gather),
+    ("normalise", normalise_again),
+    ("revise", revise_derivatives),
+    ("store", store_migrated),
+    ("build_dip", build_dip),
+    ("publish", publish_migrated),
+)
+"""Derivatives of an archived package's originals made anew, and a new version with those that differ."""
+
 DELETE: tuple[tuple[str, Step], ...] = (
     ("entomb", entomb),
     ("remove_copies", remove_copies),
@@ -79,5 +96,6 @@ SEQUENCES: dict[JobKind, tuple[tuple[str, Step], ...]] = {
     JobKind.INGEST: INGEST,
     JobKind.UPDATE: UPDATE,
     JobKind.REVISE: REVISE,
+    JobKind.MIGRATE: MIGRATE,
     JobKind.DELETE: DELETE,
 }

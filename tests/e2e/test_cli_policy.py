@@ -65,3 +65,26 @@ def test_the_formats_that_are_held_are_listed_by_risk(holdfast: Holdfast, tmp_pa
     [bmp] = holdfast.json("formats", "fmt/116").lines
     assert [each["files"] for each in bmp["where"]] == [1, 1]
     assert bmp["where"][0]["package"] in holdfast("formats", "fmt/116").out
+
+
+def test_a_migration_is_planned_run_and_reported(holdfast: Holdfast, tmp_path: Path) -> None:
+    holdfast("init")
+    own = holdfast.home / "format-policy.json"
+    own.write_text('{"rules": [{"name": "uncommon rasters", "preservation": null, "access": null}]}', "utf-8")
+    for number in (1, 2):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        Image.radial_gradient("L").resize((20 + number, 10)).save(folder / "a.bmp")
+        holdfast("ingest", folder, "--title", f"Number {number}")
+    own.unlink()
+    assert "no such migration" in holdfast("migrate", "--report").err
+    plan = holdfast("migrate", "fmt/116", "--dry-run").out
+    assert "fmt/116 → preservation: 2 files by pillow lossless" in plan
+    assert "2 packages due, 2 files" in plan
+    assert "nobody is there to be asked" in holdfast("migrate", "fmt/116", code=2).err
+    done = holdfast.json("migrate", "fmt/116", "--yes").lines
+    assert [(each["outcome"], each["version"], each["files"]) for each in done] == [("migrated", 2, 1)] * 2
+    told = holdfast.json("migrate", "--report", done[0]["run"]).lines
+    assert told == done
+    assert "2 packages done by this policy" in holdfast("migrate", "fmt/116", "--yes").err
+    assert "say which formats" in holdfast("migrate", code=2).err

@@ -44,8 +44,9 @@ def test_every_flow_can_be_started_by_hand(
     assert archive.index.count() == before + 1
 
     runs = [start("lift_embargoes"), start("reconcile"), start("ingest", package=job.package_id)]
+    runs.append(start("migrate", puids=["fmt/116"]))
     states = [end(each)["state_type"] for each in runs]
-    assert states == ["COMPLETED"] * 3
+    assert states == ["COMPLETED"] * 4
     assert end(start("ingest", package="0000-no-such-package"))["state_type"] == "FAILED"
 
 

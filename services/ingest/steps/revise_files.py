@@ -12,7 +12,7 @@ from pathlib import Path
 
 from packages.bagit.write import DigestingFile, write_bag_info, write_bytes, write_manifest
 from packages.errors import Conflict
-from packages.ledger import StepOutcome
+from packages.ledger import JobKind, StepOutcome
 from packages.mets import PART_LIMIT, ROOT_NAME, part_name, write_files_mets
 from packages.mets_reading import read_files_mets
 from packages.model import ORIGINALS, PACKS, Event, FileEntry, Role, evolved
@@ -59,7 +59,9 @@ def revise_files(context: StepContext) -> StepResult:
         raise Conflict(f"{package.id} has version {base.head} by now; this job was to make {context.version}")
     (workspace.object / f"v{context.version}" / "content").mkdir(parents=True, exist_ok=True)
     revision = _Revision(context, base)
-    event = context.event("modification", context.job.options["message"])
+    event = context.event(
+        "migration" if _is_migration(context) else "modification", context.job.options["message"]
+    )
     event = _with_paths(event, revision)
     changed = [*revision.moved, *revision.come, *_documents(context, base, revision, event)]
     stage_next_version(
@@ -100,7 +102,8 @@ class _Revision:
         )
         self.come = list(self._placed(base))
         names = {each.path for each in self.come}
-        self.gone = withdrawn | replaced
+        superseded = context.workspace.read_json("superseded") if _is_migration(context) else ()
+        self.gone = withdrawn | replaced | set(superseded)
         self.files = sum(each.role is Role.ORIGINAL for each in self.come)
         self.bytes = sum(each.size for each in self.come if each.role is Role.ORIGINAL)
         for entry in self._before():
@@ -265,6 +268,10 @@ def _to_describe(context: StepContext, base: Inventory, revision: _Revision) -> 
         if any(each.path in revision.gone for each in entries):
             revision.removed.add(path)
             yield from (each for each in entries if each.path not in revision.gone)
+
+
+def _is_migration(context: StepContext) -> bool:
+    return context.job.kind is JobKind.MIGRATE
 
 
 def _with_paths(event: Event, revision: _Revision) -> Event:

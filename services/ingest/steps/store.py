@@ -246,7 +246,7 @@ def _catalogue(
         unit.update_package(package.id, state=PackageState.ARCHIVED)
     else:
         removed: Sequence[str] = ()
-        if context.job.kind is JobKind.REVISE:
+        if context.job.kind in {JobKind.REVISE, JobKind.MIGRATE}:
             revised = context.workspace.read_json("revised")
             removed, files, size = revised["removed"], revised["files"], revised["bytes"]
         unit.carry_files(package.id, context.version, rows, removed)
