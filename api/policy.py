@@ -33,6 +33,10 @@ class ActionModel(BaseModel):
     recipe: str = Field(examples=["jpeg"])
     arguments: dict[str, Any] = Field(examples=[{"max_side": 2000}])
     label: str = Field(description="a word in the derivative's name, where a kind has several")
+    condition: str = Field(
+        description="of which files of the formats it is made; of all, where empty",
+        examples=["unless fonts_not_embedded is 0"],
+    )
     expect: list[str] = Field(
         description="formats that the output may have; any, where none", examples=[["fmt/43"]]
     )

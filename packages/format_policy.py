@@ -68,6 +68,7 @@ class Action:
     The output must be of a format of `expect` (any, where that is empty) and hold each of `checks`;
     `within` says how far numbers may lie apart, by check. `significant` are technical properties whose
     change is told. `label` is a word in the name of the derivative, so that two of a kind do not meet.
+    `condition` says, for people, of which files of the format it is made; of all, where it is empty.
     """
 
     rule: str
@@ -81,6 +82,7 @@ class Action:
     within: Mapping[str, float] = field(default_factory=lambda: NOTHING)
     significant: tuple[str, ...] = ()
     label: str = ""
+    condition: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +172,8 @@ class FormatPolicy:
                 yield Left(kind, Outcome.SKIPPED, f"{entry.puid} is a preservation format already.")
             elif other := _other_than_wanted(part, entry):
                 yield Left(kind, Outcome.SKIPPED, other)
+            elif needless := _needs_none(part, entry):
+                yield Left(kind, Outcome.SKIPPED, needless)
             elif _is_its_own(part, entry):
                 why = f"The original is small enough to be its own {kind} copy."
                 yield Left(kind, Outcome.SKIPPED, why)
@@ -192,6 +196,7 @@ class FormatPolicy:
             within=part.get("within", NOTHING),
             significant=tuple(part.get("significant", rule.get("significant", ()))),
             label=part.get("label", ""),
+            condition=_condition(part),
         )
 
 
@@ -224,12 +229,37 @@ def derivative_name(path: str, extension: str, label: str = "") -> str:
     return f"{path}/{path.rpartition('/')[2]}.{label}{extension}"
 
 
+def _condition(part: Mapping[str, Any]) -> str:
+    told = [_values("only where", part["only_where"])] if "only_where" in part else []
+    if "unless" in part:
+        told.append(_values("unless", part["unless"]))
+    return "; ".join(told)
+
+
+def _values(word: str, wanted: Mapping[str, Any]) -> str:
+    told = (f"{name} is {' or '.join(_spelt(each) for each in values)}" for name, values in wanted.items())
+    return f"{word} {', '.join(told)}"
+
+
+def _spelt(value: Any) -> str:
+    return "not there" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _other_than_wanted(part: Mapping[str, Any], entry: FileEntry) -> str:
     """Say which property keeps `part` from being made of this file; nothing where none does."""
     for name, values in part.get("only_where", NOTHING).items():
         if (value := entry.properties.get(name)) not in values:
             return f"Its {name} is {value}." if value is not None else f"Its {name} is not known."
     return ""
+
+
+def _needs_none(part: Mapping[str, Any], entry: FileEntry) -> str:
+    """Say what makes `part` needless for this file; nothing where it is to be made."""
+    spared = part.get("unless", NOTHING)
+    if not spared or any(entry.properties.get(name) not in values for name, values in spared.items()):
+        return ""
+    told = ", ".join(f"{name} {entry.properties.get(name, 'none')}" for name in spared)
+    return part.get("unless_message", "") or f"The original will do: {told}."
 
 
 def _is_its_own(part: Mapping[str, Any], entry: FileEntry) -> bool:

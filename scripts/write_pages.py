@@ -199,7 +199,8 @@ def _action(action: Action) -> str:
     told = f"{action.kind}: " if action.kind is Kind.THUMBNAIL else ""
     told += f"`{action.tool} {action.recipe}{arguments}`"
     told += f" → {', '.join(action.expect)}" if action.expect else ""
-    return told + (f"; the same: {', '.join(action.checks)}" if action.checks else "")
+    told += f"; the same: {', '.join(action.checks)}" if action.checks else ""
+    return told + (f"; {action.condition}" if action.condition else "")
 
 
 def _tools(names: list[str]) -> list[str]:

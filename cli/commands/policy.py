@@ -124,8 +124,10 @@ def _show_rule(call: Call, rule: dict[str, Any]) -> None:
             told += f" → {', '.join(action['expect'])}"
         if action["checks"]:
             told += f"; compared: {', '.join(action['checks'])}"
+        if action["condition"]:
+            told += f"; {action['condition']}"
         if not action["installed"]:
-            told += " (not installed)"
+            told += " (not installed, or switched off)"
         rows.append((action["kind"], printable(told)))
     call.voice.facts(rows)
 

@@ -144,6 +144,7 @@ def _action_json(action: Action, policy: FormatPolicy) -> dict[str, Any]:
         "recipe": action.recipe,
         "arguments": dict(action.arguments),
         "label": action.label,
+        "condition": action.condition,
         "expect": list(action.expect),
         "checks": list(action.checks),
         "within": dict(action.within),

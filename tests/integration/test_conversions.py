@@ -86,6 +86,7 @@ EXPECTED = {
     "talk.odp": [row(A, ".pdf", PDFA), row(T, ".jpg", "jpeg")],
     "plan.wmf": [row(P, ".pdf", PDFA), row(P, ".odg", ODG), row(A, ".pdf", PDFA), row(T, ".jpg", "jpeg")],
     "report.pdf": [row(P, ".pdf", PDFA, "pages"), row(T, ".jpg", "jpeg")],
+    "sound.pdf": [row(T, ".jpg", "jpeg")],
     "page.ps": [row(P, ".pdf", PDFA), row(A, ".pdf", PDFA)],
     "figure.eps": [row(P, ".pdf", PDFA), row(A, ".pdf", PDFA)],
     "figure.svg": [row(A, ".pdf", "pdf"), row(T, ".jpg", "jpeg")],
@@ -127,7 +128,10 @@ def write_specimens(folder: Path) -> None:
     specimens.odp(folder / "talk.odp", slides=3)
     specimens.wmf(folder / "plan.wmf")
     image = specimens.picture()
-    image.save(folder / "report.pdf", save_all=True, append_images=[image.rotate(90, expand=True)])
+    image.save(folder / "sound.pdf", save_all=True, append_images=[image.rotate(90, expand=True)])
+    with pikepdf.open(folder / "sound.pdf") as pdf:
+        pdf.Root.OpenAction = pikepdf.Dictionary(S=pikepdf.Name.JavaScript, JS="app.beep(0)")
+        pdf.save(folder / "report.pdf")
     (folder / "page.ps").write_text(PS, "ascii")
     (folder / "figure.eps").write_text(EPS, "ascii")
     (folder / "figure.svg").write_text(SVG, "ascii")

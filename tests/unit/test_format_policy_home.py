@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from packages.errors import Invalid
-from packages.format_policy import FormatPolicy, Kind, default_policy, parts_of
+from packages.format_policy import FormatPolicy, Kind, Outcome, Plan, default_policy, parts_of
 from packages.format_policy_home import faults_of, faults_of_policy, merged
+from packages.model import FileEntry
 from services.preservation_planning.formats import NAME, format_policy
 from tools.normalise.adapters import recipes
 
@@ -52,6 +53,45 @@ def test_a_format_that_the_home_names_belongs_to_that_rule_alone() -> None:
     assert "fmt/116" not in theirs["puids"]
     assert (policy.name, policy.limits.seconds) == ("7+0123456789ab", 5)
     assert policy.limits.max_pixels == default_policy().limits.max_pixels
+
+
+SOUND = {"fonts_not_embedded": 0, "encrypted": False, "javascript": False, "xfa": False, "attachments": 0}
+
+
+@pytest.mark.parametrize(
+    "lack",
+    [
+        {"fonts_not_embedded": 1}, {"encrypted": True}, {"javascript": True}, {"xfa": True},
+        {"attachments": 2}, {"problems": 1}, {"objects_judged": 20_000}, {"fonts_not_embedded": None},
+    ],
+)  # fmt: skip
+def test_a_sound_pdf_is_left_alone_and_no_other(lack: dict[str, Any]) -> None:
+    def pdf(properties: dict[str, Any]) -> Plan:
+        return default_policy().plan(
+            FileEntry("data/original/a.pdf", "", 9, "", 0, puid="fmt/18", properties=properties)
+        )
+
+    (left,) = (each for each in pdf(SOUND).left if each.kind is Kind.PRESERVATION)
+    assert left.outcome is Outcome.SKIPPED
+    assert left.message == "It carries all its fonts and holds nothing active."
+    assert Kind.PRESERVATION in {each.kind for each in pdf(SOUND | lack).actions}
+
+
+def test_a_rule_of_the_home_spares_files_by_their_properties() -> None:
+    part = {**JPEG, "unless": {"width": [1, 2], "icc_profile": [None]}}
+    own = {"rules": [{"name": "mine", "puids": ["fmt/116"], "access": part}]}
+    assert faults(own) == []
+    policy = FormatPolicy(merged(OURS, own))
+    (action,) = policy.actions(policy.rule("fmt/116") or {})
+    assert action.condition == "unless width is 1 or 2, icc_profile is not there"
+    (left,) = (
+        each
+        for each in policy.plan(
+            FileEntry("a", "", 9, "", 0, puid="fmt/116", properties={"width": 2, "height": 5})
+        ).left
+        if each.kind is Kind.ACCESS
+    )
+    assert left.message == "The original will do: width 2, icc_profile none."
 
 
 @given(st.sets(st.sampled_from([p for rule in OURS["rules"] for p in rule["puids"]])))
