@@ -1,7 +1,7 @@
 """Repair: mend bad copies from a good one that has been proven first, or say that there is none."""
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from packages.errors import Conflict, Corrupt, HoldfastError, Kind, NotFound
 from packages.ledger import KEPT_STATES, Package
@@ -13,6 +13,7 @@ from services.agents import HOLDFAST
 from services.archival_storage.evidence import object_of
 from services.archival_storage.fixity import holding, read_copy, sealed_of
 from services.archival_storage.logbook import write_log
+from services.archival_storage.pack_mending import joined
 from services.archival_storage.recording import Recording
 from services.archival_storage.seals import check_store, number_in
 from services.archive import Archive
@@ -115,7 +116,7 @@ def _mend(
 ) -> tuple[ArchivalStore, ObjectReport]:
     sealed = sealed_of(archive, package_id) or NOTHING_SEALED
     trouble: HoldfastError | None = None
-    for source in others:
+    for source in _sources(archive, store, before, package_id, others):
         try:
             return source, _mend_from(store, source, before, sealed)
         except HoldfastError as error:
@@ -127,6 +128,22 @@ def _mend(
         + (f": {trouble.message}" if trouble else ": there is no other"),
         hint="nothing was overwritten; bring another copy back and run `holdfast repair` again",
     )
+
+
+def _sources(
+    archive: Archive,
+    store: ArchivalStore,
+    before: ObjectReport,
+    package_id: str,
+    others: Sequence[ArchivalStore],
+) -> Iterator[ArchivalStore]:
+    """Yield the other stores; and then each with the packs in question put together from all of them."""
+    yield from others
+    for source in others:
+        put_together = joined(archive, package_id, before, source, [*others, store])
+        if put_together is None:
+            return
+        yield put_together
 
 
 def _mend_from(

@@ -219,6 +219,41 @@ def test_a_damaged_member_is_read_from_the_next_store_and_the_pack_is_mended(
         b"".join(open_file(depositor.archive, depositor.actor, made.id, entry.path).whole())
 
 
+def test_a_pack_that_no_store_has_whole_is_put_together_from_its_members(
+    depositor: Depositor, tmp_path: Path
+) -> None:
+    made = depositor.accepted(put(tmp_path / "source", FILES))
+    first, second, *_ = (each for each in rows(depositor, made) if each.packed_offset and each.size)
+    packs = {
+        name: object_in(depositor.archive, made.id, name) / first.location for name in ("primary", "copy")
+    }
+    before = packs["copy"].read_bytes()
+    assert second.location == first.location
+    harm(packs["primary"], first)
+    harm(packs["copy"], second)
+    reports = repair(depositor.archive, depositor.actor, made.id)
+    assert [each.verdict for each in reports] == ["intact", "intact"]
+    assert {each.read_bytes() for each in packs.values()} == {before}
+    for each in packs.values():
+        harm(each, first)
+    with pytest.raises(Corrupt, match="no store has"):
+        repair(depositor.archive, depositor.actor, made.id)
+
+
+def test_a_member_that_every_store_has_lost_comes_from_another_version(
+    depositor: Depositor, tmp_path: Path
+) -> None:
+    made = depositor.accepted(put(tmp_path / "source", FILES))
+    gone, kept, *_ = (each for each in rows(depositor, made) if each.packed_offset is not None and each.size)
+    made = change(depositor, made, tmp_path, withdrawn=[gone.path.removeprefix("data/original/")])
+    entry = next(each for each in rows(depositor, made) if each.path == kept.path)
+    assert entry.location != kept.location
+    for name in depositor.archive.stores:
+        harm(object_in(depositor.archive, made.id, name) / entry.location, entry)
+    repair(depositor.archive, depositor.actor, made.id)
+    assert depositor.again(made.job).status["copies"][0]["state"] == CopyState.INTACT
+
+
 def harm(pack: Path, entry: FileEntry) -> None:
     """Flip a bit of one member."""
     data = bytearray(pack.read_bytes())
