@@ -29,10 +29,6 @@ class FormatChange:
     basis: str | None
     warning: str | None
 
-    def is_of(self, entry: FileEntry) -> bool:
-        """Tell whether it is about just this file."""
-        return (self.path, self.sha512) == (entry.path, entry.sha512)
-
     def applied(self, entry: FileEntry) -> FileEntry:
         """Return the file with the format that holds from now on."""
         return entry._replace(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tools.runs import Ran
 from tools.sandbox import Sandbox
-from tools.validity.finding import in_path
+from tools.validity.installed import in_path
 from tools.validity.ports import Batch, Installed, Outcome, Validity
 from tools.validity.reports import REPORT
 

@@ -7,7 +7,7 @@ from lxml import etree
 
 from tools.runs import Ran
 from tools.sandbox import Sandbox
-from tools.validity.finding import in_jars, in_path, java_places
+from tools.validity.installed import in_jars, in_path, java_places
 from tools.validity.ports import Batch, Installed, Outcome, Validity
 from tools.validity.reports import REPORT, elements, text
 
