@@ -16,6 +16,7 @@ from packages.errors import Conflict
 from packages.format_policy import FormatPolicy
 from packages.ledger import KEPT_STATES, Job, JobKind, JobState, Package, PackageFilter
 from packages.model import Actor, FileEntry, Role, now
+from packages.outside_tools import SWITCHED_OFF
 from packages.wording import counted
 from services.administration.people import require_archivist
 from services.archive import Archive
@@ -75,11 +76,13 @@ class Concerned:
 class MigrationPlan:
     """What a migration would do: `made` counts derivatives of packages that are due, by what they are.
 
-    `missing` names the tools that are not installed, with the reason.
+    `missing` names the tools that are not installed, with the reason; `outside` says which may be used at
+    all, as the setting does.
     """
 
     puids: tuple[str, ...]
     policy: str
+    outside: str
     packages: list[Concerned] = field(default_factory=list)
     made: Counter[Made] = field(default_factory=Counter)
     missing: dict[str, str] = field(default_factory=dict)
@@ -116,8 +119,8 @@ def plan_migration(
     a package, and for those with such files a look at each file. Raises Refused for others than archivists.
     """
     require_archivist(actor, "plan a migration")
-    policy = format_policy(archive.home)
-    plan = MigrationPlan(tuple(dict.fromkeys(puids)), policy.name)
+    policy = format_policy(archive.home).using(archive.outside)
+    plan = MigrationPlan(tuple(dict.fromkeys(puids)), policy.name, archive.settings.outside_tools)
     due = 0
     for package in _kept(archive):
         if due == limit:
@@ -176,7 +179,7 @@ def _standing(view: ReadSession, package: Package, plan: MigrationPlan, *, again
         last is not None
         and last.kind is JobKind.MIGRATE
         and last.state is JobState.DONE
-        and last.options.get("policy") == plan.policy
+        and (last.options.get("policy"), last.options.get("outside")) == (plan.policy, plan.outside)
         and set(plan.puids) <= set(last.options.get("puids", ()))
         and all(at < last.updated for at in renamed)
         and not any(each.code == _TOOL_MISSING for each in view.findings(last.id))
@@ -190,12 +193,12 @@ def _standing(view: ReadSession, package: Package, plan: MigrationPlan, *, again
 def _was_ingested_by(view: ReadSession, package_id: str, policy: str) -> bool:
     """Tell whether this policy made the derivatives of the first version, and all went well."""
     told = [
-        (each.outcome, agent.version)
+        (each.outcome, agent.version, SWITCHED_OFF in each.detail)
         for each in view.events(package_id)
         for agent in each.agents
         if each.type == "normalization" and agent.name == POLICY
     ]
-    return bool(told) and all(each == ("success", policy) for each in told)
+    return bool(told) and all(each == ("success", policy, False) for each in told)
 
 
 def enter_migration(archive: Archive, actor: Actor, plan: MigrationPlan) -> Iterator[Job]:
@@ -226,6 +229,7 @@ def enter_migration(archive: Archive, actor: Actor, plan: MigrationPlan) -> Iter
                 "run": run,
                 "puids": list(plan.puids),
                 "policy": plan.policy,
+                "outside": plan.outside,
                 "message": f"Derivatives of {', '.join(plan.puids)} made by the format policy {plan.policy}",
             },
         )

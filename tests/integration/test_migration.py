@@ -224,6 +224,6 @@ def test_only_archivists_migrate(depositor: Depositor) -> None:
     with pytest.raises(Refused):
         plan_migration(depositor.archive, ANONYMOUS, FORMATS)
     with pytest.raises(Refused):
-        list(enter_migration(depositor.archive, ANONYMOUS, MigrationPlan(FORMATS, "x")))
+        list(enter_migration(depositor.archive, ANONYMOUS, MigrationPlan(FORMATS, "x", "all")))
     with pytest.raises(Refused):
         list(migration_report(depositor.archive, ANONYMOUS))

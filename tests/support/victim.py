@@ -33,7 +33,7 @@ from services.ingest.revision import update_record
 from services.ingest.submission import Wanted, submit
 from services.work import engine
 from tests.support.mutations import every_mutation
-from tests.support.victim_revise import revised
+from tests.support.victim_revise import migrated, revised
 
 OUT = 1
 Order = dict[str, Any]
@@ -182,6 +182,10 @@ def _revise(archive: Archive, actor: Any, order: Order, announcer: Announcer) ->
     _tell(revised(archive, actor, order, announcer))
 
 
+def _migrate(archive: Archive, actor: Any, order: Order, announcer: Announcer) -> None:
+    _tell(migrated(archive, actor, order, announcer))
+
+
 def _revise_once(archive: Archive, actor: Any, order: Order, announcer: Announcer) -> None:
     """Make a second version, or go on with it, or find it made."""
     with archive.catalogue.read() as view:
@@ -211,6 +215,7 @@ DUTIES: dict[str, Callable[[Archive, Any, Order, Announcer], None]] = {
     "run": _run,
     "update": _update,
     "revise": _revise,
+    "migrate": _migrate,
     "revise_once": _revise_once,
     "repair": _repair,
     "rebuild": _rebuild,

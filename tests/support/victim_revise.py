@@ -1,4 +1,4 @@
-"""The order ``revise`` of a victim: a new version with other files, as `holdfast update` makes it."""
+"""The orders ``revise`` and ``migrate`` of a victim: new versions, as `holdfast` makes them."""
 
 from pathlib import Path
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from packages.ledger import Job
 from services.archive import Archive
 from services.ingest.revising_files import Revision, revise
+from services.preservation_planning.migration import enter_migration, plan_migration
 from services.work import engine
 
 
@@ -17,4 +18,10 @@ def revised(archive: Archive, actor: Any, order: dict[str, Any], observer: Any) 
         withdrawn=order.get("withdrawn", ()),
     )
     job = revise(archive, actor, order["package"], wanted)
+    return engine.run_job(archive, job.id, observer)
+
+
+def migrated(archive: Archive, actor: Any, order: dict[str, Any], observer: Any) -> Job:
+    """Migrate the one package that is due."""
+    [job] = enter_migration(archive, actor, plan_migration(archive, actor, order["puids"]))
     return engine.run_job(archive, job.id, observer)

@@ -45,7 +45,7 @@ def gather(context: StepContext) -> StepResult:
     from services.access.dissemination import Sources  # noqa: PLC0415  # it stands above the table of steps
 
     archive, workspace = context.archive, context.workspace
-    policy, wanted = format_policy(archive.home), set(context.job.options["puids"])
+    policy, wanted = format_policy(archive.home).using(archive.outside), set(context.job.options["puids"])
     sources = Sources(archive, package_urn(context.package.id))
 
     def brought() -> Iterator[FileEntry]:
@@ -90,7 +90,7 @@ def normalise_again(context: StepContext) -> StepResult:
     workspace = context.workspace
     workspace.write_sheet("sip", workspace.read_sheet(FOLDER))
     result = normalise(context)
-    policy = format_policy(context.archive.home)
+    policy = format_policy(context.archive.home)  # with tools that are switched off: they make nothing
     kept = _Compared(policy, workspace.read_sheet(FOLDER), [Kind.PRESERVATION])
     kept.compare(_before(context), workspace.read_sheet("derived"))
     shown = _Compared(policy, workspace.read_sheet(FOLDER), [Kind.ACCESS, Kind.THUMBNAIL])
