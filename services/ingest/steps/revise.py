@@ -21,6 +21,7 @@ from services.ingest.steps.context import StepContext, StepResult
 
 RECORD_NAME = "metadata/record.json"
 TAG_MANIFEST = "tagmanifest-sha512.txt"
+STORED = StepResult(StepOutcome.DONE, "revised", "stored by an earlier attempt")
 
 
 def revise(context: StepContext) -> StepResult:
@@ -30,30 +31,49 @@ def revise(context: StepContext) -> StepResult:
     no longer the one that the job was made for, the job fails with Conflict and nothing has been changed.
     May be repeated.
     """
-    archive, package, workspace = context.archive, context.package, context.workspace
-    object_id = package_urn(package.id)
-    base = archive.primary.inventory(object_id)
-    if base.head >= context.version:
-        return StepResult(StepOutcome.DONE, "revised", "stored by an earlier attempt")
-    if base.head != context.version - 1:
-        raise Conflict(f"{package.id} has version {base.head} by now; this job was to make {context.version}")
+    workspace, base = context.workspace, base_of(context)
+    if base is None:
+        return STORED
     shutil.rmtree(workspace.object, ignore_errors=True)
     bag = workspace.object / f"v{context.version}" / "content"
     event = context.event("metadata modification", context.job.options["message"])
     documents = _write(context, bag, base, event)
+    stage_on(context, base, documents)
+    held = base.manifest  # a record that a version had before is not stored again
+    workspace.write_sheet("packaged", (located(each, held) for each in documents))
+    return StepResult(StepOutcome.DONE, "revised", f"version {context.version} staged", (), (event,))
+
+
+def base_of(context: StepContext) -> Inventory | None:
+    """Return the primary's inventory of the version before; None where an earlier attempt stored this one.
+
+    Raises Conflict when the package has another version by now.
+    """
+    base = context.archive.primary.inventory(package_urn(context.package.id))
+    if base.head >= context.version:
+        return None
+    if base.head != context.version - 1:
+        raise Conflict(
+            f"{context.package.id} has version {base.head} by now; this job was to make {context.version}"
+        )
+    return base
+
+
+def stage_on(
+    context: StepContext, base: Inventory, changed: Iterable[FileEntry], removed: Iterable[str] = ()
+) -> None:
+    """Write the inventory of the new version on `base`, in the name of who asked for it."""
     stage_next_version(
-        workspace.object,
+        context.workspace.object,
         base,
-        ((each.path, each.size, each.sha512) for each in documents),
+        ((each.path, each.size, each.sha512) for each in changed),
+        removed,
         created=context.job.created,
         message=context.job.options["message"],
         user=context.job.options["by"]["name"],
         address=person_urn(context.job.options["by"]["id"]),
     )
-    workspace.write_json("base", base.digest())
-    held = base.manifest  # a record that a version had before is not stored again
-    workspace.write_sheet("packaged", (located(each, held) for each in documents))
-    return StepResult(StepOutcome.DONE, "revised", f"version {context.version} staged", (), (event,))
+    context.workspace.write_json("base", base.digest())
 
 
 def _write(context: StepContext, bag: Path, base: Inventory, event: Event) -> list[FileEntry]:

@@ -11,15 +11,13 @@ from itertools import chain, islice
 from pathlib import Path
 
 from packages.bagit.write import DigestingFile, write_bag_info, write_bytes, write_manifest
-from packages.errors import Conflict
 from packages.ledger import JobKind, StepOutcome
 from packages.mets import PART_LIMIT, ROOT_NAME, part_name, write_files_mets
 from packages.mets_reading import read_files_mets
 from packages.model import ORIGINALS, PACKS, Event, FileEntry, Role, evolved
 from packages.ocfl.inventory import Inventory
-from packages.ocfl.stage import stage_next_version
 from packages.packing import LISTS, README_NAME, are_many, list_name, number_of, pack_of
-from packages.premis import package_urn, person_urn
+from packages.premis import package_urn
 from packages.record import dump_record
 from packages.wording import counted
 from services.access.open_pack import OpenPack
@@ -29,10 +27,13 @@ from services.ingest.steps.packing import Packer, kept, staged
 from services.ingest.steps.placing import below, move_file
 from services.ingest.steps.revise import (
     RECORD_NAME,
+    STORED,
     TAG_MANIFEST,
+    base_of,
     directories_of,
     located,
     sealed_events,
+    stage_on,
     write_root,
 )
 
@@ -50,13 +51,9 @@ def revise_files(context: StepContext) -> StepResult:
     Conflict when the package has another version by now, Corrupt when a pack that is to be written again has
     no good copy; nothing has been changed then. May be repeated.
     """
-    archive, package, workspace = context.archive, context.package, context.workspace
-    object_id = package_urn(package.id)
-    base = archive.primary.inventory(object_id)
-    if base.head >= context.version:
-        return StepResult(StepOutcome.DONE, "revised", "stored by an earlier attempt")
-    if base.head != context.version - 1:
-        raise Conflict(f"{package.id} has version {base.head} by now; this job was to make {context.version}")
+    workspace, base = context.workspace, base_of(context)
+    if base is None:
+        return STORED
     (workspace.object / f"v{context.version}" / "content").mkdir(parents=True, exist_ok=True)
     revision = _Revision(context, base)
     event = context.event(
@@ -64,17 +61,7 @@ def revise_files(context: StepContext) -> StepResult:
     )
     event = _with_paths(event, revision)
     changed = [*revision.moved, *revision.come, *_documents(context, base, revision, event)]
-    stage_next_version(
-        workspace.object,
-        base,
-        ((each.path, each.size, each.sha512) for each in changed if each.packed_offset is None),
-        revision.removed,
-        created=context.job.created,
-        message=context.job.options["message"],
-        user=context.job.options["by"]["name"],
-        address=person_urn(context.job.options["by"]["id"]),
-    )
-    workspace.write_json("base", base.digest())
+    stage_on(context, base, (each for each in changed if each.packed_offset is None), revision.removed)
     workspace.write_json(
         "revised", {"removed": sorted(revision.removed), "files": revision.files, "bytes": revision.bytes}
     )
