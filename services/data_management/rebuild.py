@@ -36,7 +36,7 @@ from services.archival_storage.logbook_reading import open_logbook
 from services.archive import Archive, require_archive_id
 from services.data_management.rebuild_audits import require_sealed, restore_runs, restore_seals
 from services.data_management.rebuild_deletions import restore_deleted, restore_requests
-from services.data_management.rebuild_facts import Told, facts_of, restore_entries, told_of
+from services.data_management.rebuild_facts import Told, confirmed, facts_of, restore_entries, told_of
 from services.data_management.rebuild_files import restore_versions
 from services.data_management.rebuild_reading import NOT_OURS, bytes_of, why
 from services.work.outbox import INDEX, document_of
@@ -150,10 +150,7 @@ def _restore_kept(
     try:
         book = open_logbook(stores, object_id)
         told = told_of(book, stores, archive.written_stores, unit.known_entries(package_id))
-        held = _read(object_id, stores, unit.sealed_roots(package_id), told)
-        facts, doubted = facts_of(told)
-        with unit.apart():
-            done.files += _restore(unit, held, facts, _copies(archive, stores, asked))
+        doubted = _restore_from_any(unit, object_id, stores, told, _copies(archive, stores, asked), done)
         done.packages += 1
         done.unconfirmed += restore_entries(unit, package_id, told)
     except (HoldfastError, *NOT_OURS) as error:
@@ -163,6 +160,41 @@ def _restore_kept(
         why_not = f"{len(lacking)} entries of its log are lacking, such as {lacking[0]}"
         done.failed.append((package_id, why_not))
     done.failed += [(package_id, each) for each in doubted]
+
+
+def _restore_from_any(
+    unit: WriteSession,
+    object_id: str,
+    stores: Sequence[ArchivalStore],
+    told: Sequence[Told],
+    copies: Mapping[str, CopyState],
+    done: Rebuilt,
+) -> list[str]:
+    """Restore from the first store that has what can be restored; return what was not believed of the log.
+
+    Who can write to one store must not keep out what the others have: each is tried, and where none will do,
+    each is tried again without the entries of the log that not all have. Raises as the first one did.
+    """
+    first: Exception | None = None
+    sealed = unit.sealed_roots(object_id.removeprefix(URN))
+    for believed in (told, confirmed(told)):
+        facts, doubted = facts_of(believed)
+        rest = list(stores)
+        while rest:
+            try:
+                held = _read(object_id, rest, sealed, believed)
+            except (HoldfastError, *NOT_OURS) as error:
+                first = first or error
+                break
+            rest = rest[rest.index(held.store) + 1 :]
+            try:
+                with unit.apart():
+                    done.files += _restore(unit, held, facts, copies)
+            except (HoldfastError, *NOT_OURS) as error:
+                first = first or error
+                continue
+            return [*doubted, f"restored without what could not be: {why(first)}"] if first else doubted
+    raise first or NotFound(f"{object_id} is in no store")
 
 
 def rebuild_index(archive: Archive, actor: Actor, progress: Progress = lambda _done: None) -> Rebuilt:

@@ -5,7 +5,7 @@ import hashlib
 from packages.errors import Corrupt, HoldfastError
 from storage.ports import ArchivalStore
 
-NOT_OURS = (ValueError, TypeError, KeyError, AttributeError)
+NOT_OURS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 """What reading an object raises that nobody of ours has written."""
 
 

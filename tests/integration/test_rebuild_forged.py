@@ -1,5 +1,6 @@
 """Somebody who can write to one store only: what a rebuild must not believe of the log there."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -106,3 +107,38 @@ def test_a_hold_that_was_released_in_every_store_stays_released(house: House) ->
     assert rebuild_catalogue(archive, me).failed == []
     with archive.catalogue.read() as view:
         assert view.package(package_id).hold is None
+
+
+@pytest.mark.parametrize(
+    "facts", [{"state": "nonsense"}, {"fingerprint": ["x"]}, {"steps": [1]}, {"deletion": {"item": 1}}]
+)
+def test_an_entry_in_one_store_that_nobody_can_restore_keeps_no_package_out(
+    house: House, facts: dict[str, Any]
+) -> None:
+    package_id = house.deposit("owner", "kept")
+    forge(house, package_id, facts)
+    found = rebuild_catalogue(house.archive, local_actor(house.archive))
+    assert [each for each, _ in found.failed] == [package_id]
+    assert "restored without what could not be" in found.failed[0][1]
+    with house.archive.catalogue.read() as view:
+        assert view.package(package_id).state is PackageState.PUBLISHED
+
+
+@pytest.mark.parametrize(
+    ("pattern", "forged"),
+    [(r"<size>\d+<", f"<size>{10**30}<"), (r">[^<]*</property>", f">{'[' * 100_000}</property>")],
+)
+def test_a_description_in_one_store_that_nobody_can_restore_is_taken_from_the_next(
+    house: House, pattern: str, forged: str
+) -> None:
+    package_id, other = house.deposit("owner", "kept"), house.deposit("owner", "besides")
+    [place] = (house.archive.settings.home / "stores/primary").rglob(f"*{package_id}/**/files/v1-0001.xml")
+    text = place.read_text("utf-8")
+    place.chmod(0o600)
+    place.write_text(re.sub(pattern, forged, text), "utf-8")
+    assert place.read_text("utf-8") != text
+    found = rebuild_catalogue(house.archive, local_actor(house.archive))
+    assert [each for each, _ in found.failed] == [package_id]
+    with house.archive.catalogue.read() as view:
+        assert {view.package(each).state for each in (package_id, other)} == {PackageState.PUBLISHED}
+        assert view.file(package_id, 1, "data/original/letter.txt").size > 0
