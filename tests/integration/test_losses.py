@@ -7,10 +7,13 @@ import pytest
 
 from packages.errors import Unavailable
 from packages.ledger import CopyState
-from packages.model import Actor
+from packages.model import Actor, later
 from services.access import searching
 from services.archive import Archive
 from services.data_management import rebuild, views
+from services.ingest.submission import Wanted, submit
+from services.work import outbox
+from services.work.engine import run_job
 from tests.support.depositor import depositor_of
 
 
@@ -32,6 +35,29 @@ def test_a_lost_index_is_not_taken_for_an_empty_archive(one):
     with pytest.raises(Unavailable, match="index is empty") as told:
         searching.search(archive, actor, "source")
     assert "rebuild --index" in told.value.hint
+
+
+def test_L1_an_index_that_is_away_fails_no_package_and_hears_of_it_later(tmp_path, monkeypatch, one):
+    archive, actor, _ = one
+    source = tmp_path / "another"
+    source.mkdir()
+    (source / "b.txt").write_text("ptarmigan")
+
+    def away(*_: object) -> None:
+        raise Unavailable("the search index is away")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(archive.index, "put", away)
+        job = run_job(archive, submit(archive, actor, Wanted(source)).id)
+    status = views.status(archive, actor, job.package_id)
+    assert status["state"] == "published"
+    with archive.catalogue.read() as view:
+        (waiting,) = view.outbox(outbox.INDEX)
+    assert (waiting.package_id, waiting.attempts) == (job.package_id, 1)
+    assert outbox.drain(archive) == 0, "it is not due yet: nobody is asked again and again"
+    monkeypatch.setattr(outbox, "now", lambda: later(3600))
+    assert outbox.drain(archive) == 1
+    assert [each.id for each in searching.search(archive, actor, "another").hits] == [job.package_id]
 
 
 def test_a_rebuild_says_which_store_lacks_a_copy(tmp_path: Path, one):
