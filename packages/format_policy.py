@@ -184,6 +184,7 @@ class FormatPolicy:
                 yield self._action(rule, kind, part)
 
     def _action(self, rule: Mapping[str, Any], kind: Kind, part: Mapping[str, Any]) -> Action:
+        of_rule = rule.get("significant", ())  # a picture of 256 pixels is not held to them
         return Action(
             rule=rule["name"],
             kind=kind,
@@ -194,7 +195,7 @@ class FormatPolicy:
             expect=tuple(part.get("expect", ())),
             checks=tuple(part.get("checks", ())),
             within=part.get("within", NOTHING),
-            significant=tuple(part.get("significant", rule.get("significant", ()))),
+            significant=tuple(part.get("significant", () if kind is Kind.THUMBNAIL else of_rule)),
             label=part.get("label", ""),
             condition=_condition(part),
         )

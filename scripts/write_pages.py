@@ -18,7 +18,7 @@ from services.settings import Settings, StoreFacts  # noqa: E402  # only found a
 from tools.characterise.crew import WORK  # noqa: E402  # as above
 from tools.characterise.families import FAMILIES  # noqa: E402  # as above
 from tools.characterise.worker import LONGEST, MOST  # noqa: E402  # as above
-from tools.normalise.adapters import adapter, recipes  # noqa: E402  # as above
+from tools.normalise.adapters import LIBRARIES, adapter, recipes  # noqa: E402  # as above
 
 MADE = "<!-- Made by scripts/write_pages.py: change the source, then run it. -->"
 
@@ -155,10 +155,9 @@ TESTED = {
     "ghostscript": ("ghostscript", "Ghostscript 10.00"),
     "libraw": ("libraw-bin, libvips-tools", "LibRaw 0.20"),
     "libreoffice": (
-        "libreoffice-writer-nogui, -calc-nogui, -impress-nogui, -draw-nogui, poppler-utils",
+        "libreoffice-writer-nogui, -calc-nogui, -impress-nogui, -draw-nogui",
         "LibreOffice 7.4",
     ),
-    "poppler": ("poppler-utils", "Poppler 22.12"),
     "rsvg": ("librsvg2-bin, libvips-tools", "librsvg 2.54"),
     "vips": ("libvips-tools", "libvips 8.14"),
 }
@@ -214,7 +213,7 @@ def _tools(names: list[str]) -> list[str]:
         found = adapter(name)
         programs = ", ".join(f"`{each}`" for each in found.commands) if found else ""
         packages, tested = TESTED.get(
-            name, ("", "what constraints.txt says" if name == "pillow" else "Holdfast")
+            name, ("", "what constraints.txt says" if name in LIBRARIES else "Holdfast")
         )
         known = ", ".join(f"`{each}`" for each in sorted(recipes(name) or ()))
         lines.append(f"| {name} | {known} | {programs or 'none'} | {packages or 'none'} | {tested} |")

@@ -22,7 +22,7 @@ from tools.characterise import Characteriser
 from tools.normalise import Normaliser
 from tools.pronom import PronomIdentifier
 
-COMMANDS = ("soffice", "gs", "vips", "ffmpeg", "ffprobe", "rsvg-convert", "dcraw_emu", "heif-enc", "pdftoppm")
+COMMANDS = ("soffice", "gs", "vips", "ffmpeg", "ffprobe", "rsvg-convert", "dcraw_emu", "heif-enc")
 PDFA, ODT, ODS, ODG = "fmt/477", "fmt/1756", "fmt/1755", "fmt/1753"
 FLAC, MKV, MP3, MP4, CSV, TEXT = "fmt/279", "fmt/569", "fmt/134", "fmt/199", "x-fmt/18", "x-fmt/111"
 P, A, T = Kind.PRESERVATION, Kind.ACCESS, Kind.THUMBNAIL

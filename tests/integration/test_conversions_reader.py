@@ -14,7 +14,7 @@ import pytest
 from tests.support import specimens
 from tests.support.serving import House, house_with
 
-COMMANDS = ("ffmpeg", "rsvg-convert", "gs", "pdftoppm")
+COMMANDS = ("ffmpeg", "rsvg-convert")
 SVG = b"""<?xml version="1.0"?>
 <svg xmlns="http://www.w3.org/2000/svg" version="1.1" width="20" height="20">
 <rect width="9" height="9"/></svg>

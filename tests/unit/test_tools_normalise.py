@@ -2,9 +2,11 @@
 
 import hashlib
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import pikepdf
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -145,7 +147,7 @@ def test_F5_an_empty_output_is_a_failure(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(raster, "write_jpeg", lambda _image, part, _side: part.touch())
     limits = {"max_pixels": 10**6, "max_frames": 10, "largest_output": 10**6}
     targets = {each: str(tmp_path / "out" / each) for each in ("png", "tif", "jpg")}
-    task = {"recipe": "jpeg", "arguments": {"max_side": 100}, "targets": targets}
+    task = {"tool": "pillow", "recipe": "jpeg", "arguments": {"max_side": 100}, "targets": targets}
     job = {"source": str(bmp(tmp_path)), "tasks": [{**task, "limits": limits}]}
     assert worker.convert(job) == [{"error": "the tool wrote 0 bytes"}]
 
@@ -269,3 +271,51 @@ def test_originals_that_need_nothing_do_not_pile_up(normaliser: Normaliser, tmp_
     assert next(found)[0].outcome is Outcome.NO_RULE
     assert taken <= 2000
     assert sum(1 for _ in found) == 9_999
+
+
+def pdf_of(path: Path, *, box: str = "0 0 200 400", password: str = "", pages: int = 1) -> Path:
+    with pikepdf.new() as document:
+        for _ in range(pages):
+            document.add_blank_page(page_size=(200, 400))
+            document.pages[-1].MediaBox = pikepdf.Array([float(each) for each in box.split()])
+        encryption = pikepdf.Encryption(owner="owner", user=password) if password else False
+        document.save(path, encryption=encryption)
+    return path
+
+
+def test_the_first_page_of_a_pdf_is_drawn_by_a_library(tmp_path: Path) -> None:
+    sound = pdf_of(tmp_path / "a.pdf")
+    cases = {
+        sound: Outcome.DONE,
+        pdf_of(tmp_path / "thin.pdf", box="0 0 1 14400"): Outcome.DONE,
+        pdf_of(tmp_path / "locked.pdf", password="secret"): Outcome.FAILED,
+        pdf_of(tmp_path / "none.pdf", pages=0): Outcome.FAILED,
+    }
+    (tmp_path / "cut.pdf").write_bytes(sound.read_bytes()[:100])
+    cases[tmp_path / "cut.pdf"] = Outcome.FAILED
+    with Normaliser(size=1) as normaliser:
+        originals = [
+            (FileEntry(f"data/original/{each.name}", "", 9, "", 0, puid="fmt/95"), each) for each in cases
+        ]
+        made = [
+            next(one for one in some if one.kind is Kind.THUMBNAIL)
+            for some in normaliser.normalise_many(originals, tmp_path / "made")
+        ]
+    assert [each.outcome for each in made] == list(cases.values()), [each.message for each in made]
+    assert made[0].tool == f"pypdfium2 {version('pypdfium2')}"
+    assert made[0].command == "pypdfium2: jpeg max_side=256"
+    assert made[0].file is not None
+    assert "Password" in made[2].message or "password" in made[2].message
+    with Image.open(made[0].file) as drawn:
+        assert (drawn.format, drawn.size) == ("JPEG", (128, 256))
+
+
+def test_a_page_of_too_many_pixels_is_not_drawn(tmp_path: Path) -> None:
+    policy = FormatPolicy(
+        {**default_policy().data, "limits": {**default_policy().data["limits"], "max_pixels": 1000}}
+    )
+    entry = FileEntry("data/original/a.pdf", "", 9, "", 0, puid="fmt/95")
+    with Normaliser(policy, size=1) as normaliser:
+        made = normaliser.normalise(entry, pdf_of(tmp_path / "a.pdf"), tmp_path / "made")
+    (one,) = (each for each in made if each.kind is Kind.THUMBNAIL)
+    assert one.outcome is Outcome.TOO_LARGE

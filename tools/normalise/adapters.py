@@ -9,25 +9,26 @@ from tools.normalise.ports import Adapter
 
 MODULES: Mapping[str, str] = {
     each: f"tools.normalise.{each}"
-    for each in ("ffmpeg", "ghostscript", "libraw", "libreoffice", "mail", "poppler", "rsvg", "text", "vips")
+    for each in ("ffmpeg", "ghostscript", "libraw", "libreoffice", "mail", "rsvg", "text", "vips")
 }
 """Tool → the module of this folder whose ``ADAPTER`` it is; imported when a file first needs it."""
 
-PILLOW: Mapping[str, Mapping[str, Any]] = {
-    "jpeg": {
-        "type": "object",
-        "required": ["max_side"],
-        "additionalProperties": False,
-        "properties": {"max_side": {"type": "integer", "minimum": 16, "maximum": 20000}},
-    },
-    "lossless": {"type": "object", "additionalProperties": False},
+_JPEG: Mapping[str, Any] = {
+    "type": "object",
+    "required": ["max_side"],
+    "additionalProperties": False,
+    "properties": {"max_side": {"type": "integer", "minimum": 16, "maximum": 20000}},
 }
-"""The recipes of Pillow, which works in child processes of ours and starts none for a file."""
+LIBRARIES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    "pdfium": {"jpeg": _JPEG},
+    "pillow": {"jpeg": _JPEG, "lossless": {"type": "object", "additionalProperties": False}},
+}
+"""The recipes of libraries, which work in child processes of ours and start none for a file."""
 
 
 @cache
 def adapter(tool: str) -> Adapter | None:
-    """Return the adapter of `tool`; None for one that there is none of, and for Pillow, which needs none."""
+    """Return the adapter of `tool`; None where there is none, as of libraries, which need none."""
     if tool not in MODULES:
         return None
     made: Adapter = import_module(MODULES[tool]).ADAPTER
@@ -36,7 +37,7 @@ def adapter(tool: str) -> Adapter | None:
 
 def recipes(tool: str) -> Mapping[str, Mapping[str, Any]] | None:
     """Return for each recipe of `tool` the JSON Schema of its arguments; None for an unknown tool."""
-    if tool == "pillow":
-        return PILLOW
+    if tool in LIBRARIES:
+        return LIBRARIES[tool]
     found = adapter(tool)
     return None if found is None else found.recipes

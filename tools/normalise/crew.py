@@ -40,7 +40,8 @@ WORK = Work(
 )
 AT_ONCE = 1000
 """Originals planned before an answer is waited for: those that need nothing must not pile up."""
-PILLOW = "pillow"
+LIBRARIES = {"pillow": ("PIL", "Pillow", "pillow"), "pdfium": ("pypdfium2", "pypdfium2", "pypdfium2")}
+"""What child processes of ours do: tool → its module, what people call it, its distribution."""
 
 
 class Normaliser(Employer):
@@ -97,7 +98,7 @@ class Normaliser(Employer):
         jobs: list[dict[str, Any]] = []
         in_crew: list[list[Action]] = []
         for entry, source, plan in planned:
-            actions = [each for each in plan.actions if each.tool == PILLOW and not missing(PILLOW)]
+            actions = [each for each in plan.actions if each.tool in LIBRARIES and not missing(each.tool)]
             in_crew.append(actions)
             if actions:
                 jobs.append(_job(entry, source, actions, folder))
@@ -121,7 +122,7 @@ class Normaliser(Employer):
         wanted: dict[str, list[tuple[int, Request]]] = {}
         for at, (entry, source, plan) in enumerate(planned):
             for action in plan.actions:
-                if action.tool != PILLOW and not missing(action.tool):
+                if action.tool not in LIBRARIES and not missing(action.tool):
                     request = Request(entry, Path(source), action, folder)
                     wanted.setdefault(action.tool, []).append((at, request))
         begun: dict[int, deque[Future[list[Made]]]] = {}
@@ -136,8 +137,9 @@ class Normaliser(Employer):
 @cache
 def missing(tool: str) -> str:
     """Say what of `tool` is not installed here; empty where all is there. Looked up once."""
-    if tool == PILLOW:
-        return "" if find_spec("PIL") is not None else PILLOW
+    if tool in LIBRARIES:
+        module, name, _ = LIBRARIES[tool]
+        return "" if find_spec(module) is not None else name
     found = adapter(tool)
     if found is None:
         return tool
@@ -148,8 +150,9 @@ def installed_version(tool: str) -> str:
     """Return name and version of `tool` as PREMIS has it; empty where it is not installed."""
     if missing(tool):
         return ""
-    if tool == PILLOW:
-        return f"Pillow {version(PILLOW)}"
+    if tool in LIBRARIES:
+        _, name, distribution = LIBRARIES[tool]
+        return f"{name} {version(distribution)}"
     found = adapter(tool)
     return "" if found is None else version_of(found)
 
@@ -171,6 +174,7 @@ def _task(entry: FileEntry, action: Action, folder: Path) -> dict[str, Any]:
     }
     targets = {each: str(folder / action.kind / content_path(name)) for each, name in names.items()}
     return {
+        "tool": action.tool,
         "recipe": action.recipe,
         "arguments": dict(action.arguments),
         "names": names,
@@ -214,7 +218,8 @@ def _result(action: Action, task: dict[str, Any], row: dict[str, Any]) -> Made:
         Path(task["targets"][extension]),
         row["lossless"],
         action=action,
-        command=f"Pillow: {action.recipe}" + "".join(f" {k}={v}" for k, v in action.arguments.items()),
+        command=f"{LIBRARIES[action.tool][1]}: {action.recipe}"
+        + "".join(f" {k}={v}" for k, v in action.arguments.items()),
         before=row.get("measured", {}),
         after=row.get("measured", {}),
     )

@@ -5,18 +5,22 @@ and says what an archive needs (`SETTINGS`): no macro is run, nothing that a doc
 and the results of formulas stay what they were when the document was saved.
 """
 
+import json
 import os
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import md5
 from pathlib import Path
+from shutil import copyfile
 from typing import Any
 from xml.sax.saxutils import escape
 
+from packages.format_policy import Outcome
 from tools.normalise.ports import Converted, Runner
-from tools.normalise.programs import also, concluded, one_of, schema, version_said, whole
+from tools.normalise.programs import LONGEST, also, concluded, one_of, schema, version_said, whole
 from tools.runs import Job, Ran
 
 OFFICE = "/org.openoffice.Office"
@@ -44,6 +48,8 @@ READABLE = (Path("/var/lib/libreoffice"), Path("/var/spool/libreoffice"))
 """Where Debian keeps what extensions leave behind: without it the program does not start."""
 _SHEET = re.compile(r"^Writing sheet (.*) -> .*/([^/]+\.csv)$", re.MULTILINE)
 MOST_NAMES = 50
+DRAWING = Path(__file__).with_name("pages.py")
+"""Draws pages; copied beside the documents, as the confined process reads nothing of ours."""
 AGAIN = 1
 """Status of a start that came to nothing because of the socket."""
 
@@ -76,9 +82,9 @@ class LibreOffice:
         "csv": schema(),
         "jpeg": schema(["max_side"], max_side=whole(16, 20000, "Most pixels of a side.")),
     }
-    commands = ("soffice", "pdftoppm")
-    batch = 50
-    few = 20
+    commands = ("soffice",)
+    batch = 200
+    few = 80  # twenty documents that want four copies each
 
     def version(self) -> str:
         """Return name and version for PREMIS."""
@@ -89,8 +95,14 @@ class LibreOffice:
         wanted: defaultdict[_Want, list[Job]] = defaultdict(list)
         for job in jobs:
             wanted[_want(job)].append(job)
+        pictures: list[Converted] = []
         for number, (want, group) in enumerate(wanted.items()):
-            yield from _make(want, group, runner, runner.folder / "out" / str(number))
+            for done in _make(want, group, runner, runner.folder / "out" / str(number)):
+                if done.job.action.recipe == "jpeg":
+                    pictures.append(done)
+                else:
+                    yield done
+        yield from _drawn(pictures, runner)
 
 
 def _make(want: _Want, jobs: Sequence[Job], runner: Runner, out: Path) -> Iterator[Converted]:
@@ -106,7 +118,7 @@ def _make(want: _Want, jobs: Sequence[Job], runner: Runner, out: Path) -> Iterat
             yield _sheets(job, ran, out, stem)
         else:
             made = out / f"{stem}.{want.suffix}"
-            yield _picture(job, runner, ran, made) if job.action.recipe == "jpeg" else _one(job, ran, made)
+            yield _one(job, ran, made)
 
 
 def _start(want: _Want, jobs: Sequence[Job], runner: Runner, out: Path) -> Ran:
@@ -176,21 +188,36 @@ def _well(ran: Ran) -> Ran:
     return replace(ran, ended=type(ran.ended).BY_ITSELF, status=0)
 
 
-def _picture(job: Job, runner: Runner, ran: Ran, made: Path) -> Converted:
-    """Draw the first page of the PDF that was made."""
-    if not made.is_file():
-        return concluded(job, ran, made)
-    target = job.folder / "1.jpg"
-    side = str(job.arguments["max_side"])
-    drawn = runner.run(
-        [
-            *("pdftoppm", "-jpeg", "-jpegopt", "quality=85", "-f", "1", "-l", "1", "-singlefile"),
-            *("-scale-to", side, made, target.with_suffix("")),
-        ],
-        [job],
+def _drawn(made: Sequence[Converted], runner: Runner) -> Iterator[Converted]:
+    """Draw the first pages of the PDFs that were made for pictures, all by one start of our own program."""
+    to_draw = [each for each in made if each.outcome is Outcome.DONE]
+    yield from (each for each in made if each.outcome is not Outcome.DONE)
+    if not to_draw:
+        return
+    script = runner.folder / DRAWING.name
+    copyfile(DRAWING, script)
+    asked = [
+        (
+            str(each.files[0]),
+            str(each.job.folder / "1.jpg"),
+            each.job.arguments["max_side"],
+            each.job.action.limits.max_pixels,
+        )
+        for each in to_draw
+    ]
+    ran = runner.run(
+        [sys.executable, "-I", "-B", script],
+        [each.job for each in to_draw],
+        stdin=json.dumps(asked).encode(),
     )
-    done = concluded(job, drawn, target)
-    return replace(done, command=also(Converted(job, command=ran.command), drawn))
+    wrong = [json.loads(line) for line in ran.output.splitlines()]
+    for at, each in enumerate(to_draw):
+        target = each.job.folder / "1.jpg"
+        if at < len(wrong) and wrong[at]:
+            yield Converted(each.job, Outcome.FAILED, wrong[at][:LONGEST], command=ran.command)
+        else:
+            done = concluded(each.job, _well(ran) if at < len(wrong) else ran, target)
+            yield replace(done, command=also(each, ran))
 
 
 def _sheets(job: Job, ran: Ran, out: Path, stem: str) -> Converted:

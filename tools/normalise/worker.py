@@ -1,4 +1,4 @@
-"""The child process of `tools.normalise`: rasters by Pillow.
+"""The child process of `tools.normalise`: rasters by Pillow, pages of PDF by PDFium.
 
 A job is ``{source, tasks}``, a task has its own limits; the answer has one ``{extension, message, tool,
 lossless, measured}`` or ``{error, outcome}`` for each task.
@@ -8,6 +8,7 @@ import errno
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +37,7 @@ def _one(source: Path, task: dict[str, Any]) -> dict[str, Any]:
     part = targets["jpg"].with_name(".part")
     Image.MAX_IMAGE_PIXELS = limits["max_pixels"]
     try:
-        # By its bytes and not by its name: Pillow would map the file into memory, and then garbles a grey or
-        # CMYK TIFF that is to be turned upright.
-        with source.open("rb") as data, Image.open(data) as image, _output_of(limits["largest_output"]):
+        with _opened(source, task) as image, _output_of(limits["largest_output"]):
             raster.check(image, limits["max_pixels"], limits["max_frames"])
             if task["recipe"] == "jpeg":
                 raster.write_jpeg(image, part, task["arguments"]["max_side"])
@@ -68,10 +67,23 @@ def _one(source: Path, task: dict[str, Any]) -> dict[str, Any]:
     return {
         "extension": extension,
         "message": message,
-        "tool": TOOL,
+        "tool": TOOL if task["tool"] == "pillow" else f"pypdfium2 {version('pypdfium2')}",
         "lossless": lossless,
         "measured": measured,
     }
+
+
+@contextmanager
+def _opened(source: Path, task: dict[str, Any]) -> Iterator[Image.Image]:
+    if task["tool"] == "pdfium":
+        from tools.normalise import pages  # noqa: PLC0415  # most packages have no PDF
+
+        yield pages.first_page(source, task["arguments"]["max_side"], task["limits"]["max_pixels"])
+        return
+    # By its bytes and not by its name: Pillow would map the file into memory, and then garbles a grey or
+    # CMYK TIFF that is to be turned upright.
+    with source.open("rb") as data, Image.open(data) as image:
+        yield image
 
 
 @contextmanager
