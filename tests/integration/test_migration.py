@@ -59,6 +59,10 @@ def rules(depositor: Depositor, own: dict[str, Any] | None) -> None:
         place.write_text(json.dumps(own), "utf-8")
 
 
+def as_list(part: Any) -> list[Any]:
+    return part if isinstance(part, list) else [part]
+
+
 def taken_in(depositor: Depositor, tmp_path: Path, name: str, files: dict[str, bytes]) -> Deposit:
     made = depositor.accepted(put(tmp_path / name, files))
     assert not [each for each in rows(depositor, made) if each.role is Role.PRESERVATION]
@@ -186,6 +190,24 @@ def test_a_packed_package_and_one_that_changes_its_mind(depositor: Depositor, tm
     assert done.outcome == "migrated"
     assert derived(depositor, made) == {each.replace(".bmp.png", ".bmp.again.png") for each in as_png}
     prove(depositor, made, files)
+
+    # one of two copies comes out in another format than is asked for: what there is stays
+    both = [{**part, "label": "one"}, {**part, "label": "two", "expect": ["fmt/353"]}]
+    rules(depositor, {"version": "3", "rules": [{"name": "uncommon rasters", "preservation": both}]})
+    done = carried_out(depositor, planned(depositor))[made.id]
+    assert (done.outcome, len(done.failed)) == ("unchanged", 6)
+    assert derived(depositor, made) == {each.replace(".bmp.png", ".bmp.again.png") for each in as_png}
+
+    # only copies for readers are others now: they are replaced, and no version is made
+    shown = {each.path for each in depositor.archive.access.entries(made.id)}
+    access = [{**each, "label": "new"} for each in as_list(rule["access"])]
+    own = {"name": "uncommon rasters", "preservation": part, "access": access}
+    rules(depositor, {"version": "4", "rules": [own]})
+    assert carried_out(depositor, planned(depositor))[made.id].outcome == "unchanged"
+    now_shown = {each.path for each in depositor.archive.access.entries(made.id)}
+    assert {each for each in now_shown if ".new." in each}
+    assert len(now_shown) == len(shown)
+    assert now_shown & {each for each in shown if "/access/" in each} == set()
     known = {number: rows(depositor, made, number) for number in (1, 2, 3)}
     assert rebuild_catalogue(depositor.archive, depositor.actor).failed == []
     assert {number: rows(depositor, made, number) for number in (1, 2, 3)} == known
