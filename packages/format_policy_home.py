@@ -53,7 +53,7 @@ def faults_of(text: bytes, ours: Mapping[str, Any], recipes: Recipes) -> list[st
     """Return all that is wrong with the home's own policy, each with its place; empty where nothing is."""
     try:
         own = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return [f"it is not JSON: {error}"]
     if wrong := list(_of_shape(own, "#/$defs/override")):
         return wrong

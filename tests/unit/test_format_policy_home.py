@@ -157,8 +157,9 @@ def test_every_fault_is_named_with_its_rule(own: Any, told: list[str]) -> None:
 def test_a_home_without_rules_has_ours_and_a_wrong_one_none(tmp_path: Path) -> None:
     assert format_policy(tmp_path) is default_policy()
     own = tmp_path / NAME
-    own.write_text("{", "utf-8")
-    with pytest.raises(Invalid, match="it is not JSON"):
-        format_policy(tmp_path)
+    for text in ("{", "[" * 100_000):
+        own.write_text(text, "utf-8")
+        with pytest.raises(Invalid, match="it is not JSON"):
+            format_policy(tmp_path)
     own.write_text('{"version": "mine", "rules": []}', "utf-8")
     assert format_policy(tmp_path).name.startswith("mine+")
