@@ -192,13 +192,15 @@ def _moved(request: Request, files: Sequence[Path], made: Made) -> Iterator[Made
 
 
 _VERSIONS: dict[str, str] = {}
+_ASKING: dict[str, Lock] = {}
 
 
 def version_of(adapter: Adapter) -> str:
     """Return name and version; a tool that was replaced while we ran is named as it was at first."""
-    if adapter.name not in _VERSIONS:
-        _VERSIONS[adapter.name] = adapter.version()
-    return _VERSIONS[adapter.name]
+    with _ASKING.setdefault(adapter.name, Lock()):  # some take a second to answer: asked once
+        if adapter.name not in _VERSIONS:
+            _VERSIONS[adapter.name] = adapter.version()
+        return _VERSIONS[adapter.name]
 
 
 def clear(folder: Path) -> None:

@@ -21,7 +21,7 @@ from xml.sax.saxutils import escape
 from packages.format_policy import Outcome
 from tools.normalise.ports import Converted, Runner
 from tools.normalise.programs import LONGEST, also, concluded, one_of, schema, version_said, whole
-from tools.runs import Job, Ran
+from tools.runs import Ended, Job, Ran
 
 OFFICE = "/org.openoffice.Office"
 SETTINGS: Mapping[str, Mapping[str, str]] = {
@@ -50,6 +50,8 @@ _SHEET = re.compile(r"^Writing sheet (.*) -> .*/([^/]+\.csv)$", re.MULTILINE)
 MOST_NAMES = 50
 DRAWING = Path(__file__).with_name("pages.py")
 """Draws pages; copied beside the documents, as the confined process reads nothing of ours."""
+MOST_STARTS = 5
+"""Starts for documents that want the same, when some of them end the program."""
 AGAIN = 1
 """Status of a start that came to nothing because of the socket."""
 
@@ -111,14 +113,41 @@ def _make(want: _Want, jobs: Sequence[Job], runner: Runner, out: Path) -> Iterat
     for job in jobs:
         firsts.setdefault(job.source.resolve(), job)
     out.mkdir(parents=True)
-    ran = _start(want, list(firsts.values()), runner, out)
+    runs = _started(want, list(firsts.values()), runner, out)
     for job in jobs:
-        stem = firsts[job.source.resolve()].source.stem
+        first = firsts[job.source.resolve()]
+        ran, stem = runs[first.source], first.source.stem
         if want.suffix == "csv":
             yield _sheets(job, ran, out, stem)
         else:
             made = out / f"{stem}.{want.suffix}"
             yield _one(job, ran, made)
+
+
+def _started(want: _Want, jobs: Sequence[Job], runner: Runner, out: Path) -> dict[Path, Ran]:
+    """Start the program for all `jobs`, and again for those behind a document that ended it.
+
+    Return by source the run that it was last in. Documents are done in their order: the first that is not
+    there is the one to blame, and is left to a start of its own.
+    """
+    runs: dict[Path, Ran] = {}
+    rest = jobs
+    for _ in range(MOST_STARTS):
+        ran = _start(want, rest, runner, out)
+        runs |= {job.source: ran for job in rest}
+        if ran.ok or ran.ended is Ended.STOPPED:
+            break
+        rest = [job for job in rest if not _is_there(want, job, out)][1:]
+        if not rest:
+            break
+    return runs
+
+
+def _is_there(want: _Want, job: Job, out: Path) -> bool:
+    stem = job.source.stem
+    return (
+        any(out.glob(f"{stem}-*.csv")) if want.suffix == "csv" else (out / f"{stem}.{want.suffix}").is_file()
+    )
 
 
 def _start(want: _Want, jobs: Sequence[Job], runner: Runner, out: Path) -> Ran:

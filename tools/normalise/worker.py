@@ -8,6 +8,7 @@ import errno
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -67,10 +68,19 @@ def _one(source: Path, task: dict[str, Any]) -> dict[str, Any]:
     return {
         "extension": extension,
         "message": message,
-        "tool": TOOL if task["tool"] == "pillow" else f"pypdfium2 {version('pypdfium2')}",
+        "tool": _tool(task),
         "lossless": lossless,
         "measured": measured,
     }
+
+
+@cache
+def _version(distribution: str) -> str:
+    return version(distribution)  # reads a file
+
+
+def _tool(task: dict[str, Any]) -> str:
+    return TOOL if task["tool"] == "pillow" else f"pypdfium2 {_version('pypdfium2')}"
 
 
 @contextmanager
