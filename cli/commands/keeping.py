@@ -141,8 +141,7 @@ def rebuild(
         shown |= {"read": done.read, "unconfirmed": _pairs(done.unconfirmed)}
         if len(done.read) == 1 < len(call.archive.stores):
             call.voice.note(f"only the store {done.read[0]} was read: no other confirms what it says")
-        for name, reason in done.unconfirmed:
-            call.voice.note(f"not confirmed: {name}: {reason}")
+        _tell_unconfirmed(call, done.unconfirmed)
         for name, reason in done.away:
             call.voice.note(f"the store {name} was not read: {reason}")
         if done.away:
@@ -158,6 +157,15 @@ def rebuild(
     for name, reason in failed:
         call.voice.note(f"not restored: {name}: {reason}")
     return code
+
+
+def _tell_unconfirmed(call: Call, unconfirmed: Iterable[tuple[str, str]]) -> None:
+    told = False
+    for name, reason in unconfirmed:
+        call.voice.note(f"not confirmed: {name}: {reason}")
+        told = True
+    if told:
+        call.voice.note("→ do again what is right of it; `holdfast repair ID` sets aside what is not")
 
 
 def _pairs(told: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
@@ -198,6 +206,9 @@ def restore(
     told = ", ".join(f"{number} {name}" for name, number in done.rows.items() if number)
     call.voice.say(f"restored from {done.created}: {told or 'nothing was lacking'}")
     if done.suspended:
-        call.voice.note(f"{count(done.suspended, 'token')} may have been revoked since, and open nothing yet")
+        opens = "opens" if done.suspended == 1 else "open"
+        call.voice.note(
+            f"{count(done.suspended, 'token')} may have been revoked since, and {opens} nothing yet"
+        )
         call.voice.note("→ `holdfast token list`; revoke what is to stay shut, then `holdfast token confirm`")
     return exit_codes.DONE

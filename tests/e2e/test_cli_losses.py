@@ -75,6 +75,19 @@ def test_a_rebuild_without_one_of_the_stores_is_not_called_done(
     holdfast("rebuild", "--store", "primary")
 
 
+def test_a_rebuild_says_what_to_do_about_an_entry_that_one_store_lacks(
+    holdfast: Holdfast, package: dict[str, Any]
+) -> None:
+    holdfast("hold", package["id"], "--reason", "a dispute")
+    before = set(holdfast.home.glob("stores/copy/**/logs/*"))
+    holdfast("release", package["id"], "--reason", "settled")
+    for each in {*holdfast.home.glob("stores/copy/**/logs/*"), *holdfast.home.glob("catalogue.db*")} - before:
+        each.unlink()
+    told = holdfast("rebuild", code=5).err
+    assert f"not confirmed: {package['id']}: copy has no entry" in told
+    assert "→ do again what is right of it; `holdfast repair ID`" in told
+
+
 def test_lost_settings_are_made_again_by_init(holdfast: Holdfast, package: dict[str, Any]) -> None:
     (holdfast.home / "holdfast.toml").unlink()
     assert "holdfast init" in holdfast("list", code=1).err
