@@ -17,7 +17,7 @@ from packages.format_policy import Action, Kind, default_policy, parts_of  # noq
 from services.settings import Settings, StoreFacts  # noqa: E402  # only found after the line above
 from tools.characterise.crew import WORK  # noqa: E402  # as above
 from tools.characterise.families import FAMILIES  # noqa: E402  # as above
-from tools.characterise.worker import LONGEST, MOST  # noqa: E402  # as above
+from tools.characterise.worker import LONGEST, MOST, ROOM  # noqa: E402  # as above
 from tools.normalise.adapters import LIBRARIES, adapter, recipes  # noqa: E402  # as above
 
 MADE = "<!-- Made by scripts/write_pages.py: change the source, then run it. -->"
@@ -92,7 +92,8 @@ METS and PREMIS.
   `characterise.failed`, and the file is kept.
 - What is read is bounded, as stated with each family. `judged_bytes`, `judged_members` or `objects_judged`
   says that a file was judged in part.
-- Lists have at most {most} items, texts {longest} characters. Control characters are left out. What is
+- Lists have at most {most} items, texts {longest} characters, and one list as a whole {room}: what is more is
+  left out from its end. Control characters are left out. What is
   empty or unknown is absent.
 - XML is read without entities and without network. Nothing is unpacked to disk, no page or picture is
   drawn, no macro or script is run.
@@ -108,7 +109,7 @@ METS and PREMIS.
 def technical_metadata_page() -> str:
     """Return docs/technical-metadata.md: every family with its fields, tool and bounds."""
     intro = TECHNICAL.format(
-        made=MADE, seconds=WORK.seconds, memory=WORK.memory >> 20, most=MOST, longest=LONGEST
+        made=MADE, seconds=WORK.seconds, memory=WORK.memory >> 20, most=MOST, longest=LONGEST, room=ROOM
     )
     lines = [intro]
     for family in FAMILIES:

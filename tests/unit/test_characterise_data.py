@@ -276,6 +276,16 @@ def tar(opened: Any) -> bytes:
     return buffer.getvalue()
 
 
+def test_a_small_file_gives_no_large_description(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for number in range(100):
+            archive.addfile(tarfile.TarInfo(f"{number:03}" + "x" * 990))
+    properties = found("packed", written(tmp_path / "a.tgz", buffer.getvalue()))
+    assert len(buffer.getvalue()) < 3000
+    assert (properties["files"], len(properties["contents"])) == (100, 16)
+
+
 @pytest.mark.parametrize("opened", [gzip.open, bz2.open, lzma.open])
 def test_a_compressed_tar_is_listed(tmp_path: Path, opened: Any) -> None:
     properties = found("packed", written(tmp_path / "a", tar(opened)))

@@ -20,6 +20,8 @@ LONGEST = 1000
 MOST = 100
 """Items of one list, and of an object within it."""
 DEEPEST = 4
+ROOM = 1 << 14
+"""Characters of one list or object: a hundred names may be written into a file of a kilobyte."""
 BUSY_SECONDS = CHARACTERISE_SECONDS // 3
 """Processor time of one file; some libraries go on for hours with a damaged one."""
 _LARGEST = 1 << 63
@@ -76,11 +78,38 @@ def _unplaced(value: Any, place: str, name: str) -> Any:
 def clean(properties: dict[str, Any]) -> dict[str, Any]:
     """Return `properties` small and fit for JSON, XML and SQL: no empty values, no control characters.
 
-    Lists have at most `MOST` items, texts `LONGEST` characters; what is no value of JSON becomes text.
+    Lists have at most `MOST` items, texts `LONGEST` characters, and a list or an object `ROOM` characters in
+    all; what is no value of JSON becomes text.
     """
     return {
-        name: fit for name, value in properties.items() if (fit := _fit(value, DEEPEST)) not in (None, "")
+        name: fit
+        for name, value in properties.items()
+        if (fit := _within_room(_fit(value, DEEPEST))) not in (None, "")
     }
+
+
+def _within_room(value: Any) -> Any:
+    """Return the beginning of a list or an object, as much as there is room for."""
+    if not isinstance(value, list | dict):
+        return value
+    room = ROOM
+    kept = 0
+    for each in value if isinstance(value, list) else value.items():
+        room -= _characters(each)
+        if room < 0:
+            break
+        kept += 1
+    if kept == len(value):
+        return value
+    return (value[:kept] if isinstance(value, list) else dict(list(value.items())[:kept])) or None
+
+
+def _characters(value: Any) -> int:
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(len(key) + _characters(each) for key, each in value.items())
+    return sum(map(_characters, value)) if isinstance(value, list | tuple) else 1
 
 
 def _fit(value: Any, depth: int) -> Any:
