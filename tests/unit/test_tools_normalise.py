@@ -1,7 +1,7 @@
 """Derivatives by the format policy: what is made, what is left, and what can go wrong."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,13 @@ from PIL import Image
 
 import schemas
 from packages.errors import Invalid
-from packages.format_policy import FormatPolicy, Kind, Outcome, default_policy, derivative_name
+from packages.format_policy import Action, FormatPolicy, Kind, Outcome, default_policy, derivative_name
 from packages.model import FileEntry, evolved
 from tools.normalise import Made, Normaliser
+from tools.normalise.libreoffice import ADAPTER
 from tools.process import Work
 from tools.pronom import PronomIdentifier
+from tools.runs import Ended, Job, Ran
 
 BMP, PNG, PPM, JPEG, TIFF, PCX = "fmt/116", "fmt/11", "fmt/408", "fmt/43", "fmt/353", "fmt/90"
 
@@ -319,3 +321,32 @@ def test_a_page_of_too_many_pixels_is_not_drawn(tmp_path: Path) -> None:
         made = normaliser.normalise(entry, pdf_of(tmp_path / "a.pdf"), tmp_path / "made")
     (one,) = (each for each in made if each.kind is Kind.THUMBNAIL)
     assert one.outcome is Outcome.TOO_LARGE
+
+
+class Falling:
+    """A runner whose program writes what it is asked for, until it comes to the document ``2.docx``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.asked: list[list[str]] = []
+
+    def run(self, command: Sequence[str | Path], jobs: Sequence[Job], **_: Any) -> Ran:
+        out = Path(command[command.index("--outdir") + 1])
+        self.asked.append([job.source.name for job in jobs])
+        for job in jobs:
+            if job.source.name == "2.docx":
+                return Ran(Ended.CRASHED, -11, "soffice", 0.1)
+            (out / f"{job.source.stem}.pdf").write_bytes(b"%PDF-")
+        return Ran(Ended.BY_ITSELF, 0, "soffice", 0.1)
+
+
+def test_F5_office_documents_behind_one_that_ends_the_program_go_on_together(tmp_path: Path) -> None:
+    action = Action("r", Kind.PRESERVATION, "libreoffice", "pdfa", default_policy().limits)
+    jobs = []
+    for number in range(5):
+        (folder := tmp_path / "made" / str(number)).mkdir(parents=True)
+        jobs.append(Job(tmp_path / f"{number}.docx", folder, action, None, {}, 9, 1000))
+    runner = Falling(tmp_path)
+    outcomes = {each.job.source.stem: each.outcome for each in ADAPTER.convert(jobs, runner)}
+    assert outcomes == dict.fromkeys("0134", Outcome.DONE) | {"2": Outcome.FAILED}
+    assert [len(each) for each in runner.asked] == [5, 2]
