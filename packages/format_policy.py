@@ -115,6 +115,7 @@ class FormatPolicy:
         self.version: str = data["version"]
         self.override = override
         self.outside = OutsideTools()
+        self.files = 0
         self.limits = Limits(**data["limits"])
         self._rules: dict[str, Mapping[str, Any]] = {}
         for rule in data["rules"]:
@@ -128,12 +129,15 @@ class FormatPolicy:
         """Return what a package says it was made under: the version, and the digest of the home's rules."""
         return f"{self.version}+{self.override[:12]}" if self.override else self.version
 
-    def using(self, outside: OutsideTools) -> Self:
-        """Return the same policy for an archive that uses the tools of `outside` only."""
-        if outside == self.outside:
+    def using(self, outside: OutsideTools, files: int = 0) -> Self:
+        """Return the same policy for an archive that uses the tools of `outside` only.
+
+        `files` is how many files the package has that it is for, where it is for one.
+        """
+        if (outside, files) == (self.outside, self.files):
             return self
         same = copy(self)
-        same.outside = outside
+        same.outside, same.files = outside, files
         return same
 
     @property
@@ -174,6 +178,9 @@ class FormatPolicy:
                 yield Left(kind, Outcome.SKIPPED, other)
             elif needless := _needs_none(part, entry):
                 yield Left(kind, Outcome.SKIPPED, needless)
+            elif self.files > (most := part.get("in_packages_up_to", self.files)):
+                why = f"The policy makes them in packages of at most {most:,} files."
+                yield Left(kind, Outcome.SKIPPED, why)
             elif _is_its_own(part, entry):
                 why = f"The original is small enough to be its own {kind} copy."
                 yield Left(kind, Outcome.SKIPPED, why)
@@ -234,6 +241,8 @@ def _condition(part: Mapping[str, Any]) -> str:
     told = [_values("only where", part["only_where"])] if "only_where" in part else []
     if "unless" in part:
         told.append(_values("unless", part["unless"]))
+    if "in_packages_up_to" in part:
+        told.append(f"in packages of at most {part['in_packages_up_to']:,} files")
     return "; ".join(told)
 
 

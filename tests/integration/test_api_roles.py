@@ -71,7 +71,8 @@ def ask(house: House, who: str | None, method: str, path: str, **given: object) 
 
 
 def address(path: str, package: str, file: str = "data/original/letter.txt") -> str:
-    return path.replace("{id}", package).replace("{path}", file)
+    named = path.replace("{id}", package).replace("{path}", file)
+    return f"{named}?path={quote(file)}" if path.endswith("/packages/{id}/file") else named
 
 
 def without_names(answer: httpx2.Response, *names: str) -> tuple[int, str, str]:

@@ -158,7 +158,7 @@ def test_J3_after_a_kill_the_next_run_goes_on_and_nothing_is_read_or_told_twice(
     code = (
         "import sys, os, signal\n"
         "from pathlib import Path\n"
-        "from services import recording\n"
+        "from services.archival_storage import recording\n"
         "from services.archive import open_archive\n"
         "from services.archival_storage.fixity import audit\n"
         "from services.administration.people import local_actor\n"

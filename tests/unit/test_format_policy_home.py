@@ -12,6 +12,7 @@ from packages.errors import Invalid
 from packages.format_policy import FormatPolicy, Kind, Outcome, Plan, default_policy, parts_of
 from packages.format_policy_home import faults_of, faults_of_policy, merged
 from packages.model import FileEntry
+from packages.outside_tools import OutsideTools
 from services.preservation_planning.formats import NAME, format_policy
 from tools.normalise.adapters import recipes
 
@@ -75,6 +76,15 @@ def test_a_sound_pdf_is_left_alone_and_no_other(lack: dict[str, Any]) -> None:
     assert left.outcome is Outcome.SKIPPED
     assert left.message == "It carries all its fonts and holds nothing active."
     assert Kind.PRESERVATION in {each.kind for each in pdf(SOUND | lack).actions}
+
+
+@pytest.mark.parametrize(("files", "drawn"), [(0, True), (1_000, True), (1_001, False)])
+def test_pages_are_drawn_only_where_somebody_might_look_at_all_of_them(files: int, *, drawn: bool) -> None:
+    policy = default_policy().using(OutsideTools(), files)
+    plan = policy.plan(FileEntry("data/original/a.pdf", "", 9, "", 0, puid="fmt/18", properties=SOUND))
+    assert (Kind.THUMBNAIL in {each.kind for each in plan.actions}) is drawn
+    why = [each.message for each in plan.left if each.kind is Kind.THUMBNAIL]
+    assert why == ([] if drawn else ["The policy makes them in packages of at most 1,000 files."])
 
 
 def test_a_rule_of_the_home_spares_files_by_their_properties() -> None:

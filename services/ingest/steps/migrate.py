@@ -16,6 +16,7 @@ from packages.errors import Recalling, Unavailable
 from packages.format_policy import FormatPolicy, Kind
 from packages.ledger import StepOutcome
 from packages.model import ORIGINALS, FileEntry, Role, evolved
+from packages.outside_tools import OutsideTools
 from packages.premis import CONVERSION_EVENT, package_urn
 from packages.wording import counted
 from services.ingest.steps.context import StepContext, StepResult
@@ -45,7 +46,8 @@ def gather(context: StepContext) -> StepResult:
     from services.access.dissemination import Sources  # noqa: PLC0415  # it stands above the table of steps
 
     archive, workspace = context.archive, context.workspace
-    policy, wanted = format_policy(archive.home).using(archive.outside), set(context.job.options["puids"])
+    policy = format_policy(archive.home).using(archive.outside, context.package.files)
+    wanted = set(context.job.options["puids"])
     sources = Sources(archive, package_urn(context.package.id))
 
     def brought() -> Iterator[FileEntry]:
@@ -90,7 +92,8 @@ def normalise_again(context: StepContext) -> StepResult:
     workspace = context.workspace
     workspace.write_sheet("sip", workspace.read_sheet(FOLDER))
     result = normalise(context)
-    policy = format_policy(context.archive.home)  # with tools that are switched off: they make nothing
+    # With tools that are switched off: they make nothing.
+    policy = format_policy(context.archive.home).using(OutsideTools(), context.package.files)
     kept = _Compared(policy, workspace.read_sheet(FOLDER), [Kind.PRESERVATION])
     kept.compare(_before(context), workspace.read_sheet("derived"))
     shown = _Compared(policy, workspace.read_sheet(FOLDER), [Kind.ACCESS, Kind.THUMBNAIL])

@@ -86,7 +86,7 @@ def normalise(context: StepContext) -> StepResult:
     file. All outcomes of `packages.format_policy.Outcome` are kept apart; a conversion that does not come to
     a derivative never loses the original, it is a warning. Memory does not grow with the number of files.
     """
-    policy = format_policy(context.archive.home).using(context.archive.outside)
+    policy = format_policy(context.archive.home).using(context.archive.outside, context.package.files)
     findings, tally = Findings(), _Tally()
     context.workspace.write_sheet(SHEET, _made(context, policy, findings, tally))
     counts = _divided(context)
