@@ -43,9 +43,13 @@ def test_every_flow_can_be_started_by_hand(
     assert end(start("rebuild"))["state_type"] == "COMPLETED"
     assert archive.index.count() == before + 1
 
-    runs = [start("lift_embargoes"), start("reconcile"), start("ingest", package=job.package_id)]
-    runs.append(start("migrate", puids=["fmt/116"]))
-    states = [end(each)["state_type"] for each in runs]
+    def whole(flow: str, **parameters: Any) -> str:
+        while (run := end(start(flow, **parameters)))["state_name"] == "Skipped":
+            pass  # a scheduled one was still running
+        return str(run["state_type"])
+
+    states = [whole("lift_embargoes"), whole("reconcile"), whole("ingest", package=job.package_id)]
+    states.append(whole("migrate", puids=["fmt/116"]))
     assert states == ["COMPLETED"] * 4
     assert end(start("ingest", package="0000-no-such-package"))["state_type"] == "FAILED"
 
