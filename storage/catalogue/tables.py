@@ -298,6 +298,8 @@ outbox = Table(
     Column("attempts", Integer, nullable=False),
     _text("message"),
     Index("outbox_by_topic", "topic", "number"),
+    # No number comes twice: two who drain it at once would else strike off what neither has done.
+    sqlite_autoincrement=True,
 )
 
 idempotency_keys = Table(

@@ -266,6 +266,18 @@ def test_N2_an_identifier_belongs_to_one_package(catalogue: Catalogue) -> None:
         assert session.pid("ark:99999/none") is None
 
 
+def test_a_number_of_the_outbox_never_comes_again(catalogue: Catalogue) -> None:
+    """Two who drain it at once both strike off what they saw; what came in between has another number."""
+    with catalogue.write() as session:
+        session.enqueue("index", "a")
+        [seen] = session.outbox("index")
+        session.outbox_done([seen.id])
+    with catalogue.write() as session:
+        session.enqueue("index", "b")
+        session.outbox_done([seen.id])
+        assert [each.package_id for each in session.outbox("index")] == ["b"]
+
+
 def test_the_outbox_gives_work_until_it_is_done(catalogue: Catalogue) -> None:
     with catalogue.write() as session:
         for name in ("a", "b", "c"):
