@@ -125,25 +125,24 @@ def test_the_readme_of_the_root_brings_packed_files_back(
         assert (alone / "x").read_bytes() == FILES[name]
 
 
-def test_rows_tell_where_members_lie_and_come_back_from_storage(
-    depositor: Depositor, packed: Deposit, tmp_path: Path
-) -> None:
-    change(depositor, packed, tmp_path, withdrawn=["letters/1.txt"])
-    before = {number: rows(depositor, packed, number) for number in (1, 2)}
+def test_rows_tell_where_members_lie_and_come_back_from_storage(depositor: Depositor, tmp_path: Path) -> None:
+    made = depositor.accepted(put(tmp_path / "source", FILES), new=True)
+    change(depositor, made, tmp_path, withdrawn=["letters/1.txt"])
+    before = {number: rows(depositor, made, number) for number in (1, 2)}
     members = [each for each in before[1] if each.packed_offset is not None]
     assert len(members) == len(FILES) - len(LOOSE)
-    place = object_in(depositor.archive, packed.id)
+    place = object_in(depositor.archive, made.id)
     for each in members:
         with (place / each.location).open("rb") as stream:
             stream.seek(each.packed_offset or 0)
             assert hashlib.sha512(stream.read(each.size)).hexdigest() == each.sha512
     assert sum(each.role is Role.PACK for each in before[1]) == 3
     assert rebuild_catalogue(depositor.archive, depositor.actor).failed == []
-    assert {number: rows(depositor, packed, number) for number in (1, 2)} == before
+    assert {number: rows(depositor, made, number) for number in (1, 2)} == before
 
 
 def test_a_new_version_writes_only_the_packs_concerned(depositor: Depositor, tmp_path: Path) -> None:
-    made = depositor.accepted(put(tmp_path / "source", FILES))
+    made = depositor.accepted(put(tmp_path / "source", FILES), new=True)
     first = {each.path: each for each in rows(depositor, made)}
     gone = first["data/original/letters/1.txt"].location
     kept = {each.location for each in first.values() if each.role is Role.PACK} - {gone}
@@ -197,7 +196,7 @@ def test_many_files_that_come_later_are_packed_and_an_empty_pack_goes(
 def test_a_damaged_member_is_read_from_the_next_store_and_the_pack_is_mended(
     depositor: Depositor, tmp_path: Path
 ) -> None:
-    made = depositor.accepted(put(tmp_path / "source", FILES))
+    made = depositor.accepted(put(tmp_path / "source", FILES), new=True)
     entry = next(each for each in rows(depositor, made) if each.path.endswith("letters/3.txt"))
     pack = object_in(depositor.archive, made.id, "primary") / entry.location
     harm(pack, entry)
@@ -222,7 +221,7 @@ def test_a_damaged_member_is_read_from_the_next_store_and_the_pack_is_mended(
 def test_a_pack_that_no_store_has_whole_is_put_together_from_its_members(
     depositor: Depositor, tmp_path: Path
 ) -> None:
-    made = depositor.accepted(put(tmp_path / "source", FILES))
+    made = depositor.accepted(put(tmp_path / "source", FILES), new=True)
     first, second, *_ = (each for each in rows(depositor, made) if each.packed_offset and each.size)
     packs = {
         name: object_in(depositor.archive, made.id, name) / first.location for name in ("primary", "copy")
@@ -243,7 +242,7 @@ def test_a_pack_that_no_store_has_whole_is_put_together_from_its_members(
 def test_a_member_that_every_store_has_lost_comes_from_another_version(
     depositor: Depositor, tmp_path: Path
 ) -> None:
-    made = depositor.accepted(put(tmp_path / "source", FILES))
+    made = depositor.accepted(put(tmp_path / "source", FILES), new=True)
     gone, kept, *_ = (each for each in rows(depositor, made) if each.packed_offset is not None and each.size)
     made = change(depositor, made, tmp_path, withdrawn=[gone.path.removeprefix("data/original/")])
     entry = next(each for each in rows(depositor, made) if each.path == kept.path)
