@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, TypeVar
 from packages.errors import Conflict, NotFound, Refused, Unavailable
 from storage.archival import attempts
 from storage.archival.medium import ABANDONED_AFTER, Files, Item, Pace, Reading
-from storage.archival.s3_connection import IN_FLIGHT, Connection, is_there
+from storage.archival.s3_connection import IN_FLIGHT, SOON_SENT, Connection, is_there
 from storage.archival.s3_transfer import MIB, SMALL, open_key, read_back, upload
 from storage.ports import Capabilities
 
@@ -112,7 +112,7 @@ class S3Medium:
         except Conflict:
             if self._get_if_there(key) != data:  # else it was us: an answer was lost, the request repeated
                 raise
-        if self._keeps_conditions is None:
+        if self._keeps_conditions is None and len(data) <= SOON_SENT:  # a larger one is not sent twice
             self._keeps_conditions = self._refuses(key, data)
 
     def replace(self, key: str, data: bytes) -> None:

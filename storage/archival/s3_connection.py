@@ -15,11 +15,13 @@ from botocore.handlers import add_expect_header
 from fsspec.asyn import sync
 from s3fs import S3FileSystem
 
-from packages.errors import NotFound, Refused, Unavailable
+from packages.errors import Conflict, NotFound, Refused, Unavailable
 from storage.archival.s3_errors import is_empty_range, translated
 
 IN_FLIGHT = 8
 """Requests for small files at a time: more do not make it faster, one alone waits for each round trip."""
+SOON_SENT = 1 << 16
+"""Bytes of a body that are on their way before an answer can come: sockets hold that much."""
 _ATTEMPTS = 3  # of one request, by botocore, with growing pauses; only what may pass
 _PAGE = 1000  # keys that one DeleteObjects may name
 _IDLE = 100  # pages in a row that may be empty: servers skip what was deleted
@@ -54,8 +56,19 @@ class Connection:
         return self.call(method, key, Key=self._prefix + key, **named)
 
     def put(self, key: str, data: bytes, **named: Any) -> None:
-        """Write a key in one request, its CRC-32 along with it; `named` may hold a condition."""
-        self.on_key("put_object", key, Body=data, ChecksumCRC32=crc32(data), **named)
+        """Write a key in one request, its CRC-32 along with it; `named` may hold a condition.
+
+        Raises Conflict where the condition does not hold. A server may say so before it has read the body and
+        hang up while we still send: so we look before a large body goes out, and where a connection broke.
+        """
+        if named and len(data) > SOON_SENT:
+            self._check_condition(key, **named)
+        try:
+            self.on_key("put_object", key, Body=data, ChecksumCRC32=crc32(data), **named)
+        except Unavailable:
+            if named:
+                self._check_condition(key, **named)
+            raise
 
     def get(self, key: str, start: int = 0, count: int = 0, **named: Any) -> tuple[bytes, int, str]:
         """Return bytes of a key, its size, and the ETag of what was read; all of it without a `count`.
@@ -81,6 +94,15 @@ class Connection:
     def head(self, key: str) -> dict[str, Any]:
         """Return what the server says of a key."""
         return dict(self.on_key("head_object", key, ChecksumMode="ENABLED"))
+
+    def _check_condition(self, key: str, IfNoneMatch: str = "", IfMatch: str = "") -> None:  # noqa: N803  # as S3 names them
+        """Raise Conflict if a condition does not hold by now."""
+        try:
+            tag = self.head(key)["ETag"]
+        except NotFound:
+            tag = None
+        if (IfNoneMatch and tag is not None) or (IfMatch and tag != IfMatch):
+            raise Conflict(f"{key} in {self._url} is occupied already.")
 
     def copy(self, key: str, to: str) -> None:
         """Copy a key within the server; of any size."""

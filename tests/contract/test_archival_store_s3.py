@@ -102,6 +102,44 @@ def test_I1_an_answer_that_is_lost_after_the_server_has_done_it_is_no_conflict(
         assert uploads(medium) == []
 
 
+def test_I1_a_large_file_that_is_there_is_not_sent_again(s3: Server) -> None:
+    sent: list[str] = []
+
+    def rule(verb: str, _: str) -> str:
+        sent.append(verb)
+        return "pass"
+
+    data = os.urandom(SMALL - 1)
+    with faulty_server(s3.endpoint, rule) as endpoint:
+        medium = medium_at(s3, endpoint)
+        put(medium, "k", data)
+        sent.clear()
+        put(medium, "k", data)
+        with pytest.raises(Conflict):
+            medium.create("k", b"other" + data)
+        assert "PUT" not in sent
+
+
+def test_I1_a_server_that_hangs_up_on_who_comes_second_has_refused(s3: Server) -> None:
+    data = os.urandom(SMALL - 1)
+
+    def rule(verb: str, _: str) -> str:
+        if verb != "PUT":
+            return "pass"
+        direct.replace("k", theirs)  # somebody else was quicker, between the look and the writing
+        return "reset"
+
+    direct = medium_at(s3, s3.endpoint)
+    with faulty_server(s3.endpoint, rule) as endpoint:
+        medium = medium_at(s3, endpoint, direct.url)
+        theirs = data
+        medium.create("k", data)  # the same bytes are no conflict
+        direct.remove("k")
+        theirs = b"other" + data
+        with pytest.raises(Conflict):
+            medium.create("k", data)
+
+
 @pytest.mark.parametrize("happens", ["503", "lose"])
 def test_I1_passing_trouble_passes(s3: Server, happens: str) -> None:
     count = iter(range(10_000))

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 Rule = Callable[[str, str], str]
-"""From method and path to what happens: ``pass``, ``lose`` (done, no answer), ``503``, ``hang``."""
+"""From method and path to what happens: ``pass``, ``lose`` (done, no answer), ``503``, ``hang``, ``reset``."""
 BUSY = b"<?xml version='1.0'?><Error><Code>SlowDown</Code><Message>Reduce your request rate</Message></Error>"
 
 
@@ -32,8 +32,10 @@ class Between(BaseHTTPRequestHandler):
         if not self.raw_requestline or not self.parse_request():
             self.close_connection = True
             return
+        if (happens := self.rule(self.command, self.path)) == "reset":
+            self.close_connection = True  # with bytes unread, which is a reset for who still sends
+            return
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        happens = self.rule(self.command, self.path)
         if happens == "hang":
             self.over.wait(30)
             self.close_connection = True
