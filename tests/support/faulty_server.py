@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 Rule = Callable[[str, str], str]
-"""From method and path to what happens: ``pass``, ``lose`` (done, no answer), ``503``, ``hang``, ``reset``."""
+"""Of method and path, what happens: ``pass``, ``lose`` (done, no answer), ``503``, ``hang``, ``reset``."""
 BUSY = b"<?xml version='1.0'?><Error><Code>SlowDown</Code><Message>Reduce your request rate</Message></Error>"
 
 
