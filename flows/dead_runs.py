@@ -8,7 +8,7 @@ from typing import Any
 from flows.runs import troubles
 from flows.workshop import PREFECT, Workshop
 from services.administration.decisions import decide
-from services.work.engine import is_dead
+from services.work.holders import is_dead
 from tools.prefect_server import POOL, PrefectServer, is_online
 
 log = logging.getLogger("holdfast.flows")

@@ -12,7 +12,7 @@ from packages.ledger import Job
 from packages.model import Actor, now
 from services.archive import Archive, open_archive
 from services.work.crowd import Crowd, cores
-from services.work.engine import worker_name
+from services.work.holders import worker_name
 from tools.prefect_server import PrefectServer
 
 PREFECT = Actor("prefect", "Prefect", frozenset({"archivist"}))

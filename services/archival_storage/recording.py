@@ -11,7 +11,7 @@ from typing import Any, Self
 from packages.model import Actor, now
 from services.archival_storage.evidence import append
 from services.archive import Archive
-from services.work.engine import is_dead, worker_name
+from services.work.holders import is_dead, worker_name
 from storage.audits import AuditRun, CopyReport, RunState
 from storage.ports import ObjectReport, Verdict
 

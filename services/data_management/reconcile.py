@@ -22,7 +22,8 @@ from services.archival_storage import copies, evidence
 from services.archival_storage.logbook import bring_up_logs
 from services.archival_storage.recording import end_dead_runs
 from services.archive import Archive
-from services.work.engine import Observer, is_dead, run_due
+from services.work.engine import Observer, run_due
+from services.work.holders import is_dead
 from services.work.outbox import drain
 from services.work.side_rooms import is_left
 from storage import uploads

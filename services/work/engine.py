@@ -6,14 +6,11 @@ or *the next one does*. Steps are idempotent, so whoever claims the job next rep
 """
 
 import logging
-import os
-import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
 from packages.errors import Conflict, HoldfastError, Invalid, Kind, Unavailable
@@ -25,6 +22,7 @@ from services.archive import Archive
 from services.ingest.step_table import LASTING, MAY_REJECT, MOVES, SEQUENCES
 from services.ingest.steps.context import Step, StepContext, StepResult
 from services.ingest.steps.validate import SameContent
+from services.work.holders import worker_name
 from services.work.outbox import drain
 from storage.catalogue.port import ReadSession, WriteSession
 from storage.staging import Workspace
@@ -67,18 +65,6 @@ class Silence:
 
     def progress(self, package: Package, step: str, done: int) -> None:
         """Do nothing."""
-
-
-def worker_name() -> str:
-    """Return who holds a lease: host, process and the process's start, so that a dead holder can be told."""
-    return f"{socket.gethostname()}/{os.getpid()}/{_started(os.getpid())}"
-
-
-def is_dead(owner: str) -> bool:
-    """Tell whether a lease's holder was a process of this machine that is gone; if in doubt, not."""
-    host, _, rest = owner.partition("/")
-    pid, _, started = rest.partition("/")
-    return host == socket.gethostname() and pid.isdigit() and _started(int(pid)) != started
 
 
 def run_job(
@@ -334,15 +320,6 @@ class _Walk:
         finally:
             stop.set()
             thread.join()
-
-
-def _started(pid: int) -> str:
-    """Return when a process of this machine started, in clock ticks; ``gone`` when there is none."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return "gone"
-    return stat.rpartition(")")[2].split()[19]
 
 
 def _was_interrupted(error: BaseException) -> bool:

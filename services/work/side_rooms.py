@@ -5,7 +5,7 @@ import re
 import secrets
 import socket
 
-from services.work.engine import is_dead, worker_name
+from services.work.holders import is_dead, worker_name
 
 _NAME = re.compile(r"[a-z]+-(?P<host>[0-9a-f]{8})\.(?P<pid>[0-9]+)\.(?P<started>[0-9]*)\.[0-9a-f]{8}")
 

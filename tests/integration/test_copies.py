@@ -21,7 +21,8 @@ from services.archival_storage.mending import repair
 from services.data_management.rebuild import rebuild_catalogue
 from services.data_management.reconcile import reconcile
 from services.ingest.revision import retitled, update_record
-from services.work.engine import run_job, worker_name
+from services.work.engine import run_job
+from services.work.holders import worker_name
 from storage.archival import OcflStore, open_store
 from storage.archival.local import LocalMedium
 from storage.archival.medium import Item
