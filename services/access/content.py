@@ -16,7 +16,6 @@ from packages.premis import package_urn
 from packages.zip_stream import ZipStream
 from services.access.dissemination import (
     Member,
-    Sources,
     access_chunks,
     access_part,
     aip_members,
@@ -24,6 +23,7 @@ from services.access.dissemination import (
     empty_directories,
     folder_member,
 )
+from services.archival_storage.retrieval import Sources
 from services.archive import Archive
 from services.data_management.views import readable
 

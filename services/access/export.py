@@ -15,7 +15,8 @@ from packages.model import Actor
 from packages.premis import package_urn
 from packages.zip_stream import ZipStream
 from services.access.content import members_of, wanted
-from services.access.dissemination import Member, Sources
+from services.access.dissemination import Member
+from services.archival_storage.retrieval import Sources
 from services.archive import Archive
 from services.data_management.views import stewarded
 from storage.ports import Progress

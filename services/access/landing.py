@@ -16,7 +16,7 @@ from packages.model import ORIGINALS, Actor, FileEntry, Openness, Role
 from packages.pids.ark import parse
 from packages.premis import package_urn
 from packages.record import full_record
-from services.access.dissemination import Sources
+from services.archival_storage.retrieval import Sources
 from services.archive import Archive
 from storage.catalogue.port import ReadSession
 

@@ -17,9 +17,9 @@ from packages.ledger import KEPT_STATES, Package, PackageFilter
 from packages.model import Actor, Agent, Event, FileEntry, Role, now
 from packages.premis import package_urn
 from packages.wording import counted
-from services.access.dissemination import Sources
 from services.administration.people import require_archivist
 from services.archival_storage.logbook import write_log
+from services.archival_storage.retrieval import Sources
 from services.archive import Archive
 from services.preservation_planning.reidentify_reading import Known, identified
 from services.work.outbox import INDEX, drain

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from packages.content_paths import content_path
 from packages.errors import Unavailable
 from packages.model import FileEntry
-from services.access.dissemination import Sources
+from services.archival_storage.retrieval import Sources
 from services.archive import Archive
 from tools.ports import Identification
 

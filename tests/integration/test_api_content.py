@@ -18,9 +18,9 @@ from PIL import Image
 from packages.bagit.validate import validate_bag
 from packages.ocfl import layout
 from packages.premis import package_urn
-from services.access import dissemination
 from services.access.content import open_file
 from services.administration.people import local_actor
+from services.archival_storage import retrieval
 from services.archival_storage.fixity import audit
 from services.archive import Archive
 from services.settings import path_of
@@ -284,7 +284,7 @@ def test_a_small_file_that_is_damaged_comes_from_the_next_store(house: House, se
 def test_J1_a_large_file_that_is_damaged_is_cut_not_wrong_and_comes_from_the_next_store_then(
     house: House, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dissemination, "HELD_BACK", 2 << 20)
+    monkeypatch.setattr(retrieval, "HELD_BACK", 2 << 20)
     package = house.packages["named"]
     mend = flipped(house.archive, house.archive.primary, package, "data/original/large.bin", at=7)
     try:

@@ -13,11 +13,11 @@ from packages.ledger import CopyState, PackageState
 from packages.ocfl import layout
 from packages.ocfl.inventory import Inventory
 from packages.premis import package_urn
-from services.access.dissemination import Sources
 from services.archival_storage import copies, evidence
 from services.archival_storage.fixity import audit
 from services.archival_storage.logbook_reading import read_logs
 from services.archival_storage.mending import repair
+from services.archival_storage.retrieval import Sources
 from services.data_management.rebuild import rebuild_catalogue
 from services.data_management.reconcile import reconcile
 from services.ingest.revision import retitled, update_record

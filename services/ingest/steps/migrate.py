@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from packages.content_paths import content_path
 from packages.errors import Recalling, Unavailable
@@ -19,15 +18,13 @@ from packages.model import ORIGINALS, FileEntry, Role, evolved
 from packages.outside_tools import OutsideTools
 from packages.premis import CONVERSION_EVENT, package_urn
 from packages.wording import counted
+from services.archival_storage.retrieval import Sources
 from services.ingest.steps.context import StepContext, StepResult
 from services.ingest.steps.normalise import normalise
 from services.ingest.steps.publish import publish
 from services.ingest.steps.revise_files import revise_files
 from services.ingest.steps.store import store
 from services.preservation_planning.formats import format_policy
-
-if TYPE_CHECKING:
-    from services.access.dissemination import Sources
 
 FOLDER = "gathered"
 """Where the originals lie in the workspace; the sheet of this name tells which they are."""
@@ -43,8 +40,6 @@ def gather(context: StepContext) -> StepResult:
 
     Every byte is verified on its way. May be repeated; it waits where a store must fetch them first.
     """
-    from services.access.dissemination import Sources  # noqa: PLC0415  # it stands above the table of steps
-
     archive, workspace = context.archive, context.workspace
     policy = format_policy(archive.home).using(archive.outside, context.package.files)
     wanted = set(context.job.options["puids"])
@@ -68,7 +63,7 @@ def gather(context: StepContext) -> StepResult:
     return StepResult(StepOutcome.DONE, "gathered", f"{counted(number, 'original')} to be converted")
 
 
-def _write(sources: "Sources", entry: FileEntry, place: Path) -> None:
+def _write(sources: Sources, entry: FileEntry, place: Path) -> None:
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         with place.open("wb") as file:

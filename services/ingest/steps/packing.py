@@ -18,7 +18,7 @@ from packages.packing import (
     readme,
     write_pack,
 )
-from services.access.open_pack import OpenPack
+from services.archival_storage.open_pack import OpenPack
 from services.archive import Archive
 from services.ingest.steps.placing import below
 from storage.staging import Workspace

@@ -20,7 +20,7 @@ from packages.packing import LISTS, README_NAME, are_many, list_name, number_of,
 from packages.premis import package_urn
 from packages.record import dump_record
 from packages.wording import counted
-from services.access.open_pack import OpenPack
+from services.archival_storage.open_pack import OpenPack
 from services.ingest.steps.build_aip import PAYLOAD_MANIFEST, bag_info, document, write_premis
 from services.ingest.steps.context import StepContext, StepResult
 from services.ingest.steps.packing import Packer, kept, staged
