@@ -7,9 +7,9 @@ from packages.deletions import Deletion, DeletionItem, DeletionState, ItemState
 from packages.errors import Conflict, HoldfastError, Refused
 from packages.ledger import KEPT_STATES, Job, JobKind, JobState, Package
 from packages.model import Agent, Event, now
-from services.administration.not_kept import why_not_kept
 from services.agents import HOLDFAST
 from services.archival_storage.logbook import write_log
+from services.archival_storage.not_kept import why_not_kept
 from services.archive import Archive
 from services.data_management.views import GONE
 from storage.catalogue.port import ReadSession

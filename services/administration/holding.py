@@ -6,10 +6,10 @@ from typing import Any
 from packages.errors import Conflict, Refused
 from packages.ledger import KEPT_STATES, Package, PackageState, PidState
 from packages.model import Actor, Agent, Event, now
-from services.administration.not_kept import why_not_kept
 from services.administration.people import require_archivist
 from services.agents import HOLDFAST
 from services.archival_storage.logbook import write_log
+from services.archival_storage.not_kept import why_not_kept
 from services.archive import Archive
 from services.work.outbox import INDEX, drain
 

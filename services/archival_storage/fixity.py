@@ -15,9 +15,9 @@ from packages.ledger import KEPT_STATES, CopyRecord, CopyState, Package
 from packages.model import Actor, later
 from packages.ocfl.inventory import NAME as INVENTORY
 from packages.premis import URN, package_urn
-from services.administration.not_kept import why_not_kept
 from services.administration.people import require_archivist
 from services.archival_storage.log_audit import with_log
+from services.archival_storage.not_kept import why_not_kept
 from services.archival_storage.recording import Recording
 from services.archival_storage.seals import check_store, seal_new
 from services.archive import Archive

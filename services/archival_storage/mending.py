@@ -7,12 +7,12 @@ from packages.errors import Conflict, Corrupt, HoldfastError, Kind, NotFound
 from packages.ledger import KEPT_STATES, Package
 from packages.model import Actor, Agent, Event, now
 from packages.wording import counted
-from services.administration.not_kept import why_not_kept
 from services.administration.people import require_archivist
 from services.agents import HOLDFAST
 from services.archival_storage.evidence import object_of
 from services.archival_storage.fixity import holding, read_copy, sealed_of
 from services.archival_storage.logbook import write_log
+from services.archival_storage.not_kept import why_not_kept
 from services.archival_storage.pack_mending import joined
 from services.archival_storage.recording import Recording
 from services.archival_storage.seals import check_store, number_in

@@ -6,8 +6,7 @@ from typing import Any
 
 from packages.errors import Corrupt, HoldfastError, NotFound, Refused, Unavailable
 from packages.tombstone import PREFIX as TOMBSTONE
-from services.administration import tombstones
-from services.archival_storage import evidence
+from services.archival_storage import evidence, tombstones
 from services.archival_storage.logbook import bring_up_logs
 from services.archive import Archive
 from storage.ports import ArchivalStore

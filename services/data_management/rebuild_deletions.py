@@ -20,10 +20,10 @@ from packages.ledger import (
 )
 from packages.log_entry import events_in
 from packages.tombstone import UNTITLED, Tombstone
-from services.administration import tombstones
 from services.administration.deletable import job_of
-from services.administration.tombstones import Found
+from services.archival_storage import tombstones
 from services.archival_storage.logbook_reading import open_logbook
+from services.archival_storage.tombstones import Found
 from services.data_management.rebuild_facts import Told, restore_entries, told_of
 from storage.catalogue.port import WriteSession
 from storage.ports import ArchivalStore

@@ -16,9 +16,9 @@ from packages.policies import WORKER_DEATHS
 from packages.premis import URN, package_urn
 from packages.tombstone import PREFIX
 from packages.wording import counted
-from services.administration import deletion, tombstones
+from services.administration import deletion
 from services.administration.people import require_archivist
-from services.archival_storage import copies, evidence
+from services.archival_storage import copies, evidence, tombstones
 from services.archival_storage.logbook import bring_up_logs
 from services.archival_storage.recording import end_dead_runs
 from services.archive import Archive

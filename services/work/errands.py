@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from packages.errors import Conflict, HoldfastError, Unavailable
 from packages.ledger import KEPT_STATES, Package
 from packages.model import Actor
-from services.administration.not_kept import why_not_kept
 from services.administration.people import require_archivist
 from services.archival_storage.fixity import audit
 from services.archival_storage.mending import repair
+from services.archival_storage.not_kept import why_not_kept
 from services.archive import Archive
 from storage.ports import Progress
 

@@ -9,8 +9,8 @@ import pytest
 from packages.ledger import PackageState
 from packages.premis import package_urn
 from packages.tombstone import tombstone_id
-from services.administration import tombstones
 from services.administration.people import local_actor
+from services.archival_storage import tombstones
 from services.archive import Archive, init_archive, open_archive
 from services.data_management.rebuild import rebuild_catalogue
 from services.data_management.reconcile import reconcile

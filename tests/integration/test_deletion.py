@@ -12,13 +12,13 @@ from packages.model import Actor
 from packages.premis import package_urn
 from packages.tombstone import tombstone_id
 from services.access.landing import Tombstone, landing
-from services.administration import deletion, deletion_views, tombstones
+from services.administration import deletion, deletion_views
 from services.administration.decisions import decide
 from services.administration.holding import hold, release, withdraw
 from services.administration.people import create_token, local_actor
 from services.administration.second_person import is_alone
 from services.administration.sign_in import actor_of_token
-from services.archival_storage import fixity
+from services.archival_storage import fixity, tombstones
 from services.data_management import views
 from services.ingest.revision import update_record
 from services.ingest.submission import Wanted, submit

@@ -14,11 +14,11 @@ from packages.ledger import JobState, PackageState
 from packages.ocfl.layout import object_path
 from packages.premis import package_urn
 from packages.tombstone import PREFIX, tombstone_id
-from services.administration import deletion, deletion_views, tombstones
+from services.administration import deletion, deletion_views
 from services.administration.decisions import decide
 from services.administration.holding import hold
 from services.administration.people import local_actor
-from services.archival_storage import fixity
+from services.archival_storage import fixity, tombstones
 from services.archival_storage.mending import repair
 from services.data_management import views
 from services.data_management.rebuild import rebuild_catalogue

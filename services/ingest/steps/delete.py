@@ -16,8 +16,8 @@ from packages.ocfl.inventory import Inventory
 from packages.premis import package_urn
 from packages.tombstone import UNTITLED, Tombstone
 from packages.wording import counted
-from services.administration import tombstones
 from services.agents import HOLDFAST
+from services.archival_storage import tombstones
 from services.archival_storage.logbook import write_log
 from services.archive import Archive
 from services.ingest.steps.context import StepContext, StepResult
