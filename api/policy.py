@@ -9,7 +9,7 @@ from api.answers import json_answer
 from api.identity import Archivist, Served
 from api.packages import UNCHANGED
 from api.problems import described
-from services.preservation_planning.formats import shown_policy
+from services.preservation_planning.policy import shown_policy
 
 router = APIRouter(tags=["policy"])
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from api.identity import Served
 from api.pages.forms import ArchivistVisitor, page
 from packages.errors import Invalid
-from services.preservation_planning.formats import NAME, checked, shown_policy
+from services.preservation_planning.policy import NAME, checked, shown_policy
 
 router = APIRouter(include_in_schema=False)
 

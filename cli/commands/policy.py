@@ -13,7 +13,7 @@ from cli.options import command
 from cli.text import count, padded, painted, printable, size
 
 if TYPE_CHECKING:
-    from services.preservation_planning.formats import Tried
+    from services.preservation_planning.policy import Tried
 
 _BY_OUTCOME = {
     "done": exit_codes.DONE,
@@ -38,7 +38,7 @@ def show(
 
     The rules are those of Holdfast, changed by format-policy.json in the home where there is one.
     """
-    from services.preservation_planning.formats import shown_policy  # noqa: PLC0415  # start-up time
+    from services.preservation_planning.policy import shown_policy  # noqa: PLC0415  # start-up time
 
     shown = shown_policy(call.archive, call.actor).as_json()
     if puids:
@@ -71,7 +71,7 @@ def check(
     ] = None,
 ) -> int:
     """Check own rules, and name every fault; nothing is changed."""
-    from services.preservation_planning.formats import NAME, checked  # noqa: PLC0415  # start-up time
+    from services.preservation_planning.policy import NAME, checked  # noqa: PLC0415  # start-up time
 
     found = checked(call.archive, call.actor, file)
     place = str(file or call.home / NAME)
@@ -101,7 +101,7 @@ def test(
     files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Files to try the rules on.")],
 ) -> int:
     """Try the rules on files: say what would be made of each, make it, and judge it; nothing is kept."""
-    from services.preservation_planning.formats import tried  # noqa: PLC0415  # start-up time
+    from services.preservation_planning.policy import tried  # noqa: PLC0415  # start-up time
 
     codes = []
     for each in tried(call.archive, call.actor, files):

@@ -10,12 +10,12 @@ from packages.ledger import JobState
 from packages.model import now
 from packages.outside_tools import SWITCHED_OFF
 from packages.wording import counted
-from services.administration.outside_tools import equipment
+from services.administration.equipment import equipment
 from services.archival_storage.places import devices, disk_of, together
 from services.archive import Archive
 from services.ingest.fetching import allowed_places
 from services.ingest.profiles import archive_profiles
-from services.preservation_planning.formats import format_policy
+from services.preservation_planning.policy import format_policy
 from storage.catalogue.paging import PAGE, by_age, paged
 from tools.sandbox import isolation
 

@@ -11,7 +11,7 @@ from packages.ledger import KEPT_STATES, PackageFilter
 from packages.model import Actor
 from services.administration.people import require_archivist
 from services.archive import Archive
-from services.preservation_planning.formats import format_policy
+from services.preservation_planning.policy import format_policy
 from storage.catalogue.paging import PAGE, Key, by_age
 
 NAMED = 20

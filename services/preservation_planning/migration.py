@@ -20,7 +20,7 @@ from packages.outside_tools import SWITCHED_OFF
 from packages.wording import counted
 from services.administration.people import require_archivist
 from services.archive import Archive
-from services.preservation_planning.formats import format_policy
+from services.preservation_planning.policy import format_policy
 from services.preservation_planning.reidentify import EVENT, STEP
 from storage.catalogue.paging import PAGE, Key, by_age, paged
 from storage.catalogue.port import ReadSession

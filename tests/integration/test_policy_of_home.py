@@ -10,7 +10,7 @@ import pytest
 from lxml import etree
 
 from packages.model import ORIGINALS, Role
-from services.preservation_planning.formats import tried
+from services.preservation_planning.policy import tried
 from tests.support.depositor import Deposit, Depositor, depositor_of, put
 from tools.normalise import adapters, crew
 

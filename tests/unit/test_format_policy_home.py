@@ -13,7 +13,7 @@ from packages.format_policy import FormatPolicy, Kind, Outcome, Plan, default_po
 from packages.format_policy_home import faults_of, faults_of_policy, merged
 from packages.model import FileEntry
 from packages.outside_tools import OutsideTools
-from services.preservation_planning.formats import NAME, format_policy
+from services.preservation_planning.policy import NAME, format_policy
 from tools.normalise.adapters import recipes
 
 JPEG = {"action": "make", "tool": "pillow", "recipe": "jpeg", "arguments": {"max_side": 100}}

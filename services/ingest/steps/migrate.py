@@ -24,7 +24,7 @@ from services.ingest.steps.normalise import normalise
 from services.ingest.steps.publish import publish
 from services.ingest.steps.revise_files import revise_files
 from services.ingest.steps.store import store
-from services.preservation_planning.formats import format_policy
+from services.preservation_planning.policy import format_policy
 
 FOLDER = "gathered"
 """Where the originals lie in the workspace; the sheet of this name tells which they are."""

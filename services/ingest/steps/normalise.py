@@ -14,7 +14,7 @@ from packages.premis import CONVERSION_EVENT
 from packages.wording import counted
 from services.ingest.steps.context import StepContext, StepResult
 from services.preservation_planning.derivatives import Derivative, Judges, derivatives
-from services.preservation_planning.formats import format_policy
+from services.preservation_planning.policy import format_policy
 from storage.access_copies import FOLDER
 from tools.normalise import Made
 
