@@ -2,13 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from packages.outside_tools import SWITCHED_OFF
+from services.archive import Archive
 from tools.characterise import missing as missing_readers
-
-if TYPE_CHECKING:
-    from services.archive import Archive
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +32,7 @@ class Equipment:
         return "; ".join(told)
 
 
-def equipment(archive: "Archive") -> Iterator[Equipment]:
+def equipment(archive: Archive) -> Iterator[Equipment]:
     """Yield what there is for technical metadata and for conformance."""
     absent = missing_readers()
     told = tuple(f"{name} (for {', '.join(families)})" for name, families in absent.items())

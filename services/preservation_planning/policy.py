@@ -8,18 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from packages.errors import Invalid, NotFound
 from packages.format_policy import Action, FormatPolicy, Kind, Outcome, default_policy, parts_of
 from packages.model import Actor, FileEntry
 from services.administration.people import require_archivist
+from services.archive import Archive
 from services.preservation_planning.derivatives import Derivative, Judges, derivatives
 from tools.normalise.crew import installed_version, missing
 from tools.sandbox import isolation
-
-if TYPE_CHECKING:
-    from services.archive import Archive
 
 NAME = "format-policy.json"
 """The file of the home whose rules go before ours; where it is not there, ours hold alone."""
@@ -153,7 +151,7 @@ def _action_json(action: Action, policy: FormatPolicy) -> dict[str, Any]:
     }
 
 
-def shown_policy(archive: "Archive", actor: Actor) -> Shown:
+def shown_policy(archive: Archive, actor: Actor) -> Shown:
     """Return the policy that holds; raises Invalid where the home's own file is wrong, Refused for others."""
     require_archivist(actor, "see the format policy")
     policy = format_policy(archive.home)
@@ -175,7 +173,7 @@ def shown_policy(archive: "Archive", actor: Actor) -> Shown:
     )
 
 
-def checked(archive: "Archive", actor: Actor, file: Path | None = None) -> HomePolicy:
+def checked(archive: Archive, actor: Actor, file: Path | None = None) -> HomePolicy:
     """Return what a file of own rules comes to: that of the home, or one that might become it."""
     require_archivist(actor, "check the format policy")
     if file is None:
@@ -233,7 +231,7 @@ def _derivative_json(one: Derivative) -> dict[str, Any]:
     }
 
 
-def tried(archive: "Archive", actor: Actor, files: Iterable[Path]) -> Iterator[Tried]:
+def tried(archive: Archive, actor: Actor, files: Iterable[Path]) -> Iterator[Tried]:
     """Do for each of `files` what the policy says, in a folder that is gone afterwards; yield what came out.
 
     Raises NotFound for what is no file, Invalid where the home's own rules are wrong.

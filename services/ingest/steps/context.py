@@ -3,19 +3,16 @@
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from packages.errors import Kind
 from packages.findings import Finding, Severity
 from packages.ledger import Job, Package, StepOutcome
 from packages.model import Agent, Event, now
 from services.agents import HOLDFAST
+from services.archive import Archive
 from storage.catalogue.port import WriteSession
 from storage.ports import Progress
 from storage.staging import Workspace
-
-if TYPE_CHECKING:
-    from services.archive import Archive
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +44,7 @@ class StepContext:
     `progress` is called with the number of bytes done since the last call.
     """
 
-    archive: "Archive"
+    archive: Archive
     job: Job
     package: Package
     workspace: Workspace
