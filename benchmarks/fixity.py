@@ -31,7 +31,7 @@ from packages.premis import package_urn
 from services.administration.people import local_actor
 from services.archival_storage.fixity import audit
 from services.archive import Archive, init_archive, open_archive
-from services.settings import path_of
+from services.store_settings import path_of
 from storage.durability import drop_cache
 from storage.ports import StagedVersion, Verdict
 

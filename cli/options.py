@@ -104,6 +104,6 @@ def found_home(given: Path | None) -> Path:
     """Return the home that was named, or the default one."""
     if given is not None:
         return given.expanduser().absolute()
-    from services.settings import default_home  # noqa: PLC0415  # start-up time
+    from services.settings_sources import default_home  # noqa: PLC0415  # start-up time
 
     return default_home()

@@ -1,7 +1,7 @@
 """Writes the pages of docs/ that come from data. A test says when they are old.
 
 Run it as `.venv/bin/python scripts/write_pages.py`
-after a change of schemas/findings.json, schemas/format-policy.json, services/settings.py, tools/characterise
+after a change of schemas/findings.json, schemas/format-policy.json, services/settings.py, services/store_settings.py, tools/characterise
 or the adapters in tools/normalise, and for a new decision.
 """
 
@@ -14,7 +14,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))  # the rooms are top-level packages of the project's folder
 
 from packages.format_policy import Action, Kind, default_policy, parts_of  # noqa: E402  # as below
-from services.settings import Settings, StoreFacts  # noqa: E402  # only found after the line above
+from services.settings import Settings  # noqa: E402  # only found after the line above
+from services.store_settings import StoreFacts  # noqa: E402  # only found after the line above
 from tools.characterise.crew import WORK  # noqa: E402  # as above
 from tools.characterise.families import FAMILIES  # noqa: E402  # as above
 from tools.characterise.worker import LONGEST, MOST, ROOM  # noqa: E402  # as above

@@ -17,7 +17,8 @@ from packages.errors import HoldfastError, NotFound, Refused, Unavailable
 from packages.ledger import KEPT_STATES
 from packages.outside_tools import OutsideTools
 from packages.packing import RULE
-from services.settings import Settings, load_settings
+from services.settings import Settings
+from services.settings_sources import load_settings
 from services.toolbox import Toolbox
 from storage.access_copies import AccessCopies
 from storage.archival import open_store

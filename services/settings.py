@@ -1,62 +1,22 @@
 """Every setting of Holdfast: its name, default, unit and reason, in one place.
 
-Values come from the environment (``HOLDFAST_…``) or from ``holdfast.toml`` in the home; the environment wins.
-Unknown names are an error with a suggestion, because a misspelt setting is a setting that does not work.
+Where the values come from, `services.settings_sources` knows; what is said of stores stands in
+`services.store_settings`.
 """
 
-import difflib
-import os
 import re
-import tomllib
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from packages.errors import Invalid, Refused
 from packages.format_findings import FormatFindings
 from packages.outside_tools import OutsideTools
 from packages.pids.ark import NAAN
+from services.store_settings import StoreFacts, named_urls, path_of
 
-PREFIX = "HOLDFAST_"
 EMAIL = re.compile(r"[^\s@]+@([^\s@.]+\.)+[^\s@.]+")
-NOT_SETTINGS = frozenset({"HOLDFAST_HOME"})  # says where the settings are; is none itself
-
-
-class StoreFacts(BaseModel):
-    """What is said about one store in ``[store.NAME]`` of ``holdfast.toml``; shown, never guessed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    required: bool = Field(default=True, description="a package is archived only when this copy is verified")
-    purpose: Literal["", "primary", "replica", "cold"] = Field(
-        default="", description="primary (the first store), replica, or cold: read only when no other can be"
-    )
-    place: str = Field(default="", description="where the medium stands")
-    medium: str = Field(default="", description="disk, tape, object store")
-    operator: str = Field(default="", description="who runs it")
-    disaster: str = Field(default="", description="what would take it: flood, fire, an insolvency")
-    replace_by: str = Field(default="", description="date by which the medium is to be replaced: 2031-06-30")
-    read_only: bool = Field(default=False, description="nothing new is written there; what is there counts")
-    recall: bool = Field(default=False, description="content must be asked for before it can be read")
-    fixity_days: int | None = Field(
-        default=None,
-        gt=0,
-        description="days after which a copy is read back again; unset: HOLDFAST_FIXITY_DAYS",
-    )
-
-    @field_validator("replace_by", mode="before")
-    @classmethod
-    def _date(cls, value: Any) -> str:
-        if isinstance(value, str) and value == "":
-            return value
-        try:
-            return (value if isinstance(value, date) else date.fromisoformat(value)).isoformat()
-        except (TypeError, ValueError):
-            raise ValueError("write a date such as 2031-06-30") from None
 
 
 class Settings(BaseModel):
@@ -208,24 +168,10 @@ class Settings(BaseModel):
     def store_urls(self) -> dict[str, str]:
         """Return name → URL of each store, primary first.
 
-        Raises Refused for a text that is not ``name=url,name=url``.
+        Raises Refused as `named_urls` does.
         """
         text = self.stores or f"primary={self._default_store('primary')},copy={self._default_store('copy')}"
-        urls: dict[str, str] = {}
-        for part in filter(None, (each.strip() for each in re.split(r",(?=[A-Za-z0-9_-]+=)", text))):
-            name, equals, url = part.partition("=")
-            if not equals or "://" not in url or not re.fullmatch(r"[A-Za-z0-9_-]+", name) or name in urls:
-                raise Refused(
-                    f"HOLDFAST_STORES: “{part}” is not name=url with a name of its own",
-                    hint="write for example primary=file:///disk1/archive,copy=file:///disk2/archive",
-                )
-            urls[name] = url
-        if unknown := sorted(self.store.keys() - urls.keys()):
-            raise Refused(
-                f"holdfast.toml describes a store that is not in HOLDFAST_STORES: {', '.join(unknown)}"
-            )
-        _require_sense(urls, {name: self.store.get(name, StoreFacts()) for name in urls})
-        return urls
+        return named_urls(text, self.store)
 
     @property
     def staging_root(self) -> Path:
@@ -267,134 +213,3 @@ class Settings(BaseModel):
 
     def _default_store(self, name: str) -> str:
         return (self.home / "stores" / name).as_uri()
-
-
-def _require_sense(urls: dict[str, str], facts: dict[str, StoreFacts]) -> None:
-    """Raise Refused for stores that are one place under two names, or whose facts contradict each other."""
-    first, wrong, seen = next(iter(urls), ""), [], dict[str, str]()
-    for name, url in urls.items():
-        said = facts[name]
-        if (other := seen.setdefault(url.rstrip("/"), name)) != name:
-            wrong.append(f"{other} and {name} are the same place")
-        if name == first and (said.purpose not in {"", "primary"} or said.read_only or not said.required):
-            wrong.append(f"{name} is the first store: it is the primary, required, and written to")
-        if name != first and said.purpose == "primary":
-            wrong.append(f"{name} is not the first store, so it is not the primary")
-        if name != first and said.required and said.read_only:
-            wrong.append(f"{name} is required, and read-only: no package could be archived")
-    if wrong:
-        raise Refused("; ".join(wrong), hint="mend HOLDFAST_STORES, or [store.NAME] in holdfast.toml")
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """A setting with the place it came from, as ``holdfast config`` shows it."""
-
-    name: str
-    value: str
-    source: str
-    description: str
-
-
-def path_of(url: str) -> Path:
-    """Return the path of a ``file://`` URL, percent-decoded."""
-    from urllib.parse import unquote, urlsplit  # noqa: PLC0415  # needed here only, keeps start-up short
-
-    return Path(unquote(urlsplit(url).path))
-
-
-def default_home() -> Path:
-    """Return the home: ``HOLDFAST_HOME``, or the platform's user data folder."""
-    if given := os.environ.get("HOLDFAST_HOME"):
-        return Path(given).expanduser().absolute()
-    data = os.environ.get("XDG_DATA_HOME") or Path("~/.local/share").expanduser()
-    return Path(data) / "holdfast"
-
-
-def load_settings(home: Path) -> Settings:
-    """Read the settings for `home` from the environment and ``holdfast.toml``.
-
-    Raises Refused with every wrong name and value at once.
-    """
-    return _build(home, _environment(), _toml(home))
-
-
-def settings_from(home: Path, file: dict[str, Any]) -> Settings:
-    """Return what would hold if `file` were what ``holdfast.toml`` says. Raises Refused."""
-    return _build(home, _environment(), file)
-
-
-def origins(home: Path) -> list[Origin]:
-    """Return every setting with its value (secrets masked) and where it came from."""
-    environment, file = _environment(), _toml(home)
-    settings = _build(home, environment, file)
-    shown = []
-    for name, field in Settings.model_fields.items():
-        if name in {"home", "store"}:
-            continue
-        value = str(
-            {"database_url": settings.catalogue_url, "staging_url": settings.staging_root.as_uri()}.get(
-                name, getattr(settings, name)
-            )
-        )
-        if name == "stores":
-            value = ",".join(f"{key}={url}" for key, url in settings.store_urls.items())
-        source = "environment" if name in environment else "holdfast.toml" if name in file else "default"
-        shown.append(Origin(PREFIX + name.upper(), masked(value), source, field.description or ""))
-    return [*shown, *(each for name in settings.store_urls for each in _said_of(settings, name))]
-
-
-def _said_of(settings: Settings, store: str) -> Iterator[Origin]:
-    """Yield what is said about a store, a fact each."""
-    said = settings.store.get(store, StoreFacts()).model_fields_set
-    for fact, value in settings.facts(store).model_dump().items():
-        source = "holdfast.toml" if fact in said else "default"
-        told = str(value).lower() if isinstance(value, bool) else str(value)
-        yield Origin(f"store.{store}.{fact}", told, source, StoreFacts.model_fields[fact].description or "")
-
-
-def masked(url: str) -> str:
-    """Return the text with the password of any URL in it hidden, also one with a slash, as S3's may have."""
-    return re.sub(r"(://[^/\s:@]*):(?:[^/\s@]*|[^\s@,]*)@", r"\1:***@", url)
-
-
-def _build(home: Path, environment: dict[str, str], file: dict[str, Any]) -> Settings:
-    wrong = [
-        _suggest(name, "the environment", PREFIX) for name in environment if name not in Settings.model_fields
-    ]
-    wrong += [_suggest(name, "holdfast.toml", "") for name in file if name not in Settings.model_fields]
-    if wrong or "home" in environment or "home" in file:
-        raise Refused("; ".join(wrong) or "home is not a setting: use --home or HOLDFAST_HOME")
-    try:
-        return Settings(home=home, **{**file, **environment})
-    except ValidationError as error:
-        told = "; ".join(
-            f"{PREFIX}{'.'.join(str(part) for part in each['loc']).upper()}: {each['msg']}"
-            for each in error.errors()
-        )
-        raise Refused(told, hint="see `holdfast config` and docs/settings.md") from None
-
-
-def _suggest(name: str, where: str, prefix: str) -> str:
-    near = difflib.get_close_matches(name, Settings.model_fields, 1)
-    shown = (prefix + name).upper() if prefix else name
-    hint = f"; did you mean {(prefix + near[0]).upper() if prefix else near[0]}?" if near else ""
-    return f"{shown} in {where} is not a setting{hint}"
-
-
-def _environment() -> dict[str, str]:
-    return {
-        key.removeprefix(PREFIX).lower(): value
-        for key, value in os.environ.items()
-        if key.startswith(PREFIX) and key not in NOT_SETTINGS and not key.startswith(f"{PREFIX}TEST_")
-    }
-
-
-def _toml(home: Path) -> dict[str, Any]:
-    file = home / "holdfast.toml"
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Refused(f"{file} is not valid TOML: {error}") from None

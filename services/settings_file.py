@@ -13,7 +13,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from packages.errors import Conflict, Invalid, Refused
-from services.settings import StoreFacts, settings_from
+from services.settings_sources import settings_from
+from services.store_settings import StoreFacts
 from storage.durability import fsync_folder
 
 NAME = "holdfast.toml"

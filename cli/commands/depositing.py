@@ -57,7 +57,7 @@ def check(
     from services.ingest.checking import check as check_one  # noqa: PLC0415  # same reason
     from services.ingest.fetching import allowed_places  # noqa: PLC0415  # same reason
     from services.ingest.profiles import archive_profiles  # noqa: PLC0415  # same reason
-    from services.settings import load_settings  # noqa: PLC0415  # same reason
+    from services.settings_sources import load_settings  # noqa: PLC0415  # same reason
 
     archive = call.opened(lambda: Archive(load_settings(call.home)))
     profiles = archive_profiles(archive.settings, profile)

@@ -59,7 +59,7 @@ def config(
     Secrets are masked.
     """
     from services.archive import Archive  # noqa: PLC0415  # start-up time
-    from services.settings import load_settings, origins  # noqa: PLC0415  # same reason
+    from services.settings_sources import load_settings, origins  # noqa: PLC0415  # same reason
 
     call.opened(lambda: Archive(load_settings(call.home)))  # wrong settings are all named here
     settings = origins(call.home)

@@ -24,7 +24,7 @@ from services.agents import HOLDFAST
 from services.archival_storage.logbook import bring_up_logs, write_log
 from services.archival_storage.testimony import Testimony, bring_all
 from services.archive import Archive
-from services.settings import masked
+from services.store_settings import masked
 from services.work.holders import is_dead, worker_name
 from storage.catalogue.paging import Key, by_age
 from storage.ports import ArchivalStore, Progress, Verdict

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from services.settings import Settings, path_of
+from services.settings import Settings
+from services.store_settings import path_of
 
 
 def devices(settings: Settings) -> Mapping[str, list[str]]:

@@ -21,8 +21,8 @@ from services.archival_storage.copies import NOT_DELETED, named, record
 from services.archival_storage.logbook import write_log
 from services.archival_storage.places import device_of, devices, same_folder
 from services.archive import Archive, open_by
-from services.settings import masked, path_of
 from services.settings_file import require_changeable, said_of_stores, write_stores
+from services.store_settings import masked, path_of
 from storage.catalogue.paging import Key, by_age
 from storage.catalogue.port import ReadSession
 from storage.ports import ArchivalStore

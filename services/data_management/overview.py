@@ -13,7 +13,7 @@ from services.archival_storage.places import devices, together
 from services.archive import Archive
 from services.data_management.views import stewarded, summary
 from services.ingest.step_table import SEQUENCES
-from services.settings import StoreFacts, masked
+from services.store_settings import StoreFacts, masked
 from storage.catalogue.paging import Key, by_age
 from storage.catalogue.port import ReadSession
 

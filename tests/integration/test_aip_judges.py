@@ -21,7 +21,7 @@ from packages.bagit.second_judge import DEFECTS
 from packages.ocfl import layout
 from packages.record import CURRENT
 from services.ingest.revision import update_record
-from services.settings import path_of
+from services.store_settings import path_of
 from services.work.engine import run_job
 from tests.support.bags import make_bag
 from tests.support.depositor import Deposit, Depositor, depositor_of, put, tree

@@ -23,7 +23,7 @@ from services.administration.people import local_actor
 from services.archival_storage import retrieval
 from services.archival_storage.fixity import audit
 from services.archive import Archive
-from services.settings import path_of
+from services.store_settings import path_of
 from storage.archival import OcflStore
 from storage.ports import ArchivalStore
 from tests.support.folders import FolderSubmission

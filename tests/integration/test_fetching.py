@@ -14,7 +14,7 @@ from packages.bagit.fetch import parse_allowed, why_not
 from packages.errors import Refused, Unavailable
 from services.ingest.checking import Checked, check
 from services.ingest.fetching import allowed_places
-from services.settings import load_settings
+from services.settings_sources import load_settings
 from storage.sources import Limits
 from tests.support.bags import make_bag
 from tests.support.depositor import Depositor

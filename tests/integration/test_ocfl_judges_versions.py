@@ -13,7 +13,7 @@ from ocfl.validator import Validator
 from packages.ocfl import layout
 from packages.ocfl.inventory import parse
 from services.ingest.revising_files import Revision, revise
-from services.settings import path_of
+from services.store_settings import path_of
 from services.work.engine import run_job
 from tests.support.depositor import Deposit, Depositor, put, tree
 

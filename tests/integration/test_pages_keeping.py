@@ -10,7 +10,7 @@ import pytest
 from packages.errors import Conflict
 from packages.ocfl import layout
 from packages.premis import package_urn
-from services.settings import path_of
+from services.store_settings import path_of
 from services.work.engine import run_due
 from services.work.errands import Errands
 from tests.support.browsing import Browser, browser_of, text_of, tree_of

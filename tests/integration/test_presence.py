@@ -13,7 +13,7 @@ from api.pages import live
 from api.pages.live import Watch
 from services.archival_storage import presence
 from services.archival_storage.presence import SILENT, Presence
-from services.settings import path_of
+from services.store_settings import path_of
 from tests.support.browsing import browser_of, text_of
 from tests.support.serving import House, house_with
 

@@ -11,7 +11,7 @@ from packages.errors import Invalid, Refused
 from services.administration.health import try_all
 from services.ingest.checking import Beside, check
 from services.ingest.profiles import Profiles, archive_profiles
-from services.settings import load_settings
+from services.settings_sources import load_settings
 from storage.sources import Limits
 from tests.support.bags import make_bag
 from tests.support.depositor import Depositor, put

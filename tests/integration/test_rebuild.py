@@ -25,7 +25,7 @@ from services.data_management import reconcile, views
 from services.data_management.rebuild import rebuild_catalogue, rebuild_index
 from services.ingest.revision import update_record
 from services.ingest.submission import Wanted, submit
-from services.settings import path_of
+from services.store_settings import path_of
 from services.work.engine import run_job
 from tests.support.bags import make_bag
 from tests.support.depositor import Depositor, depositor_of, put, tree

@@ -15,7 +15,7 @@ from services.archival_storage import copies, fixity, stores
 from services.archival_storage.logbook_reading import read_logs
 from services.data_management import rebuild
 from services.preservation_planning.preservation import preservation
-from services.settings import load_settings
+from services.settings_sources import load_settings
 from storage.archival import open_store
 from tests.support.depositor import Depositor
 from tests.support.many_stores import archive_with, deposit, states, stores_at

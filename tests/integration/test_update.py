@@ -15,7 +15,7 @@ from packages.record import CURRENT
 from services.access.searching import search
 from services.data_management.views import status, versions
 from services.ingest.revision import update_record
-from services.settings import path_of
+from services.store_settings import path_of
 from services.work.engine import run_job
 from tests.support.depositor import Deposit, Depositor, hollow, put, tree
 from tests.support.folders import FolderSubmission

@@ -20,7 +20,7 @@ from services.data_management.rebuild import rebuild_catalogue
 from services.data_management.views import versions
 from services.ingest.revising_files import Revision, files_at, revise
 from services.ingest.revision import update_record
-from services.settings import path_of
+from services.store_settings import path_of
 from services.work.engine import run_job
 from tests.support.depositor import Deposit, Depositor, depositor_of, put, tree
 from tests.support.folders import FolderSubmission

@@ -10,7 +10,7 @@ from packages.ocfl import layout
 from packages.ocfl.inventory import dump, parse, sidecar
 from packages.premis import package_urn
 from services.archive import Archive
-from services.settings import path_of
+from services.store_settings import path_of
 from tests.support.depositor import Depositor, depositor_of, put
 
 LETTER = "v1/content/data/original/letter.txt"

@@ -6,7 +6,7 @@ from packages.errors import Invalid, Refused
 from packages.format_policy import Kind, Outcome, default_policy
 from packages.model import FileEntry
 from packages.outside_tools import CONVERTERS, VALIDATORS, OutsideTools
-from services.settings import settings_from
+from services.settings_sources import settings_from
 from tests.conftest import PROJECT
 from tools.normalise.adapters import MODULES
 from tools.validity.validator import ADAPTERS

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from packages.errors import Invalid, Refused
-from services.settings import StoreFacts, load_settings, masked
 from services.settings_file import _changed, facts_of, said_of_stores, write_stores
+from services.settings_sources import load_settings
+from services.store_settings import StoreFacts, masked
 from storage.archival import open_store
 
 URLS = {"primary": "file:///a", "copy": "file:///b"}
