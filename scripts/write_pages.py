@@ -1,8 +1,8 @@
 """Writes the pages of docs/ that come from data. A test says when they are old.
 
 Run it as `.venv/bin/python scripts/write_pages.py`
-after a change of schemas/findings.json, schemas/format-policy.json, services/settings.py, services/store_settings.py, tools/characterise
-or the adapters in tools/normalise, and for a new decision.
+after a change of schemas/findings.json, schemas/format-policy.json, services/settings.py,
+services/store_settings.py, tools/characterise or the adapters in tools/normalise, and for a new decision.
 """
 
 import json
