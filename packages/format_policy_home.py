@@ -55,23 +55,30 @@ def faults_of(text: bytes, ours: Mapping[str, Any], recipes: Recipes) -> list[st
         own = json.loads(text)
     except (ValueError, RecursionError) as error:
         return [f"it is not JSON: {error}"]
-    if wrong := list(_of_shape(own, "#/$defs/override")):
-        return wrong
-    names = [rule["name"] for rule in own["rules"]]
-    wrong = [f"there are two rules “{name}”" for name in sorted({n for n in names if names.count(n) > 1})]
+    wrong = list(_of_shape(own, "#/$defs/override"))
+    rules = _sound(own) if wrong else own["rules"]
+    names = [rule["name"] for rule in rules]
+    wrong += [f"there are two rules “{name}”" for name in sorted({n for n in names if names.count(n) > 1})]
     known = {rule["name"] for rule in ours["rules"]}
     wrong += [
         f"the rule “{rule['name']}” is new and names no formats (puids)"
-        for rule in own["rules"]
+        for rule in rules
         if rule["name"] not in known and "puids" not in rule
     ]
     seen: dict[str, str] = {}
-    for rule in own["rules"]:
+    for rule in rules:
         for puid in rule.get("puids", ()):
             if puid in seen:
                 wrong.append(f"{puid} is in the rules “{seen[puid]}” and “{rule['name']}”")
             seen[puid] = rule["name"]
-    return wrong or list(faults_of_rules(merged(ours, own), recipes))
+    return [*wrong, *faults_of_rules(merged(ours, {"rules": rules}), recipes)]
+
+
+def _sound(own: Any) -> list[Mapping[str, Any]]:
+    """Return the rules that keep to their schema, of a policy that does not: these can be judged further."""
+    rules = own.get("rules") if isinstance(own, dict) else None
+    given = rules if isinstance(rules, list) else []
+    return [rule for rule in given if not any(_of_shape(rule, "#/$defs/own_rule"))]
 
 
 def faults_of_policy(data: Mapping[str, Any], recipes: Recipes) -> list[str]:

@@ -158,6 +158,22 @@ def test_whatever_formats_the_home_takes_each_has_one_rule(taken: set[str]) -> N
             {"rules": [{"name": "x", "puids": [], "access": {**JPEG, "within": {"pixels": 1}}}]},
             ["rule “x”, access: “within” names pixels, which is no check of it"],
         ),
+        (
+            {
+                "rule": [],
+                "rules": [
+                    {"name": "x", "puids": ["bmp"]},
+                    {"name": "y"},
+                    {"name": "z", "puids": [], "access": {**JPEG, "tool": "paint"}},
+                ],
+            },
+            [
+                "the whole: Additional properties are not allowed ('rule' was unexpected)",
+                "rule “x”, puids, 0: 'bmp' does not match '^(x-)?(fmt|sfw|chr)/[0-9]+$'",
+                "the rule “y” is new and names no formats (puids)",
+                "rule “z”, access: there is no tool “paint”",
+            ],
+        ),
     ],
 )
 def test_every_fault_is_named_with_its_rule(own: Any, told: list[str]) -> None:
