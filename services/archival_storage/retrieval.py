@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 from packages.errors import Corrupt, HoldfastError, Kind, Recalling, Unavailable
 from packages.ledger import CopyState
-from packages.model import FileEntry, later
+from packages.model import FileEntry, Role, later
 from packages.policies import RECALL_SECONDS
 from packages.premis import URN
 from services.archival_storage.open_pack import OpenPack
@@ -26,6 +26,7 @@ CHUNK = 1 << 20
 HELD_BACK = 4 << 20
 """A file of no more bytes is given out when all of it has been verified; of a larger one, the last chunk."""
 NO_GOOD_COPY = "no copy can mend the others: bring another copy back and run `holdfast repair` again"
+MENDABLE = "run `holdfast repair`"
 
 
 @dataclass(slots=True)
@@ -93,7 +94,7 @@ class Sources:
             )
         raise Corrupt(
             f"no store has {entry.path} intact" + (f": {trouble.message}" if trouble else ""),
-            hint=NO_GOOD_COPY,
+            hint=self._remedy(entry),
         )
 
     def part(self, entry: FileEntry, start: int, stop: int) -> Iterator[bytes]:
@@ -144,11 +145,12 @@ class Sources:
         return self._order
 
     def _damaged(self, entry: FileEntry, store: str) -> Corrupt:
-        is_last = self.bad[_place(entry)] >= {each.name for each in self._stores()}
-        return Corrupt(
-            f"{entry.path} in {store} is not what was archived",
-            hint=NO_GOOD_COPY if is_last else "run `holdfast repair`",
-        )
+        return Corrupt(f"{entry.path} in {store} is not what was archived", hint=self._remedy(entry))
+
+    def _remedy(self, entry: FileEntry) -> str:
+        """Say what to do about bad copies; what no pack has whole, several may have together."""
+        is_lost = self.bad.get(_place(entry), set()) >= {each.name for each in self._stores()}
+        return NO_GOOD_COPY if is_lost and entry.role is not Role.PACK else MENDABLE
 
     def _is_away(self, store: ArchivalStore, error: HoldfastError) -> bool:
         """Tell a store that cannot be used now from one that lacks a file."""

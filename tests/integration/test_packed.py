@@ -230,6 +230,9 @@ def test_a_pack_that_no_store_has_whole_is_put_together_from_its_members(
     assert second.location == first.location
     harm(packs["primary"], first)
     harm(packs["copy"], second)
+    with pytest.raises(Corrupt) as told:
+        depositor.give_back(made, "aip")
+    assert told.value.hint == "run `holdfast repair`"
     reports = repair(depositor.archive, depositor.actor, made.id)
     assert [each.verdict for each in reports] == ["intact", "intact"]
     assert {each.read_bytes() for each in packs.values()} == {before}
