@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cli.progress import spoken
-from cli.text import count, moment, padded, painted, printable, size
+from cli.text import counted, moment, padded, painted, printable, size
 from cli.voice import Voice
 
 _COLOUR_OF_STATE = {
@@ -34,7 +34,7 @@ def show_package(voice: Voice, package: Shown, *, is_test: bool, steps: bool) ->
             ("access", _access(package) if steps else ""),
             (
                 "content",
-                f"{count(package['files'], 'file')}, {size(package['bytes'])}" if package["files"] else "",
+                f"{counted(package['files'], 'file')}, {size(package['bytes'])}" if package["files"] else "",
             ),
             ("version", str(package["version"] or "") if steps else ""),
             ("copies", _copies(package)),
@@ -168,5 +168,5 @@ def tally(findings: Sequence[Shown]) -> str:
         severity: sum(each["severity"] == severity for each in findings) for severity in ("error", "warning")
     }
     notes = len(findings) - sum(counts.values())
-    parts = [count(number, severity) for severity, number in counts.items() if number]
-    return ", ".join([*parts, count(notes, "note")] if notes else parts)
+    parts = [counted(number, severity) for severity, number in counts.items() if number]
+    return ", ".join([*parts, counted(notes, "note")] if notes else parts)

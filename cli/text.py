@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, TextIO
 
-from packages.wording import SUSPECT, moment, printable, size
+from packages.wording import SUSPECT, counted, moment, printable, size
 
-__all__ = ["count", "json_line", "moment", "octets_of", "padded", "painted", "printable", "size"]
+__all__ = ["counted", "json_line", "moment", "octets_of", "padded", "painted", "printable", "size"]
 
 _COLOURS = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B?(?:/s)?", re.IGNORECASE)
@@ -44,11 +44,6 @@ def octets_of(text: str) -> int:
     if octets < 1:
         raise ValueError("it must be at least one byte")
     return octets
-
-
-def count(number: int, what: str) -> str:
-    """Return ``1 file`` or ``2,000 files``."""
-    return f"{number:,} {what}" + ("" if number == 1 else "s")
 
 
 def padded(text: str, columns: int) -> str:

@@ -16,6 +16,7 @@ from packages.bagit.paths import decode
 from packages.bagit.tags import read_lines
 from packages.findings import Finding, Findings
 from packages.submission import Submission
+from packages.wording import counted
 
 _ALGORITHM = r"md5|sha-?(?:1|224|256|384|512)"
 _LIST = re.compile(
@@ -184,4 +185,4 @@ def _unlisted(submission: Submission, mentioned: set[str], findings: Findings) -
             count += 1
             example = example or path
     if count:
-        findings.make("checksums.partial", None, count=count, example=example)
+        findings.make("checksums.partial", None, count=counted(count, "file"), example=example)

@@ -7,8 +7,8 @@ SUSPECT = re.compile(r"[^\x20-\x7e]")
 
 
 def counted(number: int, one: str, many: str = "") -> str:
-    """Return ``1 file`` or ``2000 files``; `many` is the plural where it is not `one` with an s."""
-    return f"{number} {one if number == 1 else many or one + 's'}"
+    """Return ``1 file`` or ``2,000 files``; `many` is the plural where it is not `one` with an s."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def printable(text: str) -> str:

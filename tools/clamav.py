@@ -239,14 +239,13 @@ def _report(scanner: str, tally: _Tally) -> ScanReport:
     if tally.infected:
         outcome, message = "infected", f"{counted(len(tally.infected), 'infected file')}."
     elif unscanned:
-        are = "file is" if len(unscanned) == 1 else "files are"
-        outcome, message = "too_large", f"{len(unscanned)} {are} larger than the scanner's limit."
+        large = counted(len(unscanned), "file is", "files are")
+        outcome, message = "too_large", f"{large} larger than the scanner's limit."
     elif encrypted:
         locked = counted(len(encrypted), "file")
         outcome, message = "encrypted", f"{locked} could not be looked into: something in it is encrypted."
     else:
-        are = "file is" if tally.looked_at == 1 else "files are"
-        outcome, message = "clean", f"{tally.looked_at} {are} clean."
+        outcome, message = "clean", f"{counted(tally.looked_at, 'file is', 'files are')} clean."
     return ScanReport(outcome, scanner, tally.infected, unscanned, message, encrypted)
 
 
@@ -259,10 +258,10 @@ def _staleness(version: str, max_age_days: int | None) -> str:
             tzinfo=UTC
         )
     except (IndexError, ValueError):
-        return f"The age of the signatures is unknown: {version}."
+        return f"The age of the signatures is unknown ({version}): HOLDFAST_CLAMD_MAX_AGE_DAYS=0 takes any."
     age = datetime.now(UTC) - built
     if age > timedelta(days=max_age_days):
-        return f"The signatures are {age.days} days old; {max_age_days} are allowed."
+        return f"The signatures are {counted(age.days, 'day')} old; HOLDFAST_CLAMD_MAX_AGE_DAYS allows {max_age_days}."
     return ""
 
 

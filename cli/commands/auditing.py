@@ -11,7 +11,7 @@ from cli import exit_codes
 from cli.call import Call, UsageError
 from cli.main_app import app
 from cli.options import References, command
-from cli.text import count, moment, octets_of, painted, printable, size
+from cli.text import counted, moment, octets_of, painted, printable, size
 
 if TYPE_CHECKING:
     from packages.errors import HoldfastError
@@ -202,7 +202,9 @@ def seal(
         word = painted(
             "broken" if each.problems else "sound ", "red" if each.problems else "green", sys.stdout
         )
-        call.voice.say(f"{word}  {printable(each.store)}  {count(each.links, 'link')} fit the seal")
+        call.voice.say(
+            f"{word}  {printable(each.store)}  {counted(each.links, 'link fits', 'links fit')} the seal"
+        )
         for problem in each.problems:
             call.voice.say(f"  {printable(problem)}")
     return exit_codes.DAMAGED if any(each.problems for each in proofs) else exit_codes.DONE
@@ -215,9 +217,9 @@ def _sum_up(call: Call, codes: list[int], away: int, octets: int) -> None:
     bad = codes.count(exit_codes.DAMAGED)
     unread = len(codes) - bad - codes.count(exit_codes.DONE)
     parts = [f"{bad} not intact"] * bool(bad) + [f"{unread} not checked"] * bool(unread)
-    parts += [f"{count(away, 'store')} left out"] * bool(away)
+    parts += [f"{counted(away, 'store')} left out"] * bool(away)
     told = ", ".join(parts) or "all intact"
-    copies = count(len(codes), "cop" + ("y" if len(codes) == 1 else "ie"))
+    copies = counted(len(codes), "copy", "copies")
     call.voice.note(f"{copies}, {size(octets)} read: {told}")
 
 
@@ -248,7 +250,7 @@ def _say_copy(call: Call, shown: dict[str, Any]) -> None:
     code = exit_codes.BY_VERDICT[shown["verdict"]]
     colour = {exit_codes.DONE: "green", exit_codes.DAMAGED: "red"}.get(code, "yellow")
     word = painted(str(shown["verdict"]).ljust(9), colour, sys.stdout)
-    content = f"{count(shown['intact'], 'file')} intact, {size(shown['bytes'])} read"
+    content = f"{counted(shown['intact'], 'file')} intact, {size(shown['bytes'])} read"
     package = shown["package"] or "the storage root itself"
     call.voice.say(f"{word}  {package}  {printable(shown['store'])}  {content}")
     for each in shown["problems"]:

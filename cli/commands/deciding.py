@@ -11,7 +11,7 @@ from cli.filters import package_filter
 from cli.main_app import app
 from cli.options import Reason, References, Since, State, Step, Yes, command
 from cli.presenting import list_heading, list_line
-from cli.text import count, printable
+from cli.text import counted, printable
 from cli.walking import code_of, show_job, walk
 from packages.ledger import JobState
 
@@ -135,7 +135,7 @@ def chosen_ids(
             print(list_line(status(call.archive, call.actor, each)), file=sys.stderr)
     if not asking:
         return ids
-    question = f"{verb.capitalize()} these {count(len(ids), 'package')}?"
+    question = f"{verb.capitalize()} these {counted(len(ids), 'package')}?"
     if not sys.stdin.isatty():
         raise UsageError(f"{question} nobody is there to be asked", "look at the list above, then add --yes")
     if not typer.confirm(question, err=True):

@@ -10,7 +10,7 @@ from cli.call import Call, UsageError
 from cli.commands.deciding import Matching, NoWait, chosen_ids
 from cli.main_app import app, deletion_app
 from cli.options import Reason, References, Since, State, Step, Yes, command
-from cli.text import count, moment, padded, printable, size
+from cli.text import counted, moment, padded, printable, size
 from cli.walking import code_of, walk
 from packages.deletions import SENTENCES, Category, ItemState
 
@@ -90,7 +90,7 @@ def list_all(call: Call) -> int:
         found, after = listed(call.archive, call.actor, before=after)
         for each in found:
             call.voice.document(each)
-            told = f"{count(each['packages'], 'package')}, by {each['requested']['name']}: {each['reason']}"
+            told = f"{counted(each['packages'], 'package')}, by {each['requested']['name']}: {each['reason']}"
             when = moment(each["requested"]["at"])
             call.voice.say(
                 f"{each['id'][:8]}  {padded(_words(each['state']), 15)}  {when}  {printable(told)}"
@@ -211,8 +211,8 @@ def _show(call: Call, shown: dict[str, Any]) -> None:
     voice.say(f"{_words(shown['state'])}  deletion {shown['id']}")
     asked = shown["requested"]
     content = (
-        f"{count(shown['packages'], 'package')}: {count(shown['files'], 'file')}, {size(shown['bytes'])}, in "
-        f"{count(shown['copies'], 'cop' + ('y' if shown['copies'] == 1 else 'ie'))}"
+        f"{counted(shown['packages'], 'package')}: {counted(shown['files'], 'file')}, {size(shown['bytes'])}, in "
+        f"{counted(shown['copies'], 'copy', 'copies')}"
     )
     is_refused = shown["state"] == "refused"
     verdict = "refused" if is_refused else "approved"

@@ -9,7 +9,7 @@ from cli import exit_codes
 from cli.call import Call
 from cli.main_app import app
 from cli.options import References, command
-from cli.text import count, padded, printable
+from cli.text import counted, padded, printable
 
 if TYPE_CHECKING:
     from services.preservation_planning.reidentify import Reidentified
@@ -44,11 +44,11 @@ def formats(
         rule = f" (rule “{printable(each.rule)}”)" if each.rule else ""
         call.voice.say(
             f"{padded(each.puid or 'unknown', 12)}  {padded(_STANDING[each.standing], 22)}  "
-            f"{count(each.files, 'file')} in {count(each.packages, 'package')}  {printable(each.name)}{rule}"
+            f"{counted(each.files, 'file')} in {counted(each.packages, 'package')}  {printable(each.name)}{rule}"
         )
         if puids:
             for package, files in each.where:
-                call.voice.say(f"  {package}  {count(files, 'file')}")
+                call.voice.say(f"  {package}  {counted(files, 'file')}")
     if not found:
         call.voice.note("no package with such a format is archived")
     return exit_codes.DONE
@@ -85,7 +85,7 @@ def reidentify(
             _show(call, found)
     if not call.voice.json:
         for (was, now), number in moves.most_common():
-            call.voice.say(f"{was or 'unknown'} → {now or 'unknown'}: {count(number, 'file')}")
+            call.voice.say(f"{was or 'unknown'} → {now or 'unknown'}: {counted(number, 'file')}")
         _sum_up(call, outcomes, dry_run=dry_run)
     return exit_codes.SYSTEM if outcomes[Outcome.FAILED] else exit_codes.DONE
 
@@ -94,7 +94,7 @@ def _show(call: Call, found: "Reidentified") -> None:
     call.voice.document(_as_json(found))
     if call.voice.json or found.outcome in {"unchanged", "up_to_date"}:
         return
-    call.voice.say(f"{found.package_id}  {found.outcome}  {found.message or count(found.changed, 'file')}")
+    call.voice.say(f"{found.package_id}  {found.outcome}  {found.message or counted(found.changed, 'file')}")
     for each in found.changes:
         call.voice.say(f"  {each.was or 'unknown'} → {each.puid or 'unknown'}  {printable(each.path)}")
 
@@ -104,7 +104,7 @@ def _sum_up(call: Call, outcomes: Counter[str], *, dry_run: bool) -> None:
         call.voice.note("nothing to identify: no package is archived")
         return
     told = ", ".join(f"{number} {outcome.replace('_', ' ')}" for outcome, number in outcomes.most_common())
-    call.voice.note(f"{count(outcomes.total(), 'package')}: {told}{'; nothing was recorded' * dry_run}")
+    call.voice.note(f"{counted(outcomes.total(), 'package')}: {told}{'; nothing was recorded' * dry_run}")
 
 
 def _as_json(found: "Reidentified") -> dict[str, Any]:

@@ -10,7 +10,7 @@ from cli.call import Call
 from cli.main_app import app
 from cli.options import command
 from cli.presenting import tally
-from cli.text import count, painted, printable
+from cli.text import counted, painted, printable
 
 Places = Annotated[
     list[str],
@@ -43,7 +43,7 @@ def validate_ocfl(
         call.voice.document(shown)
         colour = {exit_codes.DONE: "green", exit_codes.CONTENT: "red"}.get(code, "yellow")
         told = [f"OCFL {done.spec} {done.kind}"] if done.spec else []
-        told += [count(done.objects, "object")] if done.kind == "root" else []
+        told += [counted(done.objects, "object")] if done.kind == "root" else []
         told += [tally(shown["findings"])] if shown["findings"] else []
         told += ["content not read"] if no_digests else []
         beside = f" ({', '.join(told)})" if told else ""

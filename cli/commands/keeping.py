@@ -11,7 +11,7 @@ from cli import exit_codes
 from cli.call import Call, UsageError
 from cli.main_app import app
 from cli.options import Reference, command
-from cli.text import count, painted, printable, size
+from cli.text import counted, painted, printable, size
 
 
 @command(app, "holdfast export 7f3c9a21 --to ~/harbour.zip --zip")
@@ -53,7 +53,7 @@ def export(
     call.voice.document(done.as_json())
     call.voice.say(
         f"exported version {done.version} as {kind.upper()} to {printable(str(done.path))}: "
-        f"{count(done.files, 'file')}, {size(done.bytes)}, each verified"
+        f"{counted(done.files, 'file')}, {size(done.bytes)}, each verified"
     )
     if done.second_judge:
         call.voice.facts([("second judge", done.second_judge)])
@@ -135,9 +135,11 @@ def rebuild(
         shown["away"] = [{"store": name, "reason": reason} for name, reason in done.away]
         failed += done.failed
         code = exit_codes.DAMAGED if done.failed else code
-        call.voice.say(f"catalogue: {count(done.packages, 'package')}, {count(done.files, 'file')} restored")
+        call.voice.say(
+            f"catalogue: {counted(done.packages, 'package')}, {counted(done.files, 'file')} restored"
+        )
         if done.deleted:
-            call.voice.say(f"           {count(done.deleted, 'tombstone')}")
+            call.voice.say(f"           {counted(done.deleted, 'tombstone')}")
         shown |= {"read": done.read, "unconfirmed": _pairs(done.unconfirmed)}
         if len(done.read) == 1 < len(call.archive.stores):
             call.voice.note(f"only the store {done.read[0]} was read: no other confirms what it says")
@@ -152,7 +154,7 @@ def rebuild(
         shown["indexed"] = done.indexed
         failed += done.failed
         code = exit_codes.worst([code, exit_codes.SYSTEM if done.failed else exit_codes.DONE])
-        call.voice.say(f"index: {count(done.indexed, 'package')}")
+        call.voice.say(f"index: {counted(done.indexed, 'package')}")
     call.voice.document({**shown, "failed": _pairs(failed)})
     for name, reason in failed:
         call.voice.note(f"not restored: {name}: {reason}")
@@ -183,7 +185,7 @@ def backup(call: Call, file: Annotated[Path, typer.Argument(metavar="FILE", help
 
     done = backup_all(call.archive, call.actor, file.expanduser())
     call.voice.document(done.as_json())
-    call.voice.say(f"wrote {count(sum(done.rows.values()), 'row')} to {printable(str(done.path))}")
+    call.voice.say(f"wrote {counted(sum(done.rows.values()), 'row')} to {printable(str(done.path))}")
     return exit_codes.DONE
 
 
@@ -208,7 +210,7 @@ def restore(
     if done.suspended:
         opens = "opens" if done.suspended == 1 else "open"
         call.voice.note(
-            f"{count(done.suspended, 'token')} may have been revoked since, and {opens} nothing yet"
+            f"{counted(done.suspended, 'token')} may have been revoked since, and {opens} nothing yet"
         )
         call.voice.note("→ `holdfast token list`; revoke what is to stay shut, then `holdfast token confirm`")
     return exit_codes.DONE

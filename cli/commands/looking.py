@@ -11,7 +11,7 @@ from cli.filters import package_filter
 from cli.main_app import app
 from cli.options import Reference, Since, State, Step, command
 from cli.presenting import list_heading, list_line, show_package
-from cli.text import count, moment, painted, printable, size
+from cli.text import counted, moment, painted, printable, size
 from packages.ledger import PackageState
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def versions(call: Call, reference: Reference) -> int:
 
     for each in versions_of(call.archive, call.actor, reference):
         call.voice.document(each)
-        content = f"{count(each['files'], 'file')}, {size(each['bytes'])}"
+        content = f"{counted(each['files'], 'file')}, {size(each['bytes'])}"
         told = f"{printable(each['user'])}: {printable(each['message'])}"
         call.voice.say(f"v{each['version']}  {moment(each['created'])}  {content}  {told}")
     return exit_codes.DONE
@@ -124,7 +124,7 @@ def search(
 
 
 def _show_hits(call: Call, hits: "Hits") -> None:
-    call.voice.say(f"{count(hits.total, 'package')} found")
+    call.voice.say(f"{counted(hits.total, 'package')} found")
     for hit in hits.hits:
         _show_hit(call, hit)
     rows = []

@@ -11,7 +11,7 @@ from cli.call import Call, UsageError
 from cli.commands.depositing import Via
 from cli.main_app import app
 from cli.options import Yes, command
-from cli.text import count, padded, printable, size
+from cli.text import counted, padded, printable, size
 from cli.walking import go_on_with_abandoned, walk
 from packages.ledger import JobState
 
@@ -80,25 +80,25 @@ def _show_plan(plan: "MigrationPlan", *, to_out: bool) -> None:
 
     due = plan.due
     for each in due:
-        say(f"{each.package_id}  {padded(count(each.files, 'file'), 9)}  {padded(size(each.bytes), 9)}  "
+        say(f"{each.package_id}  {padded(counted(each.files, 'file'), 9)}  {padded(size(each.bytes), 9)}  "
             f"{printable(each.title)}")  # fmt: skip
     for made, files in sorted(plan.made.items()):
         label = f" ({made.label})" if made.label else ""
-        say(f"{made.puid} → {made.kind}{label}: {count(files, 'file')} by {made.tool} {made.recipe}")
+        say(f"{made.puid} → {made.kind}{label}: {counted(files, 'file')} by {made.tool} {made.recipe}")
     for tool, why in plan.missing.items():
         say(f"missing: {tool}: {why}")
     others = Counter(each.standing for each in plan.packages if each.standing in _STANDING)
     for standing, number in sorted(others.items()):
-        say(f"{count(number, 'package')} {_STANDING[standing]}")
+        say(f"{counted(number, 'package')} {_STANDING[standing]}")
     files, total = sum(each.files for each in due), sum(each.bytes for each in due)
-    told = f"{count(len(due), 'package')} due, {count(files, 'file')}, {size(total)}"
+    told = f"{counted(len(due), 'package')} due, {counted(files, 'file')}, {size(total)}"
     say(f"{told}, by the policy {plan.policy}")
 
 
 def _is_confirmed(call: Call, plan: "MigrationPlan", *, yes: bool) -> bool:
     if yes or len(plan.due) < 2:
         return True
-    question = f"Migrate {count(len(plan.due), 'package')}?"
+    question = f"Migrate {counted(len(plan.due), 'package')}?"
     if not sys.stdin.isatty():
         raise UsageError(f"{question} nobody is there to be asked", "look at --dry-run, then add --yes")
     if typer.confirm(question, err=True):
@@ -117,7 +117,7 @@ def _carry_out(call: Call, plan: "MigrationPlan", via: Via) -> int:
         require_worker(settings, seconds=settings.prefect_patience, tell=call.voice.note)
     jobs = list(enter_migration(call.archive, call.actor, plan))
     if jobs:
-        call.voice.note(f"run {jobs[0].options['run']}: {count(len(jobs), 'package')}")
+        call.voice.note(f"run {jobs[0].options['run']}: {counted(len(jobs), 'package')}")
     ended = (migrated(call.archive, each) for each in _worked_on(call, jobs, via))
     return _report(call, ended)
 
@@ -149,8 +149,8 @@ def _report(call: Call, told: "Iterable[Migrated]") -> int:
         for reason in each.failed:
             call.voice.say(f"  {printable(reason)}")
     summed = ", ".join(f"{number} {outcome}" for outcome, number in sorted(outcomes.items()))
-    packages = count(outcomes.total(), "package")
+    packages = counted(outcomes.total(), "package")
     call.voice.note(
-        f"{packages}: {summed}; {count(files, 'new derivative')}" if summed else "no such migration"
+        f"{packages}: {summed}; {counted(files, 'new derivative')}" if summed else "no such migration"
     )
     return exit_codes.SYSTEM if outcomes.keys() & {"failed", "open"} else exit_codes.DONE

@@ -10,7 +10,7 @@ from cli import exit_codes
 from cli.call import Call
 from cli.main_app import policy_app
 from cli.options import command
-from cli.text import count, padded, painted, printable, size
+from cli.text import counted, padded, painted, printable, size
 
 if TYPE_CHECKING:
     from services.preservation_planning.policy import Tried
@@ -86,7 +86,7 @@ def check(
     for fault in found.faults:
         call.voice.say(printable(fault))
     if found.policy is None:
-        call.voice.note(f"{printable(place)}: {count(len(found.faults), 'fault')}")
+        call.voice.note(f"{printable(place)}: {counted(len(found.faults), 'fault')}")
         return exit_codes.CONTENT
     if file is None and not found.policy.override:
         call.voice.note("the home has no rules of its own; those of Holdfast hold")

@@ -11,7 +11,7 @@ from cli import exit_codes
 from cli.call import Call, UsageError
 from cli.main_app import store_app
 from cli.options import Reason, command
-from cli.text import count, moment, padded, painted, printable
+from cli.text import counted, moment, padded, painted, printable
 
 if TYPE_CHECKING:
     from packages.preservation_levels import Column
@@ -99,7 +99,7 @@ def add(call: Call, name: Name, url: Url, facts: Facts = None, dry_run: DryRun =
     done = add_one(call.archive, call.actor, name, url, _said(facts or ()), dry_run=dry_run)
     _show_changed(call, done)
     if done.to_copy:
-        call.voice.note(f"→ {count(done.to_copy, 'package')} to copy: holdfast store fill {name}")
+        call.voice.note(f"→ {counted(done.to_copy, 'package')} to copy: holdfast store fill {name}")
     return exit_codes.DONE
 
 
@@ -132,11 +132,11 @@ def fill(call: Call, name: Name, dry_run: DryRun = False) -> int:
             call.archive, call.actor, name, dry_run=dry_run, progress=progress, told=_teller(call, "copies")
         )
     call.voice.document(done.as_json() | {"dry_run": dry_run})
-    left = f"{count(done.left, 'package')} to copy" if dry_run else f"{done.made:,} copied and read back"
+    left = f"{counted(done.left, 'package')} to copy" if dry_run else f"{done.made:,} copied and read back"
     call.voice.say(f"{printable(name)}: {left}, {done.there:,} there already")
     beside = done.beside
     if beside.tombstones or beside.evidence:
-        told = f"{count(beside.tombstones, 'tombstone')}, evidence of {count(beside.evidence, 'audit')}"
+        told = f"{counted(beside.tombstones, 'tombstone')}, evidence of {counted(beside.evidence, 'audit')}"
         call.voice.say(f"{printable(name)}: {told} {'to bring' if dry_run else 'brought'}")
     failed = (*beside.failed, *done.failed)
     for package_id, reason in failed:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from packages.bagit.completeness import is_debris
 from packages.findings import Findings
+from packages.wording import counted
 
 _OXUM = re.compile(r"([0-9]+)\.([0-9]+)")
 
@@ -34,6 +35,8 @@ def check_oxum(
         said = int(match[1][:30]), int(match[2][:30])
         with_debris = gone and said[1] == len(payload) + len(gone) and said[0] >= octets
         if said != (octets, len(payload)) and not with_debris:
-            findings.make("bag.oxum-mismatch", path, declared=value, octets=octets, files=len(payload))
+            findings.make(
+                "bag.oxum-mismatch", path, declared=value, octets=octets, files=counted(len(payload), "file")
+            )
             agrees = False
     return agrees

@@ -15,6 +15,7 @@ from packages.ocfl.algorithms import ALGORITHMS
 from packages.ocfl.tree import Digested, Digester, Tree, Wanted
 from packages.ocfl.validate import Report, detect, validate_object
 from packages.ocfl.validate_root import validate_root
+from packages.wording import counted
 from storage.archival import open_store
 from storage.ports import Progress
 
@@ -91,7 +92,7 @@ def _summed(place: str, kind: str, reports: list[Report], *, strict: bool, diges
         len(objects),
         sum(not each.failed and not each.unread for each in objects),
         digests,
-        f"{unread:,} files could not be read, the first: {first}" if unread else "",
+        f"{counted(unread, 'file')} could not be read, the first: {first}" if unread else "",
     )
 
 

@@ -95,7 +95,9 @@ def reconcile(
     with archive.catalogue.read() as view:
         waiting = sum(view.counts().outbox.values())
     if waiting:
-        done.actions.append(f"{waiting} entries of the outbox {'would be' if dry_run else 'were'} worked off")
+        done.actions.append(
+            f"{counted(waiting, 'entry', 'entries')} of the outbox {'to be ' if dry_run else ''}worked off"
+        )
         if not dry_run:
             drain(archive)
     done.disagreements += _disagreements(archive)

@@ -17,6 +17,7 @@ from packages.ocfl import layout
 from packages.ocfl.inventory import DECLARATION, NAME, SIDECAR
 from packages.tombstone import NAME as STONE
 from packages.tombstone import entombed, tombstone_id
+from packages.wording import counted
 from storage.archival.inventories import is_visible, read_head, version_numbers
 from storage.archival.medium import SET_ASIDE, STAGING, Medium
 from storage.durability import fsync_folder
@@ -51,7 +52,7 @@ def remove(medium: Medium, object_id: str, proof: str) -> None:
     medium.remove(f"{SET_ASIDE}/{root}")
     left = sum(1 for _ in medium.walk(root))
     if left:
-        raise Unavailable(f"{left} files of {object_id} are still in {medium.url}.")
+        raise Unavailable(f"Of {object_id} there is still {counted(left, 'file')} in {medium.url}.")
 
 
 def _require_tombstone(medium: Medium, object_id: str, proof: str) -> None:

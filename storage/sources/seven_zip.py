@@ -11,6 +11,7 @@ from py7zr.exceptions import ArchiveError, CrcError, PasswordRequired, Unsupport
 from py7zr.io import Py7zIO, WriterFactory
 
 from packages.findings import finding
+from packages.wording import counted
 from storage.sources.intake import Algorithms, Intake, Taking
 from storage.sources.members import Members
 from storage.sources.names import shown
@@ -135,7 +136,7 @@ def _extract(archive: py7zr.SevenZipFile, name: str, intake: Intake, accepted: d
     finally:
         factory.abandon()
     if not reason and accepted:
-        reason = f"{len(accepted)} members did not come out"
+        reason = f"{counted(len(accepted), 'member')} did not come out"
     if reason:
         intake.findings.add(finding("archive.damaged", shown(factory.at) or name, reason=reason))
 

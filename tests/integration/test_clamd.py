@@ -112,5 +112,5 @@ def test_E3_clamd_that_was_stopped_is_unreachable(tmp_path: Path) -> None:
 def test_a_thousand_small_files_take_one_session(clamd: ClamdServer, tmp_path: Path) -> None:
     given = files(tmp_path, **{f"f{number}": b"some words " * 100 for number in range(1000)})
     begin = time.monotonic()
-    assert ClamdScanner(clamd.url, ANY_AGE).scan(given).message == "1000 files are clean."
+    assert ClamdScanner(clamd.url, ANY_AGE).scan(given).message == "1,000 files are clean."
     assert time.monotonic() - begin < 20

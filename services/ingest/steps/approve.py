@@ -2,6 +2,7 @@
 
 from packages.findings import Severity
 from packages.ledger import StepOutcome
+from packages.wording import counted
 from services.ingest.steps.context import StepContext, StepResult
 
 
@@ -27,7 +28,7 @@ def approve(context: StepContext) -> StepResult:
             warnings = sum(each.severity is Severity.WARNING for each in view.findings(context.job.id))
         if not warnings:
             return StepResult(StepOutcome.SKIPPED, "no_warnings")
-        reason = f"{warnings} warning{'s' if warnings != 1 else ''}: an archivist must approve or reject"
+        reason = f"{counted(warnings, 'warning')}: an archivist must approve or reject"
     else:
         reason = "an archivist must approve or reject"
     return StepResult(StepOutcome.WAITING, "waiting", reason)

@@ -153,7 +153,7 @@ def _find(
     if asked.left:
         told = ", ".join(f"{count} of {name}" for name, count in sorted(asked.left.items()))
         most = context.archive.validator.table.files
-        findings.make("validity.not-all", count=asked.left.total(), formats=told, most=most)
+        findings.make("validity.not-all", count=counted(asked.left.total(), "file"), formats=told, most=most)
 
 
 def _events(context: StepContext, asked: _Asked, found: Mapping[Check, list[Validity]]) -> list[Event]:

@@ -8,6 +8,7 @@ from packages.errors import Kind
 from packages.findings import Finding, Severity
 from packages.ledger import Job, Package, StepOutcome
 from packages.model import Agent, Event, now
+from packages.wording import counted
 from services.agents import HOLDFAST
 from services.archive import Archive
 from storage.catalogue.port import WriteSession
@@ -90,6 +91,6 @@ def judged(
     """Return *rejected* when a finding is an error, else *done* with `result`."""
     errors = sum(each.severity is Severity.ERROR for each in findings)
     if errors:
-        message = f"{errors} error{'s' if errors != 1 else ''} in the submission"
+        message = f"{counted(errors, 'error')} in the submission"
         return StepResult(StepOutcome.REJECTED, "rejected", message, findings, events)
     return StepResult(StepOutcome.DONE, result, message, findings, events)

@@ -92,7 +92,7 @@ def normalise(context: StepContext) -> StepResult:
     counts = _divided(context)
     _let_tools_rest(context)
     for (tool, kind), count in sorted(tally.missing.items()):
-        findings.make("normalise.tool-missing", tool=tool, kind=kind, count=count)
+        findings.make("normalise.tool-missing", tool=tool, kind=kind, count=counted(count, "file"))
     if tally.off:
         findings.make("normalise.switched-off", tools=_switched_off(tally))
     told = ", ".join(f"{word.replace('_', ' ')} {count}" for word, count in sorted(tally.outcomes.items()))

@@ -172,7 +172,7 @@ class _Revision:
         packs = sum(each.role is Role.PACK for each in self.moved)
         again = f", {counted(packs, 'pack')} written again" if packs else ""
         gone = sum(not each.startswith((PACKS, LISTS)) for each in self.removed)
-        return f"{come} files come, {gone} go{again}"
+        return f"{counted(come, 'file comes', 'files come')}, {counted(gone, 'goes', 'go')}{again}"
 
 
 @dataclass(slots=True)
