@@ -261,7 +261,8 @@ def _staleness(version: str, max_age_days: int | None) -> str:
         return f"The age of the signatures is unknown ({version}): HOLDFAST_CLAMD_MAX_AGE_DAYS=0 takes any."
     age = datetime.now(UTC) - built
     if age > timedelta(days=max_age_days):
-        return f"The signatures are {counted(age.days, 'day')} old; HOLDFAST_CLAMD_MAX_AGE_DAYS allows {max_age_days}."
+        allowed = f"HOLDFAST_CLAMD_MAX_AGE_DAYS allows {max_age_days}"
+        return f"The signatures are {counted(age.days, 'day')} old; {allowed}."
     return ""
 
 

@@ -202,9 +202,8 @@ def seal(
         word = painted(
             "broken" if each.problems else "sound ", "red" if each.problems else "green", sys.stdout
         )
-        call.voice.say(
-            f"{word}  {printable(each.store)}  {counted(each.links, 'link fits', 'links fit')} the seal"
-        )
+        fit = counted(each.links, "link fits", "links fit")
+        call.voice.say(f"{word}  {printable(each.store)}  {fit} the seal")
         for problem in each.problems:
             call.voice.say(f"  {printable(problem)}")
     return exit_codes.DAMAGED if any(each.problems for each in proofs) else exit_codes.DONE

@@ -44,7 +44,8 @@ def formats(
         rule = f" (rule “{printable(each.rule)}”)" if each.rule else ""
         call.voice.say(
             f"{padded(each.puid or 'unknown', 12)}  {padded(_STANDING[each.standing], 22)}  "
-            f"{counted(each.files, 'file')} in {counted(each.packages, 'package')}  {printable(each.name)}{rule}"
+            f"{counted(each.files, 'file')} in {counted(each.packages, 'package')}  "
+            f"{printable(each.name)}{rule}"
         )
         if puids:
             for package, files in each.where:
