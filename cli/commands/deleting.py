@@ -211,8 +211,8 @@ def _show(call: Call, shown: dict[str, Any]) -> None:
     voice.say(f"{_words(shown['state'])}  deletion {shown['id']}")
     asked = shown["requested"]
     content = (
-        f"{counted(shown['packages'], 'package')}: {counted(shown['files'], 'file')}, {size(shown['bytes'])}, "
-        f"in {counted(shown['copies'], 'copy', 'copies')}"
+        f"{counted(shown['packages'], 'package')}: {counted(shown['files'], 'file')}, {size(shown['bytes'])}"
+        f", in {counted(shown['copies'], 'copy', 'copies')}"
     )
     is_refused = shown["state"] == "refused"
     verdict = "refused" if is_refused else "approved"
