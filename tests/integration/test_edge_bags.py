@@ -289,7 +289,7 @@ def test_C9_a_partial_list_is_checked_and_the_rest_is_a_warning(
     files = {**LISTED, name: lines(LISTED, algorithm).encode(), "new.txt": b"n", "more.txt": b"m"}
     made = shared_depositor.accepted(put(tmp_path / "source", files))
     [found] = made.found("checksums.partial").values()
-    assert found["message"].startswith("2 files")
+    assert found["message"].startswith("No checksum list names 2 files")
     shared_depositor.prove_identical(made, files)
     with shared_depositor.archive.catalogue.read() as view:
         given = {each.path: set(each.digests) for each in view.iter_files(made.id, 1)}

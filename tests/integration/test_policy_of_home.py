@@ -68,7 +68,7 @@ def test_F4_F5_F6_F7_each_outcome_is_a_finding_and_the_original_stands(
     for code in ("wrong-format", "differs", "timed-out", "too-large", "failed"):
         assert list(made.found(f"normalise.{code}")) == [path]
     [missing] = made.found("normalise.tool-missing").values()
-    assert "of 1 files: the tool absent" in missing["message"]
+    assert "of 1 file: the tool absent" in missing["message"]
     [differs] = made.found("normalise.differs").values()
     assert "samples_hash: abc became abd" in differs["message"]
     for word in OUTCOMES:

@@ -94,7 +94,9 @@ def test_E3_only_a_plain_ok_is_clean(tmp_path: Path, verdict: bytes | None, outc
 def test_E3_stale_signatures_never_pass(tmp_path: Path, version: str) -> None:
     (tmp_path / "a").write_bytes(b"x")
     with answering(tmp_path, version, b"1: stream: OK\0") as url:
-        assert ClamdScanner(url, Limits(silence=0.5)).scan([("a", tmp_path / "a")]).outcome == "stale"
+        report = ClamdScanner(url, Limits(silence=0.5)).scan([("a", tmp_path / "a")])
+    assert report.outcome == "stale"
+    assert "HOLDFAST_CLAMD_MAX_AGE_DAYS" in report.message
 
 
 def test_E3_a_scan_keeps_to_its_deadline(tmp_path: Path) -> None:
