@@ -41,6 +41,8 @@ class Recall:
     until: str | None = None
 
 
+LARGEST_LOG = 64 << 20
+"""Bytes that one log file may have: what is larger was put there by somebody else, and nobody reads it."""
 AT_HAND = Recall(RecallState.READY)
 """The answer of a store that need not be asked."""
 
@@ -289,14 +291,25 @@ class ArchivalStore(Protocol):
         ...
 
     def append_log(self, object_id: str, data: bytes) -> str:
-        """Write an immutable, digest-named JSON file to the object's ``logs/`` and return its name."""
+        """Write an immutable, digest-named JSON file to the object's ``logs/`` and return its name.
+
+        Again is a no-op. Raises NotFound without the object, Corrupt where a damaged file bears that name,
+        Refused for more than `LARGEST_LOG`.
+        """
         ...
 
-    def logs(self, object_id: str) -> Iterator[bytes]:
-        """Yield the log files of the object, in the order of their names.
+    def logs(self, object_id: str) -> Iterator[str]:
+        """Yield the digests (``sha512:hex``) that names of the object's log files tell, in order, unread.
 
-        One whose bytes are not those that its name tells is left out: `verify` says so, and nobody must take
-        it for an entry.
+        Anybody may have put a file there: how many there are, and how large, says nothing of what is ours.
+        """
+        ...
+
+    def read_log(self, object_id: str, digest: str) -> bytes:
+        """Return one log file.
+
+        Raises NotFound, and Corrupt for one that is larger than `LARGEST_LOG`, or whose bytes are not those
+        that its name tells: `verify` says so, and nobody must take it for an entry.
         """
         ...
 

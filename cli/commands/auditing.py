@@ -24,6 +24,16 @@ Budget = Annotated[
     str | None, typer.Option("--budget", metavar="BYTES/s", help="Read no faster: 500K, 50M, 1.5GiB.")
 ]
 
+Entries = Annotated[
+    str | None,
+    typer.Option(
+        "--entries",
+        metavar="DECISION",
+        help="accept or refuse the entries of its log that a rebuild found in some stores only.",
+    ),
+]
+DECIDED = {"accept": "accepted", "refuse": "refused"}
+
 
 @command(app, "holdfast audit --due --store copy --budget 50M")
 def audit(  # its options
@@ -89,6 +99,7 @@ def repair(
             "--store", metavar="NAME", help="Not a package, but a storage root itself and its evidence."
         ),
     ] = None,
+    entries: Entries = None,
 ) -> int:
     """Mend bad copies from a good one.
 
@@ -97,10 +108,16 @@ def repair(
     from services.archival_storage.mending import repair as repair_one  # noqa: PLC0415  # start-up time
     from services.archival_storage.mending import repair_store  # noqa: PLC0415  # as above
 
+    if entries not in {None, *DECIDED} or (entries and reference is None):
+        raise UsageError(
+            "--entries goes with a package, and is accept or refuse", "`holdfast reconcile` tells"
+        )
     if (reference is None) == (store is None):
         raise UsageError("name a package, or a store with --store", "`holdfast alarms` lists what is damaged")
     if reference is None:
         return _show_report(call, repair_store(call.archive, call.actor, store or ""))
+    if entries is not None:
+        _settle(call, reference, entries)
     mended: dict[str, str] = {}
 
     def hear(event: "Event") -> None:
@@ -114,6 +131,13 @@ def repair(
     return exit_codes.worst(
         [_show_report(call, each, {"mended": mended.get(each.store)}) for each in reports]
     )
+
+
+def _settle(call: Call, reference: str, decision: str) -> None:
+    from services.archival_storage.logbook import settle  # noqa: PLC0415  # start-up time
+
+    number = settle(call.archive, call.actor, reference, accept=decision == "accept")
+    call.voice.say(f"{DECIDED[decision]}: {counted(number, 'entry', 'entries')} of the log")
 
 
 @command(app, "holdfast audits 5d0e4c55 --csv > report.csv")

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from cli.call import Call, UsageError
 from cli.main_app import app
 from cli.options import Reference, command
 from cli.text import counted, painted, printable, size
+
+if TYPE_CHECKING:
+    from services.data_management.rebuild import Rebuilt
 
 
 @command(app, "holdfast export 7f3c9a21 --to ~/harbour.zip --zip")
@@ -131,24 +134,10 @@ def rebuild(
     code = exit_codes.DONE
     if catalogue or not index:
         done = rebuild_catalogue(call.archive, call.actor, store=store)
-        shown |= {"packages": done.packages, "deleted": done.deleted, "files": done.files}
-        shown["away"] = [{"store": name, "reason": reason} for name, reason in done.away]
+        shown |= _tell_catalogue(call, done)
         failed += done.failed
-        code = exit_codes.DAMAGED if done.failed else code
-        call.voice.say(
-            f"catalogue: {counted(done.packages, 'package')}, {counted(done.files, 'file')} restored"
-        )
-        if done.deleted:
-            call.voice.say(f"           {counted(done.deleted, 'tombstone')}")
-        shown |= {"read": done.read, "unconfirmed": _pairs(done.unconfirmed)}
-        if len(done.read) == 1 < len(call.archive.stores):
-            call.voice.note(f"only the store {done.read[0]} was read: no other confirms what it says")
-        _tell_unconfirmed(call, done.unconfirmed)
-        for name, reason in done.away:
-            call.voice.note(f"the store {name} was not read: {reason}")
-        if done.away:
-            code = exit_codes.worst([code, exit_codes.SYSTEM])
-            call.voice.note("→ once it is there, `holdfast rebuild` again brings back what only it holds")
+        code = exit_codes.DAMAGED if done.failed or done.differing else code
+        code = exit_codes.worst([code, exit_codes.SYSTEM if done.away else exit_codes.DONE])
     if index or not catalogue:
         done = rebuild_index(call.archive, call.actor)
         shown["indexed"] = done.indexed
@@ -161,13 +150,38 @@ def rebuild(
     return code
 
 
-def _tell_unconfirmed(call: Call, unconfirmed: Iterable[tuple[str, str]]) -> None:
-    told = False
-    for name, reason in unconfirmed:
+def _tell_catalogue(call: Call, done: "Rebuilt") -> dict[str, object]:
+    """Say what was restored and what is to be seen to; return it as JSON, without what failed."""
+    call.voice.say(f"catalogue: {counted(done.packages, 'package')}, {counted(done.files, 'file')} restored")
+    if done.deleted:
+        call.voice.say(f"           {counted(done.deleted, 'tombstone')}")
+    if len(done.read) == 1 < len(call.archive.stores):
+        call.voice.note(f"only the store {done.read[0]} was read: no other confirms what it says")
+    for name, reason in done.unconfirmed:
         call.voice.note(f"not confirmed: {name}: {reason}")
-        told = True
-    if told:
-        call.voice.note("→ do again what is right of it; `holdfast repair ID` sets aside what is not")
+    if done.unconfirmed:
+        accept = "`holdfast repair ID --entries accept` where it is right, `--entries refuse` where it is not"
+        call.voice.note(f"→ {accept}")
+    for name, reason in done.differing:
+        call.voice.note(f"differs: {name}: {reason}")
+    if done.differing:
+        call.voice.note(
+            "→ look at both; `holdfast repair ID` makes the others like the one that was taken, and"
+        )
+        call.voice.note("  `holdfast rebuild --store NAME` takes what NAME has")
+    for name, reason in done.away:
+        call.voice.note(f"the store {name} was not read: {reason}")
+    if done.away:
+        call.voice.note("→ once it is there, `holdfast rebuild` again brings back what only it holds")
+    return {
+        "packages": done.packages,
+        "deleted": done.deleted,
+        "files": done.files,
+        "away": [{"store": name, "reason": reason} for name, reason in done.away],
+        "read": done.read,
+        "unconfirmed": _pairs(done.unconfirmed),
+        "differing": _pairs(done.differing),
+    }
 
 
 def _pairs(told: Iterable[tuple[str, str]]) -> list[dict[str, str]]:

@@ -4,30 +4,76 @@ The catalogue notes the digest of each entry before a store gets it. Entries of 
 known again by their events, each of which it has as it stands there.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
-from packages.log_entry import LogEntry
-from services.archival_storage.logbook_reading import Logbook
+from packages.premis import URN
+from packages.tombstone import PREFIX as TOMBSTONE
+from packages.tombstone import object_of
+from services.archival_storage.logbook_reading import Logbook, open_logbook
+from services.archive import Archive
 from storage.catalogue.log_ports import KnownEntry
-from storage.catalogue.port import ReadSession, WriteSession
+from storage.catalogue.port import WriteSession
+from storage.ports import ArchivalStore
 
 
-def known_of(view: ReadSession, package_id: str, book: Logbook) -> dict[str, LogEntry]:
-    """Return the entries of a log that the catalogue knows, by digest; the others are somebody else's."""
-    noted = view.known_entries(package_id)
-    if noted:
-        return {digest: entry for digest, entry in book.entries.items() if digest in noted}
-    told = {each.id: (each.type, each.at, each.outcome, each.detail) for each in view.events(package_id)}
-    return {
-        digest: entry
-        for digest, entry in book.entries.items()
-        if entry.events
-        and all(told.get(each.id) == (each.type, each.at, each.outcome, each.detail) for each in entry.events)
-    }
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What is known of a package's entries, by digest.
+
+    `ours` were written by this archive; `doubted` are those that a rebuild found in some stores only: a
+    person has to say whose they are. Any other one is somebody else's.
+    """
+
+    ours: Mapping[str, KnownEntry]
+    doubted: Mapping[str, KnownEntry]
+
+
+def trust_in(archive: Archive, stores: Iterable[ArchivalStore], object_id: str) -> Trust:
+    """Return what is known of the entries of an object's log; of the time before, of those in `stores`."""
+    with archive.catalogue.read() as view:
+        noted = view.known_entries(package_of(object_id))
+    if not noted:
+        return Trust(_told_before(archive, stores, object_id), {})
+    ours = {digest: each for digest, each in noted.items() if not each.is_doubted}
+    return Trust(ours, {digest: each for digest, each in noted.items() if each.is_doubted})
+
+
+def open_ours(archive: Archive, stores: Iterable[ArchivalStore], object_id: str) -> tuple[Logbook, Trust]:
+    """Return what the stores hold of an object's log, with no entries but ours: others are not even read."""
+    asked = list(stores)
+    trust = trust_in(archive, asked, object_id)
+    return open_logbook(asked, object_id, trust.ours), trust
 
 
 def note(
-    unit: WriteSession, package_id: str, entries: Iterable[tuple[str, str]], *, is_written: bool
+    unit: WriteSession,
+    package_id: str,
+    entries: Iterable[tuple[str, str]],
+    *,
+    is_written: bool,
+    is_doubted: bool = False,
 ) -> None:
-    """Note entries, (digest, time) each, as ours."""
-    unit.note_entries(package_id, [KnownEntry(digest, at, is_written) for digest, at in entries])
+    """Note entries, (digest, time) each: ours, or those of which nobody knows yet whether they are."""
+    unit.note_entries(package_id, [KnownEntry(digest, at, is_written, is_doubted) for digest, at in entries])
+
+
+def package_of(object_id: str) -> str:
+    """Return the id of the package that an object is, or is the tombstone of."""
+    return (object_of(object_id) if object_id.startswith(TOMBSTONE) else object_id).removeprefix(URN)
+
+
+def _told_before(
+    archive: Archive, stores: Iterable[ArchivalStore], object_id: str
+) -> Mapping[str, KnownEntry]:
+    """Return the entries whose events the catalogue has, each as it stands in the entry."""
+    entries = open_logbook(stores, object_id).entries
+    with archive.catalogue.read() as view:
+        known = view.events(package_of(object_id)) if entries else ()
+        told = {each.id: (each.type, each.at, each.outcome, each.detail) for each in known}
+    return {
+        digest: KnownEntry(digest, entry.at, is_written=True)
+        for digest, entry in entries.items()
+        if entry.events
+        and all(told.get(each.id) == (each.type, each.at, each.outcome, each.detail) for each in entry.events)
+    }

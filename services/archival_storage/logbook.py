@@ -5,19 +5,25 @@ before the catalogue's row. Each names those that it follows. `rebuild` reads th
 be known to the database alone.
 """
 
+import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from packages.errors import HoldfastError, NotFound, Refused, Unavailable
 from packages.log_entry import LogEntry, digest_of, dump_log_entry, newest_of
-from packages.model import Event
-from packages.premis import URN, package_urn
-from packages.tombstone import PREFIX as TOMBSTONE
-from packages.tombstone import object_of, tombstone_id
-from services.archival_storage.log_trust import known_of, note
-from services.archival_storage.logbook_reading import Logbook, open_logbook
+from packages.model import Actor, Agent, Event, now
+from packages.premis import package_urn
+from packages.tombstone import tombstone_id
+from packages.wording import counted
+from services.administration.people import require_archivist
+from services.agents import HOLDFAST
+from services.archival_storage.log_trust import Trust, note, open_ours, package_of
+from services.archival_storage.logbook_reading import Logbook
 from services.archive import Archive
+
+NAMED = 20
+"""Entries that are not ours, of which each is named; of more in one place there is one line."""
 
 
 def write_log(
@@ -39,37 +45,33 @@ def write_log(
     """
     urn = package_urn(package_id)
     object_id = tombstone_id(urn) if tombstone else urn
-    book = open_logbook(archive.written_stores.values(), object_id)
-    with archive.catalogue.read() as view:
-        known = known_of(view, package_id, book)
-    newest = newest_of(known)
+    book, _ = open_ours(archive, archive.written_stores.values(), object_id)
+    newest = newest_of(book.entries)
     entry = LogEntry(urn, at, tuple(events), facts, newest)
     added: list[bytes] = []
-    if not any(_says_the_same(known[each], entry) for each in newest):
+    if not any(_says_the_same(book.entries[each], entry) for each in newest):
         added = [dump_log_entry(entry)]
-    ours = [(digest, each.at) for digest, each in known.items()]
+    ours = [(digest, each.at) for digest, each in book.entries.items()]
     new = [(digest_of(data), at) for data in added]
     # Before the first store has it, so that whatever a kill leaves is known to be ours. Not durable: after a
     # power cut it is named, and the same entry is written again.
     with archive.catalogue.write(durable=False) as unit:
         note(unit, package_id, ours, is_written=True)
         note(unit, package_id, new, is_written=False)
-    _spread(archive, object_id, book, known, added)
+    _spread(archive, object_id, book, added)
     with archive.catalogue.write(durable=False) as unit:
         note(unit, package_id, new, is_written=True)
 
 
-def _spread(
-    archive: Archive, object_id: str, book: Logbook, known: Mapping[str, LogEntry], added: list[bytes]
-) -> None:
+def _spread(archive: Archive, object_id: str, book: Logbook, added: list[bytes]) -> None:
     """Write new entries, and old ones that are lacking, to each store that has the object."""
     absent: NotFound | None = None
     is_kept = False
     for name, store in archive.written_stores.items():
         try:
-            for data in [*(book.data[each] for each in book.lacking(name, known)), *added]:
+            for data in [*(book.data[each] for each in book.lacking(name)), *added]:
                 store.append_log(object_id, data)
-            is_kept = is_kept or bool(added) or bool(book.held.get(name, set()) & known.keys())
+            is_kept = is_kept or bool(added) or bool(book.held.get(name))
         except NotFound as error:
             absent = error
         except (Refused, Unavailable):  # away, or with a key that has run out
@@ -82,30 +84,82 @@ def _spread(
 def bring_up_logs(archive: Archive, object_id: str) -> tuple[list[str], list[str]]:
     """Bring entries of an object's log to the stores that have it and lack them; say what was done.
 
-    Second come those that are not ours, a line each: they stay where they are, and nobody else gets them.
+    Second comes what a person has to see to, a line each: entries that are damaged in a store, and those that
+    are not ours: they stay where they are, and nobody else gets them.
     """
     stores = archive.written_stores
-    book = open_logbook(stores.values(), object_id)
-    package_id = (object_of(object_id) if object_id.startswith(TOMBSTONE) else object_id).removeprefix(URN)
-    with archive.catalogue.read() as view:
-        known = known_of(view, package_id, book)
-    done = []
+    book, trust = open_ours(archive, stores.values(), object_id)
+    done, strange = [], []
     for name, store in stores.items():
-        lacking = book.lacking(name, known)
+        lacking = book.lacking(name)
         try:
             for each in lacking:
                 store.append_log(object_id, book.data[each])
         except HoldfastError:
             continue  # it has not got the object, or is away
         if lacking:
-            done.append(f"{name}: {len(lacking)} entries of the log of {object_id} were brought up")
-    return done, [_told(package_id, digest, book) for digest in sorted(book.entries.keys() - known.keys())]
+            told = counted(len(lacking), "entry", "entries")
+            done.append(f"{name}: {told} of the log of {object_id} brought up")
+        if damaged := book.damaged(name):
+            told = counted(len(damaged), "damaged entry", "damaged entries")
+            repair = f"`holdfast repair {package_of(object_id)}`"
+            strange.append(f"{name}: {told} in the log of {object_id}: {repair}")
+    return done, [*strange, *_strange(package_of(object_id), book, trust)]
 
 
-def _told(package_id: str, digest: str, book: Logbook) -> str:
-    where = ", ".join(sorted(name for name, held in book.held.items() if digest in held))
+def settle(archive: Archive, actor: Actor, reference: str, *, accept: bool) -> int:
+    """Say whose the entries are that a rebuild has found in some stores only; return how many there were.
+
+    Those that are accepted are this archive's own: every store gets them, and the next rebuild believes them.
+    The others are not, and `repair` sets them aside. Raises Refused for others than archivists.
+    """
+    require_archivist(actor, "say which entries of a log are right")
+    with archive.catalogue.write() as unit:
+        package_id = unit.resolve(reference)
+        doubted = [each for each in unit.known_entries(package_id).values() if each.is_doubted]
+        if accept:
+            note(unit, package_id, [(each.digest, each.at) for each in doubted], is_written=True)
+        else:
+            unit.forget_entries(package_id, [each.digest for each in doubted])
+    if accept and doubted:
+        told = counted(len(doubted), "entry", "entries")
+        event = Event(
+            id=str(uuid.uuid4()),
+            type="recovery",
+            at=now(),
+            outcome="success",
+            detail=f"{told} of the log, found by a rebuild in some stores only, accepted as our own",
+            agents=(HOLDFAST, Agent(actor.name, "person")),
+            step="repair",
+        )
+        write_log(archive, package_id, [event], {}, at=event.at)
+        with archive.catalogue.write() as unit:
+            unit.add_events(package_id, [event])
+    return len(doubted)
+
+
+def _strange(package_id: str, book: Logbook, trust: Trust) -> list[str]:
+    """Return a line for each entry that is not known to be ours; for very many from one store, one line."""
+    found: dict[tuple[str, bool], list[str]] = {}
+    for digest, names in sorted(book.others(trust.ours).items()):
+        found.setdefault((", ".join(sorted(names)), digest in trust.doubted), []).append(digest)
+    told = []
+    for (where, is_doubted), digests in found.items():
+        entries = [f"the entry {each[:23]}…" for each in digests]
+        if len(entries) > NAMED:
+            entries = [f"{len(entries)} entries, such as {digests[0][:23]}…,"]
+        told += [_told(package_id, where, each, is_doubted=is_doubted) for each in entries]
+    return told
+
+
+def _told(package_id: str, where: str, entries: str, *, is_doubted: bool) -> str:
+    if is_doubted:
+        return (
+            f"{package_id}: {entries} of its log came to light in a rebuild, in {where} only: "
+            f"`holdfast repair {package_id} --entries accept` or `--entries refuse`"
+        )
     return (
-        f"{package_id}: the entry {digest[:23]}… of its log, in {where}, is not of this archive's writing: "
+        f"{package_id}: {entries} of its log, in {where}, is not of this archive's writing: "
         f"`holdfast repair {package_id}` sets it aside"
     )
 

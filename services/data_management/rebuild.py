@@ -2,7 +2,7 @@
 
 import io
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,8 +35,16 @@ from services.administration.people import require_archivist
 from services.archival_storage.logbook_reading import open_logbook
 from services.archive import Archive, require_archive_id
 from services.data_management.rebuild_audits import require_sealed, restore_runs, restore_seals
+from services.data_management.rebuild_choice import choose
 from services.data_management.rebuild_deletions import restore_deleted, restore_requests
-from services.data_management.rebuild_facts import Told, confirmed, facts_of, restore_entries, told_of
+from services.data_management.rebuild_facts import (
+    Told,
+    confirmed,
+    facts_of,
+    restore_entries,
+    strangers,
+    told_of,
+)
 from services.data_management.rebuild_files import restore_versions
 from services.data_management.rebuild_reading import NOT_OURS, bytes_of, why
 from services.work.outbox import INDEX, document_of
@@ -50,7 +58,8 @@ class Rebuilt:
 
     `deleted` are those of the packages that only a tombstone tells of. `away` are stores that could not be
     asked, with the reason. `read` are those that were: where it is one of several, nothing confirms what it
-    says. `unconfirmed` are entries of logs that a store lacks which should have them, likewise by package.
+    says. `unconfirmed` are entries of logs that a store lacks which should have them, likewise by package;
+    `differing` are copies that are not what was restored, but for damage, which audits find.
     """
 
     packages: int = 0
@@ -61,6 +70,7 @@ class Rebuilt:
     away: list[tuple[str, str]] = field(default_factory=list)
     read: list[str] = field(default_factory=list)
     unconfirmed: list[tuple[str, str]] = field(default_factory=list)
+    differing: list[tuple[str, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +107,10 @@ def rebuild_catalogue(
     One transaction: the catalogue is what it was, or the new one. What only the database knows (people,
     tokens, queue, rejections) stays as it is. Copies count as *unchecked* until they are read again, and
     harvesters are given every record again. An object that cannot be read in one store is taken from the
-    next, and so is one that is not what was sealed; one that no store has whole is named, and the rest goes
-    on. Any one store is enough, and with `store` only that one is asked; one that is away is named. What has
-    a tombstone was deleted, and is restored as that, whatever copy may still lie somewhere.
+    next, and so is one that is not what was sealed; where copies differ, the best confirmed is taken. What no
+    store has whole is named, and the rest goes on. Any one store is enough, and with `store` only that one is
+    asked; one that is away is named. What has a tombstone was deleted, and is restored as that, whatever copy
+    may still lie somewhere.
     """
     require_archivist(actor, "rebuild the catalogue")
     done = Rebuilt()
@@ -150,12 +161,16 @@ def _restore_kept(
     try:
         book = open_logbook(stores, object_id)
         told = told_of(book, stores, archive.written_stores, unit.known_entries(package_id))
-        doubted = _restore_from_any(unit, object_id, stores, told, _copies(archive, stores, asked), done)
+        choice = choose(archive, object_id, stores, unit.sealed_roots(package_id))
+        copies = _copies(archive, stores, asked, choice.behind)
+        doubted = _restore_from_any(unit, object_id, choice.stores, told, copies, done)
         done.packages += 1
         done.unconfirmed += restore_entries(unit, package_id, told)
+        done.unconfirmed += [(package_id, each) for each in strangers(book)]
     except (HoldfastError, *NOT_OURS) as error:
         done.failed.append((package_id, why(error)))
         return
+    done.differing += [(package_id, each) for each in choice.differing]
     if lacking := book.missing():
         why_not = f"{len(lacking)} entries of its log are lacking, such as {lacking[0]}"
         done.failed.append((package_id, why_not))
@@ -255,12 +270,19 @@ def _is_there(unit: WriteSession, package_id: str) -> bool:
     return True
 
 
-def _copies(archive: Archive, holders: Sequence[ArchivalStore], asked: Sequence[str]) -> dict[str, CopyState]:
-    """Return what is known of each store's copy: not read yet, not there, or (optional ones) to be made."""
+def _copies(
+    archive: Archive, holders: Sequence[ArchivalStore], asked: Sequence[str], behind: Collection[str]
+) -> dict[str, CopyState]:
+    """Return what is known of each store's copy: not read yet, not there, or to be made.
+
+    To be made are optional ones, and the newest versions in those that are `behind`, but for the primary's.
+    """
     held = {each.name for each in holders}
     may_lack = archive.stores.keys() - archive.written_stores.keys() - held
 
     def known(name: str) -> CopyState:
+        if name in behind and name != archive.primary.name:
+            return CopyState.PENDING
         if name in held or name not in asked:
             return CopyState.UNCHECKED
         return CopyState.MISSING if archive.settings.facts(name).required else CopyState.PENDING

@@ -6,10 +6,14 @@ from typing import Any
 
 from packages.ledger import PackageState, PidState
 from packages.log_entry import LogEntry
+from packages.wording import counted
 from services.archival_storage.log_trust import note
 from services.archival_storage.logbook_reading import Logbook
+from storage.catalogue.log_ports import KnownEntry
 from storage.catalogue.port import WriteSession
 from storage.ports import ArchivalStore
+
+NOTHING_KNOWN: Mapping[str, KnownEntry] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +32,17 @@ class Told:
 
 
 def told_of(
-    book: Logbook, holders: Iterable[ArchivalStore], written: Collection[str], known: Collection[str] = ()
+    book: Logbook,
+    holders: Iterable[ArchivalStore],
+    written: Collection[str],
+    known: Mapping[str, KnownEntry] = NOTHING_KNOWN,
 ) -> list[Told]:
     """Return the entries in order, and which of the `holders` lack each.
 
     A store that is not written to gets no entries, so it speaks against none, unless there is no other. None
     speaks against what the catalogue still knows to be ours (`known`, by digest).
     """
+    ours = {digest for digest, each in known.items() if not each.is_doubted}
     names = [each.name for each in holders]
     asked = [each for each in names if each in written] or names
     digests = {id(entry): digest for digest, entry in book.entries.items()}
@@ -42,7 +50,7 @@ def told_of(
         Told(
             entry,
             digest := digests[id(entry)],
-            tuple(name for name in asked if digest not in known and digest not in book.held.get(name, ())),
+            tuple(name for name in asked if digest not in ours and digest not in book.held.get(name, ())),
         )
         for entry in book.in_order()
     ]
@@ -63,11 +71,22 @@ def confirmed(told: Sequence[Told]) -> list[Told]:
 
 
 def restore_entries(unit: WriteSession, package_id: str, told: Sequence[Told]) -> list[tuple[str, str]]:
-    """Note which entries are ours; return (package id, reason) for each of the others."""
+    """Note which entries are ours; return (package id, reason) for each of the others, which are doubted."""
     ours = confirmed(told)
-    note(unit, package_id, [(each.digest, each.entry.at) for each in ours], is_written=True)
     known = {each.digest for each in ours}
-    return [(package_id, each.doubt()) for each in told if each.digest not in known]
+    others = [each for each in told if each.digest not in known]
+    note(unit, package_id, [(each.digest, each.entry.at) for each in ours], is_written=True)
+    doubted = [(each.digest, each.entry.at) for each in others]
+    note(unit, package_id, doubted, is_written=False, is_doubted=True)
+    return [(package_id, each.doubt()) for each in others]
+
+
+def strangers(book: Logbook) -> list[str]:
+    """Return a line for what lies among the entries and was not read, or is none."""
+    if not book.unread:
+        return []
+    first = next(iter(book.unread.values()))
+    return [f"{counted(len(book.unread), 'file')} in its log not taken for entries: {first}"]
 
 
 def facts_of(told: Sequence[Told]) -> tuple[dict[str, Any], list[str]]:

@@ -1,6 +1,7 @@
 """Mending an object from another store's copy of it: fetched, proven good, and only then put in place."""
 
 import hashlib
+from contextlib import suppress
 from functools import partial
 from io import BytesIO
 from typing import BinaryIO
@@ -71,7 +72,6 @@ def _expected(
     head = max(version_numbers(medium, layout.object_path(object_id)), default=inventory.head)
     if sealed.digests and not sealed.grows:
         head = max(sealed.digests)
-    logs = {_sha512(data): data for data in source.logs(object_id)}
     found: dict[str, tuple[str | bytes, str]] = {}
     for problem in report.problems:
         path = problem.path
@@ -82,8 +82,9 @@ def _expected(
             found[path] = (DECLARATION_TEXT, _sha512(DECLARATION_TEXT))
         elif folder == LOGS:
             named = log_digest(path)
-            if named is not None and named in logs:
-                found[path] = (logs[named], named)
+            if named is not None:
+                with suppress(NotFound, Corrupt):  # then this store cannot give it either
+                    found[path] = (source.read_log(object_id, f"sha512:{named}"), named)
         elif name in {NAME, SIDECAR} and "/" not in folder:
             below = folder or f"v{head}"
             digest, line = _stated(source, object_id, below)

@@ -5,11 +5,10 @@ import math
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import BinaryIO
 
-from packages.errors import Conflict, Internal, NotFound, Recalling, Unavailable
+from packages.errors import Conflict, Corrupt, Internal, NotFound, Recalling, Refused, Unavailable
 from packages.ocfl import layout
 from packages.ocfl.inventory import Inventory
 from packages.ocfl.path_rules import is_safe
@@ -18,9 +17,11 @@ from storage.archival.inventories import is_visible, read_head
 from storage.archival.medium import Medium, Pace, Recalls
 from storage.archival.recover import recover
 from storage.archival.repair import repair
-from storage.archival.verify import LOG_PREFIX, LOGS, log_digest, verify
+from storage.archival.verify import LOGS, log_digest, log_path, verify
+from storage.durability import unavailable
 from storage.ports import (
     AT_HAND,
+    LARGEST_LOG,
     NOTHING_KNOWN,
     NOTHING_SEALED,
     ArchivalStore,
@@ -186,23 +187,36 @@ class OcflStore:
     def append_log(self, object_id: str, data: bytes) -> str:
         """Add a log file, named by its digest."""
         place = layout.object_path(object_id)
-        name = f"{LOG_PREFIX}{hashlib.sha512(data).hexdigest()}.json"
+        digest = _digest(data)
+        path = log_path(digest)
+        if len(data) > LARGEST_LOG:
+            raise Refused(f"An entry of the log of {object_id} has {len(data):,} bytes, which is too many.")
         if not is_visible(self._medium, place):
             raise NotFound(f"{object_id} is not in the store {self._name}.")
-        with suppress(Conflict):  # the name is the digest: it is there already
-            self._medium.create(f"{place}/{LOGS}/{name}", data)
-        return name
+        try:
+            self._medium.create(f"{place}/{path}", data)
+        except Conflict:  # the name is the digest: it is there already, unless it is damaged
+            self.read_log(object_id, digest)
+        return path.rpartition("/")[2]
 
-    def logs(self, object_id: str) -> Iterator[bytes]:
-        """Yield the object's log files, but for those that are damaged."""
-        folder = f"{layout.object_path(object_id)}/{LOGS}"
-        for item in self._medium.list(folder):
+    def logs(self, object_id: str) -> Iterator[str]:
+        """Yield the digests that the names of the object's log files tell."""
+        for item in self._medium.list(f"{layout.object_path(object_id)}/{LOGS}"):
             named = log_digest(f"{LOGS}/{item.name}") if item.kind == "file" else None
-            if named is None:
-                continue
-            data = self._medium.read(f"{folder}/{item.name}")
-            if hashlib.sha512(data).hexdigest() == named:
-                yield data
+            if named is not None:
+                yield f"sha512:{named}"
+
+    def read_log(self, object_id: str, digest: str) -> bytes:
+        """Return one log file that is what its name tells."""
+        key = f"{layout.object_path(object_id)}/{log_path(digest)}"
+        try:
+            with self._medium.open(key) as stream:
+                data = stream.read(LARGEST_LOG + 1)
+        except OSError as error:
+            raise unavailable(error, f"Cannot read {key} in the store {self._name}") from error
+        if len(data) > LARGEST_LOG or _digest(data) != digest:
+            raise Corrupt(f"{key} in the store {self._name} is damaged.")
+        return data
 
     def remove(self, object_id: str, tombstone: str) -> None:
         """Remove exactly this object, of which the store holds the tombstone."""
@@ -239,3 +253,7 @@ class OcflStore:
             raise Unavailable(
                 f"The store {self._name} ({self.url}) is not there.", hint="Is its disk mounted?"
             ) from None
+
+
+def _digest(data: bytes) -> str:
+    return f"sha512:{hashlib.sha512(data).hexdigest()}"

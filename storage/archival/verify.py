@@ -184,6 +184,11 @@ def log_digest(path: str) -> str | None:
     return None
 
 
+def log_path(digest: str) -> str:
+    """Return the path, relative to its object, of the log file with this digest (``sha512:hex``)."""
+    return f"{LOGS}/{LOG_PREFIX}{digest.removeprefix('sha512:')}.json"
+
+
 class _Expected:
     """What should be there, and its digest: `own` has all but the content that an inventory lists."""
 

@@ -2,8 +2,9 @@
 """Which entries of logs are ours; see `log_ports`."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from storage.catalogue import tables
 from storage.catalogue.log_ports import KnownEntry
@@ -21,7 +22,7 @@ _NOTE = Prepared(
 )
 _NOTE_WRITTEN = Prepared(
     lambda dialect: upsert(dialect)(entries).on_conflict_do_update(
-        index_elements=_KEY, set_={"is_written": True}
+        index_elements=_KEY, set_={"is_written": True, "is_doubted": False}
     ),
     columns=[each.name for each in entries.c],
 )
@@ -34,7 +35,10 @@ class LogReading:
 
     def known_entries(self, package_id: str) -> Mapping[str, KnownEntry]:
         found = _KNOWN.rows(self._connection, {"package_id": package_id})
-        return {each.digest: KnownEntry(each.digest, each.at, bool(each.is_written)) for each in found}
+        return {
+            each.digest: KnownEntry(each.digest, each.at, bool(each.is_written), bool(each.is_doubted))
+            for each in found
+        }
 
 
 class LogWriting(LogReading):
@@ -42,6 +46,13 @@ class LogWriting(LogReading):
 
     def note_entries(self, package_id: str, entries: Iterable[KnownEntry]) -> None:
         for each in entries:
-            row = {"package_id": package_id, "digest": each.digest, "at": each.at}
             note = _NOTE_WRITTEN if each.is_written else _NOTE
-            note.add(self._connection, [row | {"is_written": each.is_written}])
+            note.add(self._connection, [{"package_id": package_id, **asdict(each)}])
+
+    def forget_entries(self, package_id: str, digests: Iterable[str]) -> None:
+        for each in digests:
+            self._connection.execute(
+                delete(entries).where(
+                    entries.c.package_id == package_id, entries.c.digest == each, entries.c.is_doubted
+                )
+            )

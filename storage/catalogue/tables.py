@@ -17,6 +17,7 @@ from sqlalchemy import (
     LargeBinary,
     SmallInteger,
     Table,
+    false,
     text,
 )
 
@@ -362,4 +363,5 @@ log_entries = Table(
     _key("digest"),
     _text("at"),
     Column("is_written", Boolean, nullable=False),
+    Column("is_doubted", Boolean, nullable=False, server_default=false()),
 )

@@ -1,5 +1,6 @@
 """What every archival store owes (storage/ports.py), on each kind of medium."""
 
+import hashlib
 import os
 import uuid
 
@@ -273,15 +274,36 @@ def test_logs_are_kept_named_by_digest_and_come_to_no_copy_unasked(two: Two) -> 
     two.primary.append_log(OBJECT, b'{"event": 2}')
     two.copy.replicate(two.primary, OBJECT)
     assert list(two.copy.logs(OBJECT)) == []  # whose entries they are is for the caller to know
-    for data in two.primary.logs(OBJECT):
-        two.copy.append_log(OBJECT, data)
+    for digest in two.primary.logs(OBJECT):
+        two.copy.append_log(OBJECT, two.primary.read_log(OBJECT, digest))
     assert list(two.copy.logs(OBJECT)) == list(two.primary.logs(OBJECT))
-    assert set(two.copy.logs(OBJECT)) == {b'{"event": 1}', b'{"event": 2}'}
+    assert {two.copy.read_log(OBJECT, each) for each in two.copy.logs(OBJECT)} == {
+        b'{"event": 1}',
+        b'{"event": 2}',
+    }
     assert two.copy.verify(OBJECT).verdict is Verdict.INTACT
     two.copy.medium.replace(f"{ROOT}/logs/{name}", b"altered")
     report = two.copy.verify(OBJECT)
     assert [problem.path for problem in report.problems] == [f"logs/{name}"]
+    with pytest.raises(Corrupt):  # it is not there, as its name may say
+        two.copy.append_log(OBJECT, b'{"event": 1}')
     assert two.copy.repair(two.primary, report).verdict is Verdict.INTACT
+
+
+def test_of_a_log_file_no_more_is_read_than_any_entry_has(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    two.primary.publish(two.first())
+    monkeypatch.setattr("storage.archival.store.LARGEST_LOG", 20)
+    data = b"x" * 21
+    digest = f"sha512:{hashlib.sha512(data).hexdigest()}"
+    two.primary.medium.create(f"{ROOT}/logs/{digest.replace(':', '-')}.json", data)
+    two.primary.append_log(OBJECT, b"x" * 20)
+    assert digest in set(two.primary.logs(OBJECT))
+    with pytest.raises(Corrupt):
+        two.primary.read_log(OBJECT, digest)
+    with pytest.raises(NotFound):
+        two.primary.read_log(OBJECT, digest.replace("sha512:", "sha512:0"))
+    with pytest.raises(Refused):
+        two.primary.append_log(OBJECT, data)
 
 
 def test_a_root_is_prepared_twice_and_belongs_to_one_archive(two: Two) -> None:

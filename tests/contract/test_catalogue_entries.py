@@ -23,6 +23,25 @@ def test_an_entry_is_noted_once_and_stays_written(catalogue: Catalogue) -> None:
         assert view.known_entries("nobody") == {}
 
 
+def test_an_entry_is_doubted_until_it_is_noted_as_ours_and_only_a_doubted_one_is_forgotten(
+    catalogue: Catalogue,
+) -> None:
+    ours = KnownEntry("sha512:ours", AT, is_written=True)
+    doubted = [KnownEntry(f"sha512:{name}", AT, is_written=False, is_doubted=True) for name in "abc"]
+    with catalogue.write() as unit:
+        unit.note_entries(
+            "p", [ours, *doubted, KnownEntry(ours.digest, AT, is_written=False, is_doubted=True)]
+        )
+        assert unit.known_entries("p") == {each.digest: each for each in (ours, *doubted)}
+        unit.note_entries("p", [KnownEntry("sha512:a", AT, is_written=True)])
+        unit.forget_entries("p", ["sha512:b", "sha512:ours", "sha512:a"])
+        assert unit.known_entries("p") == {
+            "sha512:ours": ours,
+            "sha512:a": KnownEntry("sha512:a", AT, is_written=True),
+            "sha512:c": doubted[2],
+        }
+
+
 def test_a_rebuild_forgets_no_entry(catalogue: Catalogue) -> None:
     with catalogue.write() as unit:
         unit.note_entries("p", [KnownEntry("sha512:a", AT, is_written=True)])

@@ -10,15 +10,16 @@ from pathlib import Path
 import pytest
 
 from packages.errors import Corrupt, Unavailable
-from packages.log_entry import LogEntry, digest_of, dump_log_entry, newest_of, parse_log_entry
+from packages.log_entry import LogEntry, dump_log_entry, newest_of, parse_log_entry
 from packages.model import now
 from packages.ocfl import layout
 from packages.premis import package_urn
 from packages.premis_reading import read_events
 from services.administration.holding import hold, release
 from services.administration.people import local_actor
-from services.archival_storage import log_audit
+from services.archival_storage import log_audit, logbook_reading
 from services.archival_storage.fixity import audit
+from services.archival_storage.logbook import settle
 from services.archival_storage.logbook_reading import open_logbook, read_logs
 from services.archival_storage.mending import repair
 from services.data_management.rebuild import rebuild_catalogue
@@ -48,9 +49,9 @@ def test_each_entry_names_the_one_before_on_every_store(house: House) -> None:
         hold(house.archive, me, package_id, reason)
         release(house.archive, me, package_id, f"end of the {reason}")
     for store in house.archive.stores.values():
-        data = list(store.logs(package_urn(package_id)))
-        assert len(data) == 5
-        entries = {digest_of(each): parse_log_entry(each) for each in data}
+        urn = package_urn(package_id)
+        entries = {each: parse_log_entry(store.read_log(urn, each)) for each in store.logs(urn)}
+        assert len(entries) == 5
         chained = read_logs(store, package_urn(package_id))
         assert [len(each.previous) for each in chained] == [0, 1, 1, 1, 1]
         for former, entry in itertools.pairwise(chained):
@@ -111,7 +112,9 @@ def test_a_rewritten_entry_is_no_entry(house: House) -> None:
     assert archive.primary.verify(package_urn(package_id)).verdict is Verdict.CORRUPT
     release(archive, me, package_id, "lifted")
     for store in archive.stores.values():
-        assert not any(b"ordre" in data for data in store.logs(package_urn(package_id)))
+        assert not any(
+            b"ordre" in data for data in open_logbook([store], package_urn(package_id)).data.values()
+        )
     facts = [
         entry.facts.get("hold") for entry in read_logs(list(archive.stores.values()), package_urn(package_id))
     ]
@@ -230,6 +233,102 @@ def test_a_rebuild_tells_what_only_one_store_says_and_nobody_spreads_it(house: H
     assert (alone.read, [each for each in alone.unconfirmed if each[0] == package_id]) == (["copy"], [])
     reconcile(archive, me)
     assert (logs_in(house, "primary", package_id) / name).exists()
+
+
+def lost(house: House, package_id: str) -> None:
+    """Lose the catalogue's notes of one package's entries, and all else with them; make it again."""
+    with closing(sqlite3.connect(house.archive.home / "catalogue.db")) as catalogue, catalogue:
+        catalogue.execute("delete from log_entries where package_id = ?", [package_id])
+    rebuild_catalogue(house.archive, local_actor(house.archive))
+
+
+@pytest.mark.parametrize("accept", [True, False])
+def test_what_a_rebuild_found_in_one_store_only_is_for_a_person_to_judge(house: House, accept: bool) -> None:
+    archive, me = house.archive, local_actor(house.archive)
+    package_id = house.deposit("owner", f"judged-{accept}")
+    hold(archive, me, package_id, "court order")
+    newest = max(logs_in(house, "copy", package_id).iterdir(), key=lambda each: each.stat().st_mtime_ns)
+    newest.unlink()  # it was away when the hold was noted
+    lost(house, package_id)
+    place = logs_in(house, "primary", package_id) / newest.name
+    [told] = [each for each in reconcile(archive, me).disagreements if package_id in each]
+    assert "--entries accept" in told
+    found = {each.store: each for each in audit(archive, me, [package_id])}
+    assert [(each.path, each.verdict) for each in found["primary"].problems] == [
+        (f"logs/{newest.name}", Verdict.UNCHECKED)
+    ]
+    repair(archive, me, package_id)
+    assert place.exists()  # nobody has said yet that it is not ours
+    assert settle(archive, me, package_id, accept=accept) == 1
+    assert settle(archive, me, package_id, accept=accept) == 0
+    repair(archive, me, package_id)
+    assert (place.exists(), newest.exists()) == (accept, accept)
+    assert not [each for each in reconcile(archive, me).disagreements if package_id in each]
+    assert all(each.verdict is Verdict.INTACT for each in audit(archive, me, [package_id]))
+
+
+def test_entries_that_no_store_confirms_are_not_ours_for_having_been_read_by_a_rebuild(house: House) -> None:
+    archive, me = house.archive, local_actor(house.archive)
+    package_id = house.deposit("owner", "unconfirmed")
+    for each in logs_in(house, "copy", package_id).iterdir():
+        each.unlink()
+    lost(house, package_id)
+    reconcile(archive, me)
+    assert not list(logs_in(house, "copy", package_id).iterdir())
+
+
+def test_a_damaged_entry_is_named_each_time_and_never_said_to_be_brought_up(house: House) -> None:
+    archive, me = house.archive, local_actor(house.archive)
+    package_id = house.deposit("owner", "rotten")
+    place = next(logs_in(house, "copy", package_id).iterdir())
+    place.chmod(0o644)
+    place.write_bytes(b"rot")
+    told = f"in the log of {package_urn(package_id)}: `holdfast repair {package_id}`"
+    for _ in range(2):
+        done = reconcile(archive, me)
+        assert [each for each in done.disagreements if package_id in each] == [
+            f"copy: 1 damaged entry {told}"
+        ]
+        assert not [each for each in done.actions if package_id in each]
+    hold(archive, me, package_id, "court order")  # it keeps no new entry out
+    repair(archive, me, package_id)
+    assert not [each for each in reconcile(archive, me).disagreements if package_id in each]
+
+
+def test_a_flood_of_entries_in_one_store_is_neither_read_nor_told_one_by_one(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logbook_reading, "ALONE_ENTRIES", 5)
+    read: list[str] = []
+
+    class Counted(OcflStore):
+        def read_log(self, object_id: str, digest: str) -> bytes:
+            if object_id == urn:
+                read.append(digest)
+            return super().read_log(object_id, digest)
+
+    archive, me = house.archive, local_actor(house.archive)
+    package_id = house.deposit("owner", "flooded")
+    hold(archive, me, package_id, "court order")
+    stores, copy, urn = archive.stores, archive.stores["copy"], package_urn(package_id)
+    ours = set(archive.primary.logs(urn))
+    for number in range(30):
+        copy.append_log(urn, dump_log_entry(LogEntry(urn, now(), (), {"hold": None, "n": number}, ())))
+    archive._stores = {**stores, "copy": Counted("copy", copy.medium)}
+    try:
+        told = [each for each in reconcile(archive, me).disagreements if package_id in each]
+        assert len(told) == 1
+        assert "30 entries" in told[0]
+        release(archive, me, package_id, "lifted")
+        assert set(read) <= ours  # what is not ours is not even looked at
+        hold(archive, me, package_id, "another court order")
+        read.clear()
+        rebuild_catalogue(archive, me)
+        assert len({each for each in read if each not in set(archive.primary.logs(urn))}) <= 5
+    finally:
+        archive._stores = stores
+    with archive.catalogue.read() as view:
+        assert view.package(package_id).hold == "another court order"
 
 
 def test_entries_of_a_time_before_the_catalogue_noted_them_are_known_by_their_events(house: House) -> None:

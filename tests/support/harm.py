@@ -59,11 +59,11 @@ def swap(one: Path, other: Path) -> None:
     overwrite(other, a)
 
 
-def rewrite(place: Path) -> None:
+def rewrite(place: Path, file: str = LETTER) -> None:
     """A file in other words, and every inventory and sidecar to match."""
-    old = (place / LETTER).read_bytes()
+    old = (place / file).read_bytes()
     new = b"Dear Sir,\n"
-    overwrite(place / LETTER, new)
+    overwrite(place / file, new)
     for folder in (place, place / "v1"):
         data = (folder / "inventory.json").read_bytes()
         data = data.replace(*(hashlib.sha512(each).hexdigest().encode() for each in (old, new)))

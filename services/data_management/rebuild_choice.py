@@ -1,0 +1,113 @@
+"""Which store a rebuild takes a package from: its copies may differ, and who wrote to one may have done that.
+
+An inventory's digest stands for every byte of its version. So copies agree when they have the same one for
+the newest version that both have; one of them may be behind. What the catalogue still knew, seals with it,
+goes before what several stores say, and that before the newest version.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from packages.errors import HoldfastError
+from packages.ocfl.inventory import SIDECAR, parse_sidecar
+from packages.premis import URN
+from services.archive import Archive
+from services.data_management.rebuild_reading import NOT_OURS
+from storage.ports import ArchivalStore
+
+_LONGEST = 1024
+"""Bytes of a sidecar that are read: a digest and a name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The stores that have a package, those to be believed first.
+
+    `behind` are those that only lack its newest versions; `differing` has a line for each other kind of copy.
+    """
+
+    stores: Sequence[ArchivalStore]
+    behind: frozenset[str] = frozenset()
+    differing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """The digests of the inventories that a store has of a package, by version; none if it is unreadable."""
+
+    store: ArchivalStore
+    roots: Mapping[int, str]
+
+    @property
+    def head(self) -> int:
+        return max(self.roots, default=0)
+
+    def agrees(self, roots: Mapping[int, str]) -> bool:
+        """Tell whether the newest version that both know is the same; of nothing in common, it is not."""
+        both = self.roots.keys() & roots.keys()
+        return bool(both) and self.roots[max(both)] == roots[max(both)]
+
+
+def choose(
+    archive: Archive, object_id: str, stores: Sequence[ArchivalStore], sealed: Mapping[int, str]
+) -> Choice:
+    """Return the stores in the order in which they are to be believed.
+
+    A sidecar is read of each; where these differ, all those of the object. A store whose copy cannot be read
+    comes last.
+    """
+    if len({_stated(each, object_id, "") for each in stores}) == 1:
+        return Choice(stores)
+    copies = [_Copy(each, _roots(each, object_id)) for each in stores]
+    with archive.catalogue.read() as before:  # the rebuild's own session has forgotten it already
+        known = {**before.roots_of(object_id.removeprefix(URN)), **sealed}
+
+    def trusted(copy: _Copy) -> tuple[bool, int, int]:
+        friends = sum(copy.agrees(each.roots) for each in copies)
+        return copy.agrees(known), friends, copy.head
+
+    ordered = sorted(copies, key=trusted, reverse=True)  # stable: at a tie the order of the settings stands
+    first, *rest = ordered
+    told, behind = [], set()
+    for each in (each for each in rest if each.roots):
+        if not each.agrees(first.roots):
+            why_first = _why(trusted(first), trusted(each))
+            told.append(f"{each.store.name} has another copy than {first.store.name}, taken as {why_first}")
+        elif each.head < first.head:
+            behind.add(each.store.name)
+            told.append(f"{each.store.name} has version {each.head} only, {first.store.name} {first.head}")
+    return Choice([each.store for each in ordered], frozenset(behind), tuple(told))
+
+
+def _why(first: tuple[bool, int, int], other: tuple[bool, int, int]) -> str:
+    """Return what speaks for a copy against the next one, as both are trusted."""
+    if first[0] > other[0]:
+        return "it was sealed so, or the catalogue knew it so"
+    if first[1] > other[1]:
+        return "more stores have it"
+    return (
+        "it has more versions"
+        if first[2] > other[2]
+        else "the first in the settings: nothing tells which is true"
+    )
+
+
+def _roots(store: ArchivalStore, object_id: str) -> dict[int, str]:
+    try:
+        inventory = store.inventory(object_id)
+    except (HoldfastError, *NOT_OURS):
+        return {}
+    found = {inventory.head: inventory.digest()}
+    for number in range(1, inventory.head):
+        if stated := _stated(store, object_id, f"v{number}/"):
+            found[number] = stated
+    return found
+
+
+def _stated(store: ArchivalStore, object_id: str, folder: str) -> str | None:
+    """Return what a sidecar states; None for one that cannot be read."""
+    try:
+        with store.open(object_id, folder + SIDECAR) as stream:
+            return parse_sidecar(stream.read(_LONGEST))
+    except (HoldfastError, OSError, *NOT_OURS):
+        return None
