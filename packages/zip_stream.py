@@ -73,12 +73,14 @@ class ZipStream:
     """A ZIP of stored members; walking them once on creation tells its `length`, `files` and `bytes`.
 
     `members` yields the same members in the same order at each call: they are walked again for the content
-    and for the directory at the end, so that memory does not grow with their number. `fingerprint` is the
-    same as long as names, sizes, times and CRCs are. Raises Refused for a name that no ZIP can hold.
+    and for the directory at the end, so that memory does not grow with their number. All of them lie in
+    `folder`, if one is given. `fingerprint` is the same as long as names, sizes, times and CRCs are. Raises
+    Refused for a name that no ZIP can hold.
     """
 
-    def __init__(self, members: Callable[[], Iterable[Storable]]) -> None:
+    def __init__(self, members: Callable[[], Iterable[Storable]], folder: str = "") -> None:
         self._members = members
+        self._folder = f"{folder}/".encode() if folder else b""
         self.files = self.bytes = self._count = 0
         seen = hashlib.blake2b(digest_size=32)
         self._directory_size = 0
@@ -119,7 +121,7 @@ class ZipStream:
         """Yield the archive piece by piece: size, and what makes it."""
         size = 0
         for member in self._members():
-            header = _local_header(member)
+            header = _local_header(member, self._folder)
             yield len(header), partial(iter, (header,))
             if member.size:
                 yield member.size, partial(_whole, member)
@@ -134,8 +136,8 @@ class ZipStream:
         """Yield each member with its entry in the central directory; leaves `_begin` behind the last one."""
         offset = 0
         for member in self._members():
-            yield member, _central_header(member, offset)
-            offset += len(_local_header(member)) + member.size
+            yield member, _central_header(member, offset, self._folder)
+            offset += len(_local_header(member, self._folder)) + member.size
         self._begin = offset
 
     def _unchanged_directory(self) -> Iterator[bytes]:
@@ -198,8 +200,8 @@ def _end(size: int, begin: int, count: int) -> bytes:
     return record + _END.pack(b"PK\x05\x06", 0, 0, few, few, min(size, _LARGE), min(begin, _LARGE), 0)
 
 
-def _local_header(member: Described) -> bytes:
-    name, (date, time, stamp) = _name(member), _times(member.modified)
+def _local_header(member: Described, folder: bytes = b"") -> bytes:
+    name, (date, time, stamp) = _name(member, folder), _times(member.modified)
     size, extra, needed = member.size, stamp, _PLAIN
     if size >= _LARGE:
         extra, needed = struct.pack("<2H2Q", 1, 16, size, size) + stamp, _ZIP64
@@ -208,8 +210,8 @@ def _local_header(member: Described) -> bytes:
     return _LOCAL.pack(b"PK\x03\x04", *numbers) + name + extra
 
 
-def _central_header(member: Described, offset: int) -> bytes:
-    name, (date, time, stamp) = _name(member), _times(member.modified)
+def _central_header(member: Described, offset: int, folder: bytes = b"") -> bytes:
+    name, (date, time, stamp) = _name(member, folder), _times(member.modified)
     large = [member.size] * 2 if member.size >= _LARGE else []
     if offset >= _LARGE:
         large.append(offset)
@@ -222,8 +224,8 @@ def _central_header(member: Described, offset: int) -> bytes:
     return _CENTRAL.pack(b"PK\x01\x02", *numbers, *rest) + name + extra
 
 
-def _name(member: Described) -> bytes:
-    name = member.path.encode()
+def _name(member: Described, folder: bytes) -> bytes:
+    name = folder + member.path.encode()
     if len(name) > _MANY:
         raise Refused(f"{member.path[:80]}… has a longer name than a ZIP can hold", hint="ask for a folder")
     return name

@@ -4,6 +4,7 @@ The rules of `packages.access` are asked here, for every door.
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -57,9 +58,8 @@ class Bundle:
     def name(self) -> str:
         """A file name for it: title, identifier, version. Text of the depositor's is in it."""
         title = " ".join(self.package.title.split())[:80].strip()
-        known = (self.package.pid or self.package.id).replace(":", "-").replace("/", "-")
         kind = "" if self.kind == "dip" else f" {self.kind}"
-        return f"{title} {known} v{self.version}{kind}.zip".strip()
+        return f"{title} {_known_as(self.package)} v{self.version}{kind}.zip".strip()
 
 
 def open_file(
@@ -96,7 +96,7 @@ def bundle(archive: Archive, actor: Actor, reference: str, kind: str, version: i
     """
     package, number = wanted(archive, actor, reference, kind, version)
     sources = Sources(archive, package_urn(package.id))
-    stream = ZipStream(members_of(archive, package, number, kind, sources))
+    stream = zip_of(package, number, members_of(archive, package, number, kind, sources))
     said = f"{package.id} {kind} {number} {stream.fingerprint}"
     return Bundle(package, kind, number, stream, hashlib.sha256(said.encode()).hexdigest())
 
@@ -113,6 +113,11 @@ def members_of(
         yield from folders
 
     return members
+
+
+def zip_of(package: Package, version: int, members: Callable[[], Iterator[Member]]) -> ZipStream:
+    """Return members of a version as a ZIP of one folder, as a bag has to be serialised (RFC 8493, 4)."""
+    return ZipStream(members, folder=f"{_known_as(package)}-v{version}")
 
 
 def wanted(
@@ -137,3 +142,8 @@ def wanted(
     if number not in known:
         raise NotFound(f"{package.id} has no version {number}", hint=f"it has {', '.join(map(str, known))}")
     return package, number
+
+
+def _known_as(package: Package) -> str:
+    """Return the identifier of a package as a part of a file name."""
+    return re.sub(r"[^A-Za-z0-9._-]", "-", package.pid or package.id)

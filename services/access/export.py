@@ -14,7 +14,7 @@ from packages.errors import Conflict, Corrupt, NotFound, Refused, Unavailable
 from packages.model import Actor
 from packages.premis import package_urn
 from packages.zip_stream import ZipStream
-from services.access.content import members_of, wanted
+from services.access.content import members_of, wanted, zip_of
 from services.access.dissemination import Member
 from services.archival_storage.retrieval import Sources
 from services.archive import Archive
@@ -82,7 +82,9 @@ def export(
     target = to.with_name(f".{to.name}.{secrets.token_hex(4)}.part")
     try:
         if zipped:
-            files, size = _write_zip(target, ZipStream(members), progress, attempts=len(archive.stores))
+            files, size = _write_zip(
+                target, zip_of(package, number, members), progress, attempts=len(archive.stores)
+            )
             opinion = "a ZIP is not unpacked again for the second judge"
         else:
             files, size, names = _write_folder(target, members(), progress, len(archive.stores))

@@ -26,6 +26,7 @@ from services.archive import Archive
 from services.store_settings import path_of
 from storage.archival import OcflStore
 from storage.ports import ArchivalStore
+from tests.support.depositor import zipped_bag
 from tests.support.folders import FolderSubmission
 from tests.support.server import Server, server_of
 from tests.support.serving import FAR, House, house_of
@@ -194,9 +195,12 @@ def test_O4_a_dip_is_a_zip_of_known_length(house: House, tmp_path: Path) -> None
     assert int(answer.headers["content-length"]) == len(answer.content)
     with zipfile.ZipFile(io.BytesIO(answer.content)) as bundle:
         assert bundle.testzip() is None
-        assert bundle.read("data/original/large.bin") == LARGE
-        bundle.extractall(tmp_path / "bag")
-    report = validate_bag(FolderSubmission(tmp_path / "bag"))
+        assert bundle.read(zipped_bag(bundle)["data/original/large.bin"]) == LARGE
+        bundle.extractall(tmp_path)
+    (bag,) = tmp_path.iterdir()
+    assert bag.name.startswith("ark-99999-")
+    assert bag.name.endswith("-v1"), "two versions do not fall into one folder"
+    report = validate_bag(FolderSubmission(bag))
     assert [each for each in report.findings if each.severity == "error"] == []
     tag, size = answer.headers["etag"], len(answer.content)
     assert client.get(place).headers["etag"] == tag
@@ -211,11 +215,12 @@ def test_an_aip_has_everything(house: House) -> None:
     answer = house.client("archivist").get(f"/api/packages/{house.packages['named']}/aip?version=1")
     with zipfile.ZipFile(io.BytesIO(answer.content)) as bundle:
         assert bundle.testzip() is None
-        assert {"metadata/mets.xml", "bagit.txt", "data/original/page.html"} <= set(bundle.namelist())
-        logs = [each for each in bundle.namelist() if each.startswith("logs/")]
+        members = zipped_bag(bundle)
+        assert {"metadata/mets.xml", "bagit.txt", "data/original/page.html"} <= members.keys()
+        logs = {path: info for path, info in members.items() if path.startswith("logs/")}
         assert logs  # what happened since it was sealed goes with it
-        for each in logs:
-            assert each == f"logs/sha512-{hashlib.sha512(bundle.read(each)).hexdigest()}.json"
+        for path, info in logs.items():
+            assert path == f"logs/sha512-{hashlib.sha512(bundle.read(info)).hexdigest()}.json"
 
 
 def test_O4_the_name_of_a_zip_is_safe(house: House) -> None:

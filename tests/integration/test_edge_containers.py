@@ -20,7 +20,7 @@ import pytest
 from services.ingest.checking import check
 from services.ingest.submission import Wanted, submit
 from services.work.engine import run_job
-from tests.support.depositor import Depositor, depositor_of
+from tests.support.depositor import Depositor, depositor_of, zipped_bag
 from tests.support.limits import USUAL
 
 FILES = {"a.txt": b"alpha", "sub/b.txt": b"beta" * 500, "sub/empty": b""}
@@ -242,7 +242,7 @@ def test_D6_71000_entries_are_all_seen(shared_depositor: Depositor, tmp_path: Pa
     assert [each.code for each in few.findings] == ["source.too-many-members"]
     made = shared_depositor.accepted(source)
     with zipfile.ZipFile(shared_depositor.give_back(made, "dip", zipped=True)) as bundle:
-        names = set(bundle.namelist())
+        names = set(zipped_bag(bundle))
     assert {f"data/original/{number}.txt" for number in range(100)} <= names
     assert {f"data/original/empty/{number}/" for number in range(70_900)} <= names
 

@@ -216,12 +216,18 @@ def hollow(folder: Path) -> set[str]:
     return {top[start:] for top, folders, names in os.walk(folder) if not folders and not names}
 
 
+def zipped_bag(bundle: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """Return the members of a bag in a ZIP, by their path in the one folder in which all have to lie."""
+    (folder,) = {info.filename.partition("/")[0] for info in bundle.infolist()}
+    return {info.filename.removeprefix(f"{folder}/"): info for info in bundle.infolist()}
+
+
 def zipped_originals(bundle: zipfile.ZipFile) -> Tree:
     prefix = "data/original/"
     return {
-        info.filename.removeprefix(prefix): bundle.read(info)
-        for info in bundle.infolist()
-        if info.filename.startswith(prefix) and not info.is_dir()
+        path.removeprefix(prefix): bundle.read(info)
+        for path, info in zipped_bag(bundle).items()
+        if path.startswith(prefix) and not info.is_dir()
     }
 
 

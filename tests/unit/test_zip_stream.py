@@ -54,6 +54,15 @@ def test_zipfile_reads_what_is_written(files: dict[str, tuple[bytes, str | None]
         assert bundle.testzip() is None
 
 
+def test_all_members_may_lie_in_one_folder() -> None:
+    stream = ZipStream(lambda: (member("a.txt", b"a"), member("empty/")), folder="bag-v1")
+    data = b"".join(stream.chunks())
+    assert len(data) == stream.length
+    with zipfile.ZipFile(io.BytesIO(data)) as bundle:
+        assert bundle.namelist() == ["bag-v1/a.txt", "bag-v1/empty/"]
+        assert bundle.testzip() is None
+
+
 @given(contents, st.integers(0, 400), st.integers(0, 400))
 @settings(max_examples=60, deadline=None)
 def test_any_range_is_what_the_whole_has_there(
