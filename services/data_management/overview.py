@@ -27,7 +27,8 @@ BAD_COPIES = 100
 class Standing:
     """How the archive stands: packages by state, open jobs by state, copies by store and state.
 
-    `needs_you` is how many packages nobody goes on with but a person. `together` names the stores that share
+    `needs_you` is how many packages nobody goes on with but a person; `deletions` how many requests to delete
+    wait for another person than who asked. `together` names the stores that share
     a disk, so that its loss would take them all. `alarms` are those that nobody has mended, by verdict.
     """
 
@@ -39,6 +40,7 @@ class Standing:
     is_test_pids: bool
     is_scan_configured: bool
     alarms: Mapping[str, int] = field(default_factory=dict)
+    deletions: int = 0
 
     @property
     def is_harmed(self) -> bool:
@@ -123,7 +125,7 @@ def standing(archive: Archive, actor: Actor) -> Standing:
     require_archivist(actor, "see the overview")
     with archive.catalogue.read() as view:
         counts, copies, (stuck, _) = view.counts(), view.copy_tallies(), view.stuck(0)
-        alarms = view.alarm_count(list(archive.stores))
+        alarms, undecided = view.alarm_count(list(archive.stores)), view.undecided_deletions()
     return Standing(
         counts.packages,
         counts.jobs,
@@ -133,6 +135,7 @@ def standing(archive: Archive, actor: Actor) -> Standing:
         archive.pids.is_test,
         bool(archive.settings.clamd),
         alarms,
+        undecided,
     )
 
 

@@ -57,6 +57,10 @@ class Deleting:
         query = query.order_by(deletions.c.requested.desc(), deletions.c.id.desc())
         return [_deletion(each) for each in self._connection.execute(query)]
 
+    def undecided_deletions(self) -> int:
+        query = select(func.count()).where(deletions.c.state == DeletionState.REQUESTED)
+        return int(self._connection.execute(query).scalar_one())
+
     def deletion_items(
         self,
         deletion_id: str,

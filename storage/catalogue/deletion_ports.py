@@ -20,6 +20,10 @@ class DeletionReading(Protocol):
         """Return at most `limit` requests, the newest by (requested, id) first, behind the key `before`."""
         ...
 
+    def undecided_deletions(self) -> int:
+        """Return how many requests wait for another person's decision."""
+        ...
+
     def deletion_items(
         self,
         deletion_id: str,

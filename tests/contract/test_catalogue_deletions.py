@@ -90,9 +90,12 @@ def test_K2_a_request_is_decided_once(catalogue: Catalogue) -> None:
     )
     with catalogue.write() as unit:
         unit.put_deletion(made)
+        unit.put_deletion(asked(2))
+        assert unit.undecided_deletions() == 2
         unit.decide_deletion(decided)
     with catalogue.read() as view:
         assert view.deletion(made.id) == decided
+        assert view.undecided_deletions() == 1, "of the other one"
     with pytest.raises(Conflict), catalogue.write() as unit:
         unit.decide_deletion(replace(decided, state=DeletionState.REFUSED))
 

@@ -60,24 +60,6 @@ def row(page: Page, title: str) -> Locator:
     return page.get_by_role("row").filter(has=page.get_by_role("link", name=title, exact=True))
 
 
-def test_the_first_line_answers_the_nights_questions(visit: Visit) -> None:
-    archivist = visit()
-    archivist.sign_in("archivist")
-    page = archivist.open("/")
-    facts = page.locator(".facts").first
-    for told in ("needs you", "running", "archived", "intact", "on the same disk", "test identifiers",
-                 "virus scan not configured"):  # fmt: skip
-        expect(facts).to_contain_text(told)
-    assert facts.locator("li:not(:has(a))").count() == 0, "each word is a link"
-    for address in facts.locator("a").evaluate_all("all => all.map(each => each.getAttribute('href'))"):
-        archivist.open(address)
-        if "#" in address:
-            assert page.locator(f"[id='{address.partition('#')[2]}']").count() == 1, address
-    archivist.open("/")
-    archivist.accessible()
-    archivist.picture("overview")
-
-
 def test_many_are_decided_on_with_a_preview(visit: Visit, site: Site) -> None:
     archivist = visit()
     archivist.sign_in("archivist")
