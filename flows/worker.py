@@ -51,7 +51,7 @@ def main() -> None:
             os.environ["PREFECT_API_AUTH_STRING"] = secret
         work(shop, first, url, halting)
     except HoldfastError as error:
-        log.error("%s %s", error.message, error.hint)  # noqa: TRY400  # said to people
+        log.error("%s", error.told)  # noqa: TRY400  # said to people
         sys.exit(3)
 
 

@@ -48,6 +48,11 @@ class HoldfastError(Exception):
         self.hint = hint
         self.findings = tuple(findings)
 
+    @property
+    def told(self) -> str:
+        """Return message and hint in one line."""
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
 
 class Invalid(HoldfastError):
     """The content is at fault; final until the depositor changes it."""

@@ -297,7 +297,7 @@ def init_archive(
     try:
         archive.index.count()  # makes it
     except Unavailable as error:  # what is found by it waits in the outbox meanwhile
-        log.warning("%s %s", error.message, error.hint)
+        log.warning("%s", error.told)
     return archive, is_new
 
 

@@ -152,7 +152,7 @@ class Settings(BaseModel):
         try:
             FormatFindings(value) if info.field_name == "format_findings" else OutsideTools.parse(value)
         except Invalid as error:
-            raise ValueError(f"{error.message}; {error.hint}") from None
+            raise ValueError(error.told) from None
         return value
 
     def record_address(self, package_id: str) -> str:

@@ -77,7 +77,7 @@ def _said_of(settings: Settings, store: str) -> Iterator[Origin]:
     said = settings.store.get(store, StoreFacts()).model_fields_set
     for fact, value in settings.facts(store).model_dump().items():
         source = "holdfast.toml" if fact in said else "default"
-        told = str(value).lower() if isinstance(value, bool) else str(value)
+        told = str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
         yield Origin(f"store.{store}.{fact}", told, source, StoreFacts.model_fields[fact].description or "")
 
 

@@ -9,7 +9,7 @@ often (GOGC=400) was tried: 200 MB more, and no less work that could be measured
 from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from packages.errors import Unavailable
 from packages.findings import Finding, finding
@@ -75,7 +75,7 @@ def findings_for(path: str, identification: Identification, size: int) -> list[F
     if identification.puid is None:
         return [finding("format.unknown", path, mime=identification.mime or "unknown")]
     found = []
-    if "extension mismatch" in warning:
+    if "extension mismatch" in warning and PurePosixPath(path).suffix:  # also told of names without
         name = identification.name or identification.puid
         found.append(finding("format.extension-mismatch", path, puid=identification.puid, name=name))
     if "multiple matches" in warning:

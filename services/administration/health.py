@@ -54,14 +54,16 @@ def _try(part: str, attempt: Callable[[], str]) -> Tried:
     try:
         return Tried(part, "ok", attempt())
     except HoldfastError as error:
-        return Tried(part, "error", f"{error.message} {error.hint}".strip())
+        return Tried(part, "error", error.told)
     except OSError as error:
         return Tried(part, "error", f"{error.strerror or error}")
 
 
 def _catalogue(archive: Archive) -> str:
     facts = archive.catalogue.statistics()
-    return f"archive {archive.archive_id}; " + ", ".join(f"{name} {value}" for name, value in facts.items())
+    return f"archive {archive.archive_id}; " + ", ".join(
+        f"{name} {value:,}" if isinstance(value, int) else f"{name} {value}" for name, value in facts.items()
+    )
 
 
 def _bags(archive: Archive) -> Iterator[Tried]:
@@ -160,7 +162,7 @@ def _normalisation(archive: Archive) -> Iterator[Tried]:
     try:
         policy = format_policy(archive.home).using(archive.outside)
     except HoldfastError as error:  # the home's own rules are wrong: nothing is converted
-        yield Tried("normalisation", "error", f"{error.message} {error.hint}".strip())
+        yield Tried("normalisation", "error", error.told)
         return
     absent = archive.normaliser.missing_tools(policy)
     off = sorted(tool for tool in policy.tools if policy.outside.is_off(tool))
@@ -182,7 +184,7 @@ def _equipment(archive: Archive) -> Iterator[Tried]:
         for each in equipment(archive):
             yield Tried(each.work, "warning" if each.absent else "ok", each.told)
     except HoldfastError as error:  # the home's own table is wrong
-        yield Tried("conformance", "error", f"{error.message} {error.hint}".strip())
+        yield Tried("conformance", "error", error.told)
 
 
 def _scanner(archive: Archive) -> Tried:

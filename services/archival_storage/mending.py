@@ -67,7 +67,7 @@ def repair(
                     hear(_log(archive, package.id, _quarantined(each, before, error, actor)))
             recording.add(package.id, reports[each.name], quarantined=is_lost)
     if lost:
-        raise Corrupt("; ".join(each.message for each in lost), hint=lost[0].hint)
+        raise Corrupt("; ".join(each.message.rstrip(".") for each in lost), hint=lost[0].hint)
     return list(reports.values())
 
 

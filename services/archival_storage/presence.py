@@ -68,7 +68,7 @@ class Presence:
         try:
             store.check(self.archive.archive_id)
         except HoldfastError as error:
-            away = f"{error.message} {error.hint}".strip()
+            away = error.told
         except OSError as error:
             away = error.strerror or str(error)
         with self._lock:

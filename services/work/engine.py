@@ -339,8 +339,7 @@ def _outcome_of(error: Exception, context: StepContext) -> StepResult:
     if isinstance(error, HoldfastError):
         if isinstance(error, Invalid) and context.step in MAY_REJECT:
             return StepResult(StepOutcome.REJECTED, "invalid", error.message, error.findings)
-        message = f"{error.message} ({error.hint})" if error.hint else error.message
-        return StepResult(StepOutcome.FAILED, error.kind.value, message, error.findings, kind=error.kind)
+        return StepResult(StepOutcome.FAILED, error.kind.value, error.told, error.findings, kind=error.kind)
     if isinstance(error, OSError):
         return StepResult(StepOutcome.FAILED, "unavailable", f"{error.strerror or error}")
     log.error("step %s of job %s", context.step, context.job.id, exc_info=error)

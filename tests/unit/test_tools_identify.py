@@ -92,6 +92,16 @@ def test_F2_extension_that_does_not_fit_is_a_warning(pronom: PronomIdentifier, t
     assert "fmt/11" in what.message
 
 
+def test_F2_a_name_without_an_extension_has_none_that_does_not_fit(
+    pronom: PronomIdentifier, tmp_path: Path
+) -> None:
+    path = tmp_path / "picture"
+    Image.new("RGB", (3, 3)).save(path, "PNG")
+    found = one(pronom, path)
+    assert found.puid == "fmt/11"
+    assert findings_for("v1.2/picture", found, 70) == []
+
+
 def test_F3_unknown_format_is_told_with_its_mime_type(pronom: PronomIdentifier, tmp_path: Path) -> None:
     path = tmp_path / "noise"
     path.write_bytes(b"\x81\x00\xfe\x01" * 300)
