@@ -108,6 +108,9 @@ def test_the_readme_of_the_root_brings_files_back(tmp_path: Path) -> None:
     assert script is not None
     assert len(script[1].splitlines()) <= 29, "short enough to be typed off a printed page"
     (root / "bring_back.py").write_text(script[1])
+    command = [sys.executable, "-I", "-S", "bring_back.py", OBJECT, "bagit.txt"]
+    run = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300, check=False)
+    assert (run.returncode, run.stderr) == (1, "python3 bring_back.py PACKAGE NAME TARGET\n")
     for name in (*ODD_NAMES, "bagit.txt"):
         run = subprocess.run(
             [sys.executable, "-I", "-S", "bring_back.py", OBJECT, name, str(tmp_path / "back")],
