@@ -1,5 +1,6 @@
 """Words, marks and addresses that pages show; filters and names of the templates."""
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -79,6 +80,7 @@ NOTICES: Mapping[str, str] = {
 
 _KEPT = {"\n", "\t", "\u200c", "\u200d"}  # joiners belong to the writing of some languages and to emoji
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+_DIGEST = re.compile(r"\b([0-9a-f]{16})[0-9a-f]{16,}\b")
 _SPANS = ((60, 1, "second"), (3600, 60, "min"), (86400, 3600, "h"), (30 * 86400, 86400, "day"))
 
 
@@ -95,6 +97,11 @@ def _seen(character: str) -> str:
     if character in _KEPT or unicodedata.category(character) not in _HIDDEN:
         return character
     return ascii(character)[1:-1]
+
+
+def brief(text: str) -> str:
+    """Return a sentence with its digests cut to what a person compares; the API has all of them."""
+    return _DIGEST.sub(r"\1…", text)
 
 
 def age(text: str, present: datetime | None = None) -> str:
@@ -163,6 +170,7 @@ def notice(query: Mapping[str, str]) -> str:
 
 FILTERS = {
     "visible": visible,
+    "brief": brief,
     "age": age,
     "exact": exact,
     "number": number,

@@ -23,13 +23,16 @@ from services.access.forms import (
     schema_org,
     thumbnail_address,
 )
-from services.access.landing import Landing, Tombstone, files_shown, thumbnail
+from services.access.landing import Landing, ShownFile, Tombstone, files_shown, thumbnail
 from services.archive import Archive
 
 router = APIRouter(tags=["records"])
 
 VARY = "Accept, Authorization, Cookie"
 FILES = 100
+OWN_PICTURE_TYPES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
+OWN_PICTURE_SIDE, OWN_PICTURE_BYTES = 256, 65_536
+"""Images up to this side (pixels) and size (bytes) are shown themselves: no thumbnail is made of them."""
 
 
 @router.get(
@@ -83,7 +86,7 @@ def landing_page(
                 (
                     each,
                     file_address(seen, each.path),
-                    thumbnail_address(seen, each.path),
+                    _picture_address(seen, each),
                     [(_ending(each.path, name), copy_address(seen, name)) for name in each.copies],
                 )
                 for each in page.files
@@ -116,6 +119,17 @@ def tombstone(request: Request, stone: Tombstone) -> Response:
         hint="the identifier stays and leads to this notice",
         headers={"Vary": VARY},
     )
+
+
+def _picture_address(seen: Landing, file: ShownFile) -> str:
+    """Return where a small picture of a file is; a small image is its own. Nothing where there is none."""
+    if file.has_thumbnail:
+        return thumbnail_address(seen, file.path)
+    entry = file.entry
+    if seen.are_files_open and entry.mime in OWN_PICTURE_TYPES and entry.size <= OWN_PICTURE_BYTES:
+        sides = [entry.properties.get(each, 0) for each in ("width", "height")]
+        return file_address(seen, file.path) if 0 < min(sides) <= max(sides) <= OWN_PICTURE_SIDE else ""
+    return ""
 
 
 def _ending(path: str, name: str) -> str:

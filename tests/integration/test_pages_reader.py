@@ -15,7 +15,7 @@ from services.work.engine import run_job
 from storage.search.port import Fragment
 from tests.support.depositor import put
 from tests.support.deposits import make
-from tests.support.serving import House, house_with
+from tests.support.serving import PICTURE, House, house_with
 
 SCRIPT = "</script><script>alert(1)</script>\u2028<!--"
 
@@ -29,6 +29,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         job = submit(made.archive, made.people["owner"].actor, bare)
         run_job(made.archive, job.id)
         made.packages["bare"] = job.package_id
+        made.deposit("owner", "small")
         made.deposit("owner", "images", files=make("image", put(made.folder / "i", {}), 1).files)
         made.deposit(
             "owner", "closed", files=make("image", put(made.folder / "j", {}), 2).files,
@@ -81,7 +82,7 @@ def test_a_record_that_says_nothing_but_its_title_is_shown(house: House) -> None
     assert "None" not in answer.text
 
 
-def test_pictures_of_images_are_jpeg_and_only_for_those_who_may_have_the_files(house: House) -> None:
+def test_pictures_are_jpeg_or_small_originals_and_only_for_those_who_may_have_the_files(house: House) -> None:
     for who, name, status in ((None, "images", 200), (None, "closed", 404), ("owner", "closed", 200)):
         client, package = house.client(who), house.packages[name]
         page = client.get(f"/records/{package}", headers={"Accept": "text/html"}).text
@@ -91,10 +92,20 @@ def test_pictures_of_images_are_jpeg_and_only_for_those_who_may_have_the_files(h
         assert answer.status_code == status
         for address in shown:
             picture = client.get(address)
-            assert picture.headers["content-type"] == "image/jpeg"
-            assert picture.content.startswith(b"\xff\xd8\xff")
+            is_itself = "/thumbnails/" not in address
+            assert picture.headers["content-type"] == ("image/png" if is_itself else "image/jpeg")
+            assert picture.content.startswith(b"\x89PNG" if is_itself else b"\xff\xd8\xff")
     for path in ("note.txt", "..%2f..%2findex.jsonl", "%00", "x" * 3000):
         assert house.client().get(f"/records/{house.packages['images']}/thumbnails/{path}").status_code == 404
+
+
+def test_a_small_image_is_its_own_picture(house: House) -> None:
+    client = house.client()
+    page = client.get(f"/records/{house.packages['small']}", headers={"Accept": "text/html"}).text
+    (address,) = re.findall(r'<img class="thumbnail" src="([^"]*)"', page)
+    picture = client.get(address)
+    assert picture.content == PICTURE["pictures/dot.gif"]
+    assert picture.headers["content-disposition"].startswith("inline")
 
 
 def test_facets_narrow_without_changing_what_was_typed(house: House) -> None:
