@@ -122,7 +122,7 @@ def prove_the_new_version(depositor: Depositor, one: Deposit, files: dict[str, b
 
 
 def prove_all_is_done(depositor: Depositor, one: Deposit, two: Deposit) -> None:
-    """Prove that nothing is left to migrate, that a rebuild keeps what was done, and doing it again is none."""
+    """Prove that nothing is left to migrate, also after a rebuild, and that doing it again changes nothing."""
     again = planned(depositor)
     assert {each.standing for each in again.packages} == {Standing.DONE}
     assert list(enter_migration(depositor.archive, depositor.actor, again)) == []
