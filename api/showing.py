@@ -54,6 +54,14 @@ MARKS = {
     "extra": "bad",
     "broken_off": "warn",
     "active": "ok",
+    "migrated": "ok",
+    "kept": "ok",
+    "converted": "ok",
+    "open": "busy",
+    "due": "busy",
+    "looked_at": "warn",
+    "no_rule": "warn",
+    "unknown": "bad",
 }
 """How a state looks: fine, busy, needs a look, bad; the others are plain."""
 
@@ -72,6 +80,7 @@ NOTICES: Mapping[str, str] = {
     "deletion-refuse": "Refused: every package stays as it is.",
     "audit": "Every copy is read back now; what is found is told here.",
     "repair": "Every copy is read back now, and what is bad is mended from a copy that is good.",
+    "reidentify": "Formats are being identified again; what changes is told among the events.",
     "record": "A new version is being made with the record as you changed it.",
     "record-same": "The record says the same as before: nothing was done.",
     "revoke": "Revoked: that token lets nobody in any more.",

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from packages.ledger import Job
-    from services.preservation_planning.migration import Migrated, MigrationPlan
+    from services.preservation_planning.migration import MigrationPlan
+    from services.preservation_planning.migration_report import Migrated
 
 _STANDING = {"done": "done by this policy", "open": "being worked on", "no_rule": "without a rule"}
 
@@ -54,7 +55,8 @@ def migrate(
     A package for which nothing is different gets none. After an interruption the same command adds what is
     neither done nor under way.
     """
-    from services.preservation_planning.migration import migration_report, plan_migration  # noqa: PLC0415  # start-up time
+    from services.preservation_planning.migration import plan_migration  # noqa: PLC0415  # start-up time
+    from services.preservation_planning.migration_report import migration_report  # noqa: PLC0415  # same reason
 
     if report:
         if dry_run or len(names or []) > 1:
@@ -109,7 +111,8 @@ def _is_confirmed(call: Call, plan: "MigrationPlan", *, yes: bool) -> bool:
 
 def _carry_out(call: Call, plan: "MigrationPlan", via: Via) -> int:
     """Enter the jobs, get them worked on, and say of each what became of it."""
-    from services.preservation_planning.migration import enter_migration, migrated  # noqa: PLC0415  # start-up time
+    from services.preservation_planning.migration import enter_migration  # noqa: PLC0415  # start-up time
+    from services.preservation_planning.migration_report import migrated  # noqa: PLC0415  # same reason
     from services.work.launching import require_worker  # noqa: PLC0415  # same reason
 
     if via is Via.PREFECT:

@@ -1,4 +1,4 @@
-"""Format migration as an act of the whole archive: what it would come to, a job for each package, a report.
+"""Format migration as an act of the whole archive: what it would come to, and a job for each package.
 
 A job of the kind *migrate* does the work (`services.ingest.steps.migrate`). What is done is known from the
 ledger and from PREMIS, so the same migration asked for again adds only what is neither done nor under way.
@@ -17,7 +17,6 @@ from packages.format_policy import FormatPolicy
 from packages.ledger import KEPT_STATES, Job, JobKind, JobState, Package, PackageFilter
 from packages.model import Actor, FileEntry, Role, now
 from packages.outside_tools import SWITCHED_OFF
-from packages.wording import counted
 from services.administration.people import require_archivist
 from services.archive import Archive
 from services.preservation_planning.policy import format_policy
@@ -39,16 +38,6 @@ class Standing(StrEnum):
     DONE = "done"  # today's policy has been applied to these formats
     OPEN = "open"  # other work on it is open: it may be this migration
     NO_RULE = "no_rule"  # the policy makes nothing of any of these files
-
-
-class Outcome(StrEnum):
-    """What a migration came to for one package; closed."""
-
-    MIGRATED = "migrated"  # there is a new version
-    UNCHANGED = "unchanged"  # nothing would be different in it
-    OPEN = "open"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
 
 
 class Made(NamedTuple):
@@ -239,83 +228,3 @@ def enter_migration(archive: Archive, actor: Actor, plan: MigrationPlan) -> Iter
         except Conflict:
             continue
         yield job
-
-
-@dataclass(frozen=True, slots=True)
-class Migrated:
-    """What became of one package: `files` derivatives came with `version`; `failed` says what did not."""
-
-    package_id: str
-    run: str
-    outcome: Outcome
-    version: int | None
-    files: int
-    message: str
-    failed: tuple[str, ...]
-
-    def as_json(self) -> dict[str, Any]:
-        """Return it as JSON."""
-        return {
-            "id": self.package_id,
-            "run": self.run,
-            "outcome": self.outcome,
-            "version": self.version,
-            "files": self.files,
-            "message": self.message,
-            "failed": list(self.failed),
-        }
-
-
-def migration_report(archive: Archive, actor: Actor, run: str | None = None) -> Iterator[Migrated]:
-    """Yield what became of each package of a run, or of every run that the ledger knows, oldest first.
-
-    Raises Refused for others than archivists.
-    """
-    require_archivist(actor, "see what a migration came to")
-    after: tuple[str, str] | None = None
-    while True:
-        with archive.catalogue.read() as view:
-            jobs = view.jobs(JobState, after=after, limit=PAGE)
-        for job in jobs:
-            if job.kind is JobKind.MIGRATE and run in {None, job.options.get("run")}:
-                yield migrated(archive, job)
-        if len(jobs) < PAGE:
-            return
-        after = (jobs[-1].created, jobs[-1].id)
-
-
-def migrated(archive: Archive, job: Job) -> Migrated:
-    """Return what became of the package of one job."""
-    with archive.catalogue.read() as view:
-        steps = {each.name: each for each in view.steps(job.id)}
-        failed = tuple(each.message for each in view.findings(job.id))
-        is_new = "revise" in steps and steps["revise"].result == "revised"
-        done = job.state is JobState.DONE
-        files = _come(view, job) if done and is_new else 0
-    normalised = steps.get("normalise")
-    outcome = Outcome.OPEN
-    if job.state in {JobState.FAILED, JobState.REJECTED}:
-        outcome = Outcome.FAILED
-    elif job.state is JobState.CANCELLED:
-        outcome = Outcome.CANCELLED
-    elif done:
-        outcome = Outcome.MIGRATED if is_new else Outcome.UNCHANGED
-    told = {
-        Outcome.MIGRATED: f"version {job.target_version}, {counted(files, 'new derivative')}",
-        Outcome.UNCHANGED: (normalised.message if normalised else "") or "nothing is different",
-    }.get(outcome, job.reason or f"{job.state} at the step {job.step}")
-    version = job.target_version if outcome is Outcome.MIGRATED else None
-    return Migrated(job.package_id, job.options.get("run", ""), outcome, version, files, told, failed)
-
-
-def _come(view: ReadSession, job: Job) -> int:
-    """Return how many derivatives the job's version has that the one before has not."""
-    before, after = (
-        {
-            (each.path, each.sha512)
-            for each in view.iter_files(job.package_id, number)
-            if each.role is Role.PRESERVATION
-        }
-        for number in (job.target_version - 1, job.target_version)
-    )
-    return len(after - before)

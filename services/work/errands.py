@@ -1,18 +1,22 @@
-"""Errands: what is asked for on a page and takes longer than a page may: to read copies, and to mend them."""
+"""Errands: what is asked for over HTTP and takes longer than an answer may: to read, to mend, to identify."""
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
 
 from packages.errors import Conflict, HoldfastError, Unavailable
 from packages.ledger import KEPT_STATES, Package
-from packages.model import Actor
+from packages.model import Actor, now
 from services.administration.people import require_archivist
 from services.archival_storage.fixity import audit
 from services.archival_storage.mending import repair
 from services.archival_storage.not_kept import why_not_kept
 from services.archive import Archive
+from services.preservation_planning.reidentify import Outcome, reidentify
 from storage.ports import Progress
 
 log = logging.getLogger("holdfast.errands")
@@ -30,7 +34,44 @@ def _repair(archive: Archive, actor: Actor, package_id: str, progress: Progress)
     repair(archive, actor, package_id, progress=progress)
 
 
-ERRANDS: Mapping[str, Callable[[Archive, Actor, str, Progress], None]] = {"audit": _audit, "repair": _repair}
+def _reidentify(archive: Archive, actor: Actor, package_id: str, progress: Progress) -> None:
+    for found in reidentify(archive, actor, [package_id], again=True, progress=progress):
+        if found.outcome is Outcome.FAILED:
+            raise Unavailable(found.message)
+
+
+ERRANDS: Mapping[str, Callable[[Archive, Actor, str, Progress], None]] = {
+    "audit": _audit,
+    "repair": _repair,
+    "reidentify": _reidentify,
+}
+_NAMED = 100
+
+
+@dataclass(slots=True)
+class Identification:
+    """Formats being identified again: who asked and when, packages by outcome so far, the first that failed.
+
+    `trouble` says what ended it before its time.
+    """
+
+    by: str
+    begun: str
+    ended: str | None = None
+    trouble: str = ""
+    packages: Counter[Outcome] = field(default_factory=Counter)
+    failed: list[tuple[str, str]] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {
+            "by": self.by,
+            "begun": self.begun,
+            "ended": self.ended,
+            "trouble": self.trouble,
+            "packages": {str(each): self.packages[each] for each in Outcome},
+            "failed": [{"id": package, "message": message} for package, message in self.failed],
+        }
 
 
 class Errands:
@@ -43,12 +84,14 @@ class Errands:
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="errands")
+        self._long = ThreadPoolExecutor(1, thread_name_prefix="identification")
+        self._identification: Identification | None = None
         self._lock = threading.Lock()
         self._wanted: dict[str, str] = {}
         self._closed = threading.Event()
 
     def send(self, actor: Actor, verb: str, reference: str) -> Package:
-        """Have the copies of a package read back (``audit``) or mended (``repair``).
+        """Have copies of a package read back (``audit``) or mended, or its formats identified anew.
 
         Raises Refused for anybody but archivists, Conflict for a package that no store keeps or that is
         waiting for such an errand already, Unavailable when too many wait.
@@ -72,10 +115,31 @@ class Errands:
         with self._lock:
             return self._wanted.get(package_id)
 
+    def identify(self, actor: Actor, references: Sequence[str] = (), *, again: bool = False) -> None:
+        """Have the formats of these packages, or of all, identified again, as `reidentify` does it.
+
+        It may take days, so it keeps no errand waiting. Raises Refused for anybody but archivists, NotFound
+        for a package that there is not, Conflict while such an identification is under way.
+        """
+        require_archivist(actor, "identify archived files again")
+        with self._archive.catalogue.read() as view:
+            ids = [view.resolve(each) for each in references]
+        with self._lock:
+            if self._identification is not None and self._identification.ended is None:
+                raise Conflict("formats are being identified already", hint="wait until that is done")
+            self._identification = told = Identification(actor.name, now())
+        self._long.submit(self._identify, actor, told, ids, again=again)
+
+    @property
+    def identification(self) -> Identification | None:
+        """Return the latest identification of formats that this process was asked for."""
+        return self._identification
+
     def close(self) -> None:
         """Break off what is being done, and forget the rest; may be called twice."""
         self._closed.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
+        self._long.shutdown(wait=False, cancel_futures=True)
 
     def _run(self, actor: Actor, verb: str, package_id: str) -> None:
         try:
@@ -89,6 +153,22 @@ class Errands:
         finally:
             with self._lock:
                 del self._wanted[package_id]
+
+    def _identify(self, actor: Actor, told: Identification, ids: Sequence[str], *, again: bool) -> None:
+        try:
+            for found in reidentify(self._archive, actor, ids, again=again, progress=self._going_on):
+                told.packages[found.outcome] += 1
+                if found.outcome is Outcome.FAILED and len(told.failed) < _NAMED:
+                    told.failed.append((found.package_id, found.message))
+        except KeyboardInterrupt:
+            told.trouble = "broken off by the end of this process"
+        except HoldfastError as error:
+            told.trouble = error.message
+        except Exception:
+            told.trouble = "a defect of Holdfast's; its log says more"
+            log.exception("the identification of formats")
+        finally:
+            told.ended = now()
 
     def _going_on(self, done: int) -> None:
         del done

@@ -20,6 +20,7 @@ from packages.ledger import (
     Counts,
     IdempotencyKey,
     Job,
+    JobKind,
     JobState,
     Lease,
     OutboxItem,
@@ -101,9 +102,17 @@ class ReadSession(DoorReading, AuditReading, DeletionReading, StoreReading, Back
         ...
 
     def jobs(
-        self, states: Iterable[JobState], *, after: tuple[str, str] | None = None, limit: int = 100
+        self,
+        states: Iterable[JobState],
+        *,
+        kind: JobKind | None = None,
+        after: tuple[str, str] | None = None,
+        limit: int = 100,
     ) -> list[Job]:
-        """Return at most `limit` jobs in these states by (created, id), behind the key `after`."""
+        """Return at most `limit` jobs in these states by (created, id), behind the key `after`.
+
+        With `kind` only those of that kind.
+        """
         ...
 
     def steps(self, job_id: str) -> list[StepRecord]:

@@ -26,6 +26,7 @@ from packages.ledger import (
     Counts,
     IdempotencyKey,
     Job,
+    JobKind,
     JobState,
     OutboxItem,
     Package,
@@ -263,9 +264,16 @@ class Reading(Parts):
         return [rows.job_of(each) for each in self._connection.execute(query)]
 
     def jobs(
-        self, states: Iterable[JobState], *, after: tuple[str, str] | None = None, limit: int = 100
+        self,
+        states: Iterable[JobState],
+        *,
+        kind: JobKind | None = None,
+        after: tuple[str, str] | None = None,
+        limit: int = 100,
     ) -> list[Job]:
         query = select(jobs).where(jobs.c.state.in_(sorted(states)))
+        if kind is not None:
+            query = query.where(jobs.c.kind == kind)
         if after is not None:
             query = query.where(tuple_(jobs.c.created, jobs.c.id) > tuple_(*after))
         query = query.order_by(jobs.c.created, jobs.c.id).limit(limit)

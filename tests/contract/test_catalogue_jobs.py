@@ -151,6 +151,8 @@ def test_due_jobs_are_queued_failed_or_left_by_the_dead(catalogue: Catalogue) ->
         assert len(running) == 3
         rest = session.jobs([JobState.RUNNING], after=(running[-1].created, running[-1].id))
         assert len(rest) == 1
+        assert session.jobs(JobState, kind=JobKind.MIGRATE) == []
+        assert len(session.jobs([JobState.RUNNING], kind=JobKind.INGEST)) == 4
 
 
 def test_a_step_that_is_repeated_leaves_one_record(catalogue: Catalogue, job: Job) -> None:

@@ -51,6 +51,10 @@ def test_every_flow_can_be_started_by_hand(
     states = [whole("lift_embargoes"), whole("reconcile"), whole("ingest", package=job.package_id)]
     states.append(whole("migrate", puids=["fmt/116"]))
     assert states == ["COMPLETED"] * 4
+    identified = end(start("reidentify", packages=[job.package_id], again=True))
+    assert identified["state"]["message"] == "1 package: 1 unchanged"
+    passed_over = end(start("reidentify", packages=[job.package_id]))
+    assert passed_over["state"]["message"] == "1 package: 1 up to date"
     assert end(start("ingest", package="0000-no-such-package"))["state_type"] == "FAILED"
 
 

@@ -9,7 +9,8 @@ from packages.ledger import JobState
 from packages.model import Role
 from services.administration.people import local_actor
 from services.archive import Archive
-from services.preservation_planning.migration import Standing, migration_report, plan_migration
+from services.preservation_planning.migration import Standing, plan_migration
+from services.preservation_planning.migration_report import migration_report
 from tests.support import deposits, settled
 from tests.support.killer import Killer
 

@@ -19,13 +19,12 @@ from packages.premis_reading import read_events
 from services.data_management.rebuild import rebuild_catalogue
 from services.ingest import step_table
 from services.preservation_planning.migration import (
-    Migrated,
     MigrationPlan,
     Standing,
     enter_migration,
-    migration_report,
     plan_migration,
 )
+from services.preservation_planning.migration_report import Migrated, migration_report
 from services.work.engine import run_due, run_job
 from tests.support.depositor import Deposit, Depositor, depositor_of, put, tree
 from tests.support.harm import object_in
