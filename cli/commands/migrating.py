@@ -83,7 +83,7 @@ def _show_plan(plan: "MigrationPlan", *, to_out: bool) -> None:
     due = plan.due
     for each in due:
         say(f"{each.package_id}  {padded(counted(each.files, 'file'), 9)}  {padded(size(each.bytes), 9)}  "
-            f"{printable(each.title)}")  # fmt: skip
+            f"{printable(each.title)}")  # fmt: skip  # fewer lines read better
     for made, files in sorted(plan.made.items()):
         label = f" ({made.label})" if made.label else ""
         say(f"{made.puid} → {made.kind}{label}: {counted(files, 'file')} by {made.tool} {made.recipe}")

@@ -51,8 +51,14 @@ def suspect(
         with Recording(archive, HOLDFAST_ITSELF, scope) as recording:
             recording.add(package_id, report)
     except HoldfastError as error:
-        log.warning("%s of %s in %s is %s, and could not be marked: %s", entry.location, package_id,
-                    store.name, verdict, error.message)  # fmt: skip
+        log.warning(
+            "%s of %s in %s is %s, and could not be marked: %s",
+            entry.location,
+            package_id,
+            store.name,
+            verdict,
+            error.message,
+        )
 
 
 def bad_copies(archive: Archive, package_id: str) -> frozenset[str]:

@@ -63,9 +63,14 @@ def revise(
     upload = _packed(archive, actor, files, progress) if files else None
     options: dict[str, Any] = {"packed": True} if files else {}
     return enter_revision(
-        archive, actor, package.id, changes, upload, {**options, **_said(wanted, record, changes)},
+        archive,
+        actor,
+        package.id,
+        changes,
+        upload,
+        {**options, **_said(wanted, record, changes)},
         wanted.instead_of,
-    )  # fmt: skip
+    )
 
 
 def revise_by_upload(

@@ -286,7 +286,7 @@ def test_I4_I8_listings_are_fresh_and_keys_exact(s3: Server, medium: S3Medium) -
         medium.create(key, key.encode())
     assert {item.name for item in medium.list("")} == {
         "aip-1", "aip-10", "a[1]", "a1", "a*", "ab", "dir", "dir2", "=41",
-    }  # fmt: skip
+    }  # fmt: skip  # fewer lines read better
     medium.remove("a[1]")
     medium.remove("a*")
     medium.remove("aip-1")

@@ -56,7 +56,7 @@ FULL = document(
         "created:2026-01-01", "[* TO *]", "*", "", "nothing OR coast", "-nothing", "state:published",
         "a OR coast OR b",
     ],
-)  # fmt: skip
+)  # fmt: skip  # a table
 def test_found_by(index, text):
     index.put([document("other", title="Quite different", creators=["Line, Coat"]), FULL])
     assert FULL["id"] in ids(index, text)
@@ -70,7 +70,7 @@ def test_found_by(index, text):
         "created:2027", "created:[* TO 2025-12]", '"mail seconda"', "coast nothing",
         "state:withdrawn", "tokyo",
     ],
-)  # fmt: skip
+)  # fmt: skip  # a table
 def test_not_found_by(index, text):
     index.put([FULL])
     assert ids(index, text) == []

@@ -183,7 +183,7 @@ def test_what_is_no_archive_is_rejected_with_findings(archive: Archive, client: 
          {"Content-Type": "multipart/form-data; boundary=b"}, 422),
         (b"PK", ZIP | {"Content-Encoding": "gzip"}, 415),
     ],
-)  # fmt: skip
+)  # fmt: skip  # a table
 def test_O1_a_body_that_cannot_be_taken_leaves_nothing(
     archive: Archive, client: TestClient, body: bytes, headers: dict[str, str], status: int
 ) -> None:

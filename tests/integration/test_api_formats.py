@@ -67,7 +67,7 @@ def test_a_migration_is_planned_entered_and_told_of(house: House) -> None:
     assert (plan["due"], plan["files"], plan["tools_missing"]) == (3, 3, {})
     assert {each["kind"]: each["files"] for each in plan["make"]} == {
         "preservation": 3, "access": 3, "thumbnail": 3
-    }  # fmt: skip
+    }  # fmt: skip  # fewer lines read better
     assert {each["standing"] for each in plan["packages"]} == {"due"}
     changed = client.post("/api/migrations", json={**asked, "expected": 2})
     assert changed.status_code == 409

@@ -180,7 +180,7 @@ def test_what_is_not_public_is_not_there(house: House, name: str) -> None:
     for form in FORMS:
         assert house.client("other" if name != "other_hidden" else "owner").get(
             address, params={"format": form}
-        ).status_code == 404  # fmt: skip
+        ).status_code == 404  # fmt: skip  # fewer lines read better
 
 
 def test_a_beginning_of_an_id_is_not_completed(house: House) -> None:

@@ -108,7 +108,7 @@ EXPECTED = {
     "wide.txt": [row(P, ".txt", TEXT, "text_hash")],
     "plain.txt": [],
     "crawl.warc": [],
-}  # fmt: skip
+}  # fmt: skip  # a table
 GROUPS = {
     "jpeg": {"fmt/41", "fmt/42", "fmt/43", "fmt/44"},
     "png": {"fmt/11", "fmt/12", "fmt/13"},
@@ -182,7 +182,7 @@ def entries(judges: Judges, folder: Path) -> list[tuple[FileEntry, Path]]:
             path,
         )
         for path, match, described in zip(paths, found, read, strict=True)
-    ]  # fmt: skip
+    ]  # fmt: skip  # fewer lines read better
 
 
 @pytest.fixture(scope="module")

@@ -51,7 +51,7 @@ def converted(judges: Judges, source: Path, out: Path) -> Derivative:
     entry = FileEntry(
         f"data/original/{source.name}", "", source.stat().st_size, "", 0, puid=match.puid,
         mime=match.mime, properties=described.properties,
-    )  # fmt: skip
+    )  # fmt: skip  # fewer lines read better
     [(_, made)] = derivatives([(entry, source)], out, policy, judges)
     [one] = [each for each in made if each.made.kind is Kind.PRESERVATION]
     return one

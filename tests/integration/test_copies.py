@@ -71,7 +71,7 @@ def test_I5_an_optional_copy_follows_alone_without_a_new_aip(depositor: Deposito
         logged = [
             each.note for entry in read_logs(store, package_urn(package_id)) for each in entry.events
             if each.type == "replication"
-        ]  # fmt: skip
+        ]  # fmt: skip  # fewer lines read better
         assert logged == ["copy", "vault"]
 
     assert not reconcile(archive, depositor.actor).actions

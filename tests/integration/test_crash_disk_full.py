@@ -34,7 +34,7 @@ class Disk:
         run = subprocess.run(
             ["mount", "-t", "tmpfs", "-o", f"size={size}", "holdfast-test", str(at)],
             capture_output=True, text=True, timeout=30, check=False,
-        )  # fmt: skip
+        )  # fmt: skip  # what is always said stands in one line
         if run.returncode:
             told = f"no small disk could be mounted: {run.stderr.strip()}"
             pytest.fail(told) if IN_CI else pytest.skip(told)

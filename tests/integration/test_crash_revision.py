@@ -29,7 +29,7 @@ def changed(killer: Killer, home: Path, tmp_path: Path, **more: object) -> tuple
     victim = killer.do(
         home, "revise", package=package_id, added={"more/new.txt": str(new / "x")},
         replaced={first: str(new / "y")}, withdrawn=[second], **more,
-    )  # fmt: skip
+    )  # fmt: skip  # fewer lines read better
     status = victim.end()
     files = {name: data for name, data in deposit.files.items() if name != second}
     deposit.files.clear()

@@ -115,7 +115,7 @@ def test_the_readme_of_the_root_brings_files_back(tmp_path: Path) -> None:
         run = subprocess.run(
             [sys.executable, "-I", "-S", "bring_back.py", OBJECT, name, str(tmp_path / "back")],
             cwd=root, capture_output=True, text=True, timeout=30, check=False,
-        )  # fmt: skip
+        )  # fmt: skip  # what is always said stands in one line
         assert run.returncode == 0, run.stderr
         assert (tmp_path / "back").read_bytes() == (NEXT | {n: n.encode() for n in ODD_NAMES})[name]
     content = root / layout.object_path(OBJECT) / "v1/content/data/original/plain.txt"
@@ -124,7 +124,7 @@ def test_the_readme_of_the_root_brings_files_back(tmp_path: Path) -> None:
     run = subprocess.run(
         [sys.executable, "-I", "bring_back.py", OBJECT, "data/original/plain.txt", str(tmp_path / "back")],
         cwd=root, capture_output=True, text=True, timeout=30, check=False,
-    )  # fmt: skip
+    )  # fmt: skip  # what is always said stands in one line
     assert "DAMAGED" in run.stdout
 
 

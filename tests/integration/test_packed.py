@@ -120,7 +120,7 @@ def test_the_readme_of_the_root_brings_packed_files_back(
         run = subprocess.run(
             [*wanted, f"data/original/{name}", "x"],
             cwd=alone, capture_output=True, text=True, timeout=30, check=False, env={"LC_ALL": "C.UTF-8"},
-        )  # fmt: skip
+        )  # fmt: skip  # what is always said stands in one line
         assert "as it was archived" in run.stdout, run.stderr
         assert (alone / "x").read_bytes() == FILES[name]
 
@@ -149,7 +149,7 @@ def test_a_new_version_writes_only_the_packs_concerned(depositor: Depositor, tmp
     made = change(
         depositor, made, tmp_path, added={"late.txt": b"late"}, replaced={"letters/0.txt": b"anew"},
         withdrawn=["letters/1.txt"],
-    )  # fmt: skip
+    )  # fmt: skip  # fewer lines read better
     files = {**FILES, "late.txt": b"late", "letters/0.txt": b"anew"}
     del files["letters/1.txt"]
     second = {each.path: each for each in rows(depositor, made)}

@@ -46,7 +46,7 @@ def test_what_is_switched_off_is_not_called_missing(house: House, archivist: Bro
     tools = {each["name"]: each for each in house.client("archivist").get("/api/policy").json()["tools"]}
     assert tools["ghostscript"] == {
         "name": "ghostscript", "version": "", "missing": "", "switched_off": True
-    }  # fmt: skip
+    }  # fmt: skip  # fewer lines read better
     assert not tools["pillow"]["switched_off"]
     page = archivist.open("/policy")
     told = text_of(page.xpath('//section[@id="tools"]')[0])

@@ -299,6 +299,6 @@ def test_one_file_comes_back_with_the_readme_of_the_root_and_nothing_else(
         run = subprocess.run(
             [sys.executable, "-I", "-S", *command],
             cwd=alone, env={}, capture_output=True, text=True, timeout=30, check=False,
-        )  # fmt: skip
+        )  # fmt: skip  # what is always said stands in one line
         assert run.returncode == 0, run.stderr
         assert (tmp_path / "back").read_bytes() == data

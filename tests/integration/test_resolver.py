@@ -51,7 +51,7 @@ def test_a_mistyped_identifier_is_told_so(house: House) -> None:
     "address",
     ["/ark:", "/ark:/", "/ark:99999", "/ark:99999/", "/ark:99999/hf1nothere", "/ark:../../etc/passwd",
      "/ark:99999/%00", "/ark:99999/a%0Ab", "/doi/10.1234/x", "/doi/%00", "/hdl/1/2", "/hdl/"],
-)  # fmt: skip
+)  # fmt: skip  # a table
 def test_what_nobody_bears_is_not_found(house: House, address: str) -> None:
     answer = house.client().get(address)
     assert answer.status_code == 404

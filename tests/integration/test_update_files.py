@@ -66,7 +66,7 @@ def test_three_versions_each_a_valid_bag_and_nothing_twice(
         shared_depositor, made, tmp_path,
         added={ODD: b"odd", "again.txt": b"second\n"}, replaced={"a.txt": b"changed\n"},
         withdrawn=["folder/c.txt"], message="Mended",
-    )  # fmt: skip
+    )  # fmt: skip  # fewer lines read better
     second = {"a.txt": b"changed\n", "folder/b.txt": b"second\n", ODD: b"odd", "again.txt": b"second\n"}
     shared_depositor.prove_identical(made, second)
     made = change(shared_depositor, made, tmp_path, replaced={"a.txt": b"first\n"}, withdrawn=[ODD])
@@ -122,7 +122,7 @@ def test_the_event_names_the_files_and_premis_tells_what_was_done_to_them(
         ({"added": {"a.txt/b": b"x", "folder": b"x"}}, {"change.file-and-folder"}),
         ({"withdrawn": list(FILES)}, {"change.nothing-left"}),
     ],
-)  # fmt: skip
+)  # fmt: skip  # a table
 def test_what_does_not_fit_is_refused_whole_with_every_finding(
     wanted: dict[str, Any], codes: set[str], shared_depositor: Depositor, tmp_path: Path
 ) -> None:

@@ -27,7 +27,7 @@ _DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document
 _MOV = {
     "container_profile": "QuickTime", "width": 1920, "height": 1080, "video_codec": "MPEG Video",
     "duration_ms": 1000, "video_streams": 1, "scan_type": "Progressive", "chroma_subsampling": "4:2:0",
-}  # fmt: skip
+}  # fmt: skip  # a table
 TABLE: Mapping[str, Expected] = {
     "033689.pdf": _pdf(
         "fmt/20", 3, 4, first_problem="file is damaged", producer="Acrobat Distiller 7.0 (Windows)"

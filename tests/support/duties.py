@@ -184,7 +184,7 @@ def _repair(ward: Ward) -> Duty:
     ward.killer.restart(ward.home)
     place = ward.home / "stores" / ward.draw.choice(("primary", "copy")) / layout.object_path(
         package_urn(made.id)
-    )  # fmt: skip
+    )  # fmt: skip  # fewer lines read better
     content = place / "v1/content/data/original"
     (content / "letters/b.txt").write_bytes(b"not what was written")
     (content / "a.txt").unlink()

@@ -125,7 +125,7 @@ _ODF_NAMES = " ".join(
         ("office", "office"), ("draw", "drawing"), ("text", "text"), ("svg", "svg-compatible"),
         ("script", "script"),
     )
-)  # fmt: skip
+)  # fmt: skip  # a table
 _ODF_NAMES += ' xmlns:xlink="http://www.w3.org/1999/xlink"'
 
 
@@ -208,7 +208,7 @@ def dng(path: Path, width: int = 64, height: int = 48) -> Path:
         (50706, 1, 4, bytes((1, 4, 0, 0))), (50707, 1, 4, bytes((1, 1, 0, 0))), (50708, 2, 7, b"Sample\0"),
         (50714, 4, 1, one("<I", 0)), (50717, 4, 1, one("<I", 16383)), (50721, 10, 9, one("<18i", *identity)),
         (50728, 5, 3, one("<6I", 1, 2, 1, 1, 1, 2)), (50778, 3, 1, one("<H", 21)),
-    ]  # fmt: skip
+    ]  # fmt: skip  # a table
     begin = 8 + 2 + 12 * len(tags) + 4
     rows, rest = b"", b""
     aside = sum(len(value) + len(value) % 2 for *_, value in tags if value is not None and len(value) > 4)
@@ -233,7 +233,7 @@ def media(folder: Path) -> None:
     sound = {
         "a.aiff": ("-c:a", "pcm_s24be"), "c.wma": ("-c:a", "wmav2"),
         "d.m4a": ("-c:a", "alac"), "e.aifc": ("-f", "aiff", "-c:a", "pcm_f32be"), "f.wav": (), "g.mp3": (),
-    }  # fmt: skip
+    }  # fmt: skip  # a table
     video = {
         "h.mpg": ("-c:v", "mpeg2video", "-c:a", "mp2"),
         "i.avi": ("-c:v", "mjpeg", "-c:a", "pcm_s16le"),

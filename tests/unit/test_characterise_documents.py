@@ -314,7 +314,7 @@ def test_outlook_properties_are_decoded() -> None:
         "__substg1.0_0037001F": "Grüße".encode("utf-16-le"),
         "__substg1.0_0E04001E": b"m\xfcller\0",
         "__properties_version1.0": bytes(32) + sent,
-    })  # fmt: skip
+    })  # fmt: skip  # fewer lines read better
     assert outlook._text(message, "0037") == "Grüße"
     assert outlook._text(message, "0E04") == "müller"
     assert outlook._text(message, "0E03") is None

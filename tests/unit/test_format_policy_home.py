@@ -65,7 +65,7 @@ SOUND = {"fonts_not_embedded": 0, "encrypted": False, "javascript": False, "xfa"
         {"fonts_not_embedded": 1}, {"encrypted": True}, {"javascript": True}, {"xfa": True},
         {"attachments": 2}, {"problems": 1}, {"objects_judged": 20_000}, {"fonts_not_embedded": None},
     ],
-)  # fmt: skip
+)  # fmt: skip  # a table
 def test_a_sound_pdf_is_left_alone_and_no_other(lack: dict[str, Any]) -> None:
     def pdf(properties: dict[str, Any]) -> Plan:
         return default_policy().plan(

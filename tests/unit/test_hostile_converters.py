@@ -108,7 +108,7 @@ def test_several_files_of_one_conversion_are_numbered(tmp_path: Path) -> None:
         ('mkdir "$folder/out.txt"', Outcome.FAILED, "no file of its own"),
         ('mkfifo "$folder/out.txt"', Outcome.FAILED, "no file of its own"),
     ],
-)  # fmt: skip
+)  # fmt: skip  # a table
 def test_F5_F7_what_a_converter_does_is_an_outcome(
     tmp_path: Path, script: str, outcome: Outcome, word: str
 ) -> None:

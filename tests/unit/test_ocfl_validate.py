@@ -110,7 +110,7 @@ def place_0004(object_id: str) -> str:
         ("W015", {}, {"a": "urn:x:1", "b/c": "urn:x:2"}),
         ("E003 E063", {"a/0=ocfl_object_9": b"x"}, {"b": "urn:x:1"}),
     ],
-)  # fmt: skip
+)  # fmt: skip  # a table
 def test_root(expected: str, files: dict[str, bytes | None], objects: dict[str, str], tmp_path: Path) -> None:
     place = make_root(tmp_path / "root", {path: Made(object_id=each) for path, each in objects.items()})
     for name, data in files.items():

@@ -30,7 +30,7 @@ _CONTAINER = "META-INF/container.xml"
 _NAMES = {
     "title": "title", "creator": "author", "language": "language", "identifier": "identifier",
     "publisher": "publisher", "date": "created", "rights": "rights",
-}  # fmt: skip
+}  # fmt: skip  # a table
 
 
 def read(path: Path) -> dict[str, Any]:

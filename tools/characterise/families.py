@@ -64,7 +64,7 @@ FAMILIES = (
     _family("database", "application/x-sqlite3 application/vnd.sqlite3 application/geopackage+sqlite3"
             " application/x-dbf application/dbase application/x-msaccess"),
     _family("text", "application/rtf", starts="text/"),
-)  # fmt: skip
+)  # fmt: skip  # a table
 BY_NAME = MappingProxyType({each.name: each for each in FAMILIES})
 MISSING = "tool missing: "
 """How the error of a file begins whose reader cannot be loaded here; the name of the tool follows."""
@@ -73,7 +73,7 @@ UNREAD = frozenset({
     "image/wmf", "image/x-wmf", "image/emf", "image/x-emf", "image/x-3ds", "image/vnd.djvu",
     "image/x-djvu", "image/pict", "image/x-pict", "image/x-xcf", "image/jxl", "image/jxr",
     "image/vnd.ms-photo", "image/x-wpg",
-})  # fmt: skip
+})  # fmt: skip  # a table
 """Types of images that no reader here describes: that is no fault of the file."""
 
 

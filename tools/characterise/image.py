@@ -31,17 +31,17 @@ _SPACES = {
     "1": "bilevel", "L": "greyscale", "LA": "greyscale", "I": "greyscale", "I;16": "greyscale",
     "I;16B": "greyscale", "F": "greyscale", "P": "palette", "PA": "palette", "RGB": "RGB", "RGBA": "RGB",
     "RGBX": "RGB", "CMYK": "CMYK", "YCbCr": "YCbCr", "LAB": "CIELab", "HSV": "HSV",
-}  # fmt: skip
+}  # fmt: skip  # a table
 _PHOTOMETRIC = {
     0: "greyscale", 1: "greyscale", 2: "RGB", 3: "palette", 4: "transparency mask", 5: "CMYK", 6: "YCbCr",
     8: "CIELab", 9: "ICCLab", 10: "ITULab", 32803: "colour filter array", 34892: "linear raw",
-}  # fmt: skip
+}  # fmt: skip  # a table
 _COMPRESSIONS = {
     "raw": "none", "tiff_ccitt": "CCITT", "group3": "CCITT group 3", "group4": "CCITT group 4",
     "tiff_lzw": "LZW", "tiff_jpeg": "JPEG (old style)", "jpeg": "JPEG", "tiff_adobe_deflate": "deflate",
     "tiff_raw_16": "none", "packbits": "PackBits", "tiff_deflate": "deflate", "lzma": "LZMA", "zstd": "ZSTD",
     "webp": "WebP",
-}  # fmt: skip
+}  # fmt: skip  # a table
 _OF_FORMAT = {"JPEG": "JPEG", "MPO": "JPEG", "PNG": "deflate", "GIF": "LZW", "JPEG2000": "JPEG 2000"}
 _DEPTH = re.compile(r";(\d+)")
 

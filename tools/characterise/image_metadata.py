@@ -44,16 +44,16 @@ FIELDS = {
 EXIF = {
     271: "camera_make", 272: "camera_model", 306: "exif_date", 305: "software", 315: "artist",
     33432: "copyright", 270: "image_description",
-}  # fmt: skip
+}  # fmt: skip  # a table
 INNER = {
     36867: "date_time_original", 33434: "exposure_time", 33437: "f_number", 34855: "iso_speed",
     37386: "focal_length", 42036: "lens_model",
-}  # fmt: skip
+}  # fmt: skip  # a table
 IPTC = {
     (2, 5): "iptc_title", (2, 105): "iptc_headline", (2, 120): "iptc_caption", (2, 80): "iptc_byline",
     (2, 116): "iptc_copyright", (2, 55): "iptc_date", (2, 90): "iptc_city", (2, 101): "iptc_country",
     (2, 25): "iptc_keywords",
-}  # fmt: skip
+}  # fmt: skip  # a table
 _XMP_TAG = 700
 
 

@@ -68,9 +68,11 @@ def _top(value: Any) -> dict[str, Any]:
     if isinstance(value, dict):
         found["member_names"] = sorted(value)[:MOST_NAMES]
         for key, name in (
-            ("$schema", "json_schema"), ("@context", "json_context"), ("@type", "json_type"),
+            ("$schema", "json_schema"),
+            ("@context", "json_context"),
+            ("@type", "json_type"),
             ("type", "json_type"),
-        ):  # fmt: skip
+        ):
             if isinstance(value.get(key), str):
                 found[name] = value[key]
     return found

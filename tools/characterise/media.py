@@ -110,7 +110,7 @@ BOUNDS = "What MediaInfo reads at its quickest setting (headers and the beginnin
 _NUMBERS = {
     "frame_rate", "aspect_ratio", "pixel_aspect_ratio", "frames", "samples", "bit_depth", "sampling_rate",
     "channels", "width", "height", "duration_ms", "bit_rate", "video_bit_depth",
-}  # fmt: skip
+}  # fmt: skip  # a table
 KINDS = {"Video": "video", "Audio": "audio", "Text": "text", "Image": "image", "Other": "other"}
 _COUNTED = ("video", "audio", "text")
 

@@ -16,7 +16,7 @@ SETS = {
         13: "modified", 18: "creating_program", 14: "pages", 15: "words",
     },
     "\x05DocumentSummaryInformation": {15: "company", 7: "slides"},
-}  # fmt: skip
+}  # fmt: skip  # a table
 """Which properties of which sets are told ([MS-OSHARED] 2.3.3.2)."""
 FIELDS = {
     "title": "title",

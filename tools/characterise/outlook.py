@@ -29,8 +29,11 @@ def read(path: Path) -> dict[str, Any]:
     """Return sender, recipients, subject, date and attachments."""
     with olefile.OleFileIO(str(path)) as message:
         found: dict[str, Any] = {name: _text(message, tag) for tag, name in _TEXTS.items()}
-        sender = [each for each in (_text(message, "0C1A"), _text(message, "5D01") or _text(message, "0C1F"))
-                  if each]  # fmt: skip
+        sender = [
+            each
+            for each in (_text(message, "0C1A"), _text(message, "5D01") or _text(message, "0C1F"))
+            if each
+        ]
         found["from"] = " ".join(sender) or None
         top = {entry[0] for entry in message.listdir(streams=False, storages=True)}
         found["attachments"] = sum(each.startswith("__attach_version1.0_#") for each in top)

@@ -43,7 +43,7 @@ FIELDS = {
     **{name: f"of a compressed web archive: {said}" for name, said in warc.FIELDS.items()
        if name not in {"compressed", "judged_bytes", "problem"}},
     "compressed": "true for a compressed web archive",
-}  # fmt: skip
+}  # fmt: skip  # a table
 BOUNDS = (
     "200,000 members; of a compressed TAR or web archive 512 MiB after inflation. Nothing is written, and"
     " archives within are not opened."

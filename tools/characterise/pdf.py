@@ -60,7 +60,7 @@ _FILES = ("/FontFile", "/FontFile2", "/FontFile3")
 _RIGHTS = (
     "accessibility", "extract", "modify_annotation", "modify_assembly", "modify_form", "modify_other",
     "print_highres", "print_lowres",
-)  # fmt: skip
+)  # fmt: skip  # a table
 
 
 class _Font(NamedTuple):

@@ -13,7 +13,7 @@ FIELDS = {
         "archive", "compression", "files", "folders", "unpacked_bytes", "largest_bytes", "encrypted_files",
         "archives_inside", "contents", "judged_members", "problem",
     )
-}  # fmt: skip
+}  # fmt: skip  # a table
 BOUNDS = "200,000 members; only the header is read."
 
 

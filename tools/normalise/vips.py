@@ -92,7 +92,7 @@ def _lost(before: Mapping[str, str], after: Mapping[str, str]) -> str:
     if before.get("n-pages", "1") != "1":
         return f"it has {before['n-pages']} pages; a JPEG 2000 has one"
     others = [f"{name}: {before.get(name)} became {after.get(name)}" for name in TOLD_ALIKE
-              if before.get(name) != after.get(name)]  # fmt: skip
+              if before.get(name) != after.get(name)]  # fmt: skip  # fewer lines read better
     return "; ".join(others)
 
 
@@ -131,7 +131,7 @@ def _jpeg(job: Job, runner: Runner) -> Converted:
     ran = _vips(
         job, runner, "thumbnail", str(job.source), saved, side,
         *("--height", side, "--size", "down", "--export-profile", "srgb"),
-    )  # fmt: skip
+    )  # fmt: skip  # fewer lines read better
     return concluded(job, ran, target)
 
 
