@@ -7,6 +7,9 @@ from PIL import ExifTags, Image, ImageCms, IptcImagePlugin, TiffImagePlugin
 
 from tools.characterise import xmp
 
+# It has no prefix to be known by: every image would first be tried as one, and fail.
+Image.ID.remove(IptcImagePlugin.IptcImageFile.format)
+
 MOST_KEYWORDS = 50
 _read_iptc: Any = IptcImagePlugin.getiptcinfo
 FIELDS = {

@@ -46,8 +46,7 @@ def read(family: str, path: Path) -> tuple[str, dict[str, Any], str | None]:
         return tool, {}, f"{MISSING}{error}"
     except Exception as error:  # noqa: BLE001  # a reader may fail in any way on a hostile file
         return tool, {}, without(path, f"{type(error).__name__}: {error}")[:LONGEST]
-    place = str(path)
-    return tool, {k: _unplaced(v, place, path.name) for k, v in found.items()}, None
+    return tool, without(path, found), None
 
 
 @cache
@@ -115,12 +114,12 @@ def _characters(value: Any) -> int:
 def _fit(value: Any, depth: int) -> Any:
     if isinstance(value, str):
         return (value if value.isprintable() else _printable(value)).strip()[:LONGEST]
-    if isinstance(value, list | tuple | dict) and depth:
-        return _fit_items(value, depth - 1)
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else None
     if value is None or isinstance(value, bool) or (type(value) is int and -_LARGEST <= value < _LARGEST):
         return value
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, list | tuple | dict) and depth:
+        return _fit_items(value, depth - 1)
     return _fit(str(value), 0)
 
 
