@@ -172,7 +172,7 @@ def test_a_body_that_comes_byte_by_byte_is_given_up(app: FastAPI, monkeypatch: p
     monkeypatch.setattr(guards, "BODY_SECONDS", 0.3)
     with server_of(app) as server, socket.create_connection(("127.0.0.1", server.port), timeout=10) as line:
         line.sendall(b"POST /sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n"
-                     b"Content-Type: application/x-www-form-urlencoded\r\n\r\n")  # fmt: skip  # fewer lines read better
+                     b"Content-Type: application/x-www-form-urlencoded\r\n\r\n")  # fmt: skip  # as it is sent
         said = b""
         while not said:
             with suppress(OSError):  # it may have been closed already

@@ -29,7 +29,8 @@ FIELDS = {
 }
 BOUNDS = "SQLite opens read-only, with a bound on its work; rows are counted in files up to 64 MiB."
 _ENGINES = {0: "Jet 3 (Access 97)", 1: "Jet 4 (Access 2000 to 2003)", 2: "ACE 12 (Access 2007)",
-            3: "ACE 14 (Access 2010)", 4: "ACE 15 (Access 2013)", 5: "ACE 16 (Access 2016)"}  # fmt: skip  # a table
+            3: "ACE 14 (Access 2010)", 4: "ACE 15 (Access 2013)",
+            5: "ACE 16 (Access 2016)"}  # fmt: skip  # a table
 
 
 def tool() -> str:
