@@ -27,6 +27,7 @@ import orjson
 from packages.errors import Internal, NotFound, Unavailable
 from packages.model import NOTHING, FileEntry, Role
 from packages.submission import digest_of
+from storage.clearing import delete_tree
 from storage.durability import spread_folders, sync_filesystem, unavailable
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -196,6 +197,10 @@ class Workspace:
     def sync(self) -> None:
         """Make everything in the workspace durable. Raises Unavailable."""
         sync_filesystem(self.path)
+
+    def clear_sip(self) -> None:
+        """Delete the bag of the submission, whose content is durable in the object by now. Idempotent."""
+        _delete(self.sip)
 
     def discard(self) -> None:
         """Delete the workspace: gone at once for everybody, by a rename, then file by file. Idempotent."""
@@ -378,7 +383,7 @@ def _rows(place: Path) -> Iterator[FileEntry]:
 def _delete(folder: Path) -> None:
     """Delete a folder that two processes may be deleting at once."""
     try:
-        shutil.rmtree(folder)
+        delete_tree(folder)
     except FileNotFoundError:
         if folder.exists():
             shutil.rmtree(folder, ignore_errors=True)

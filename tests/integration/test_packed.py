@@ -16,8 +16,9 @@ import pytest
 from ocfl.validator import Validator
 
 from packages.errors import Corrupt
-from packages.ledger import CopyState
+from packages.ledger import CopyState, JobState
 from packages.model import FileEntry, Role
+from packages.ocfl.inventory import Inventory
 from packages.packing import RULE, Rule
 from services.access.content import open_file
 from services.access.landing import Landing, files_shown, landing
@@ -27,6 +28,9 @@ from services.ingest.revision import update_record
 from services.ingest.steps import packing
 from services.ingest.submission import Wanted, submit
 from services.work.engine import run_job
+from storage.archival import OcflStore
+from storage.ports import Progress, StagedVersion
+from storage.staging import Workspace
 from tests.integration.test_update_files import change
 from tests.support.depositor import Deposit, Depositor, depositor_of, put, tree, zipped_bag
 from tests.support.harm import object_in, root_of
@@ -75,6 +79,29 @@ def unpacked(aip: Path, to: Path) -> Path:
     return to
 
 
+def test_staging_keeps_what_was_packed_until_the_primary_store_has_it(
+    depositor: Depositor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = submit(depositor.archive, depositor.actor, Wanted(put(tmp_path, {"a/new": b"other", **FILES})))
+    sip = depositor.archive.staging.workspace(job.id).sip
+    publish, discard = OcflStore.publish, Workspace.discard
+    seen: list[bool] = []
+
+    def published(store: OcflStore, staged: StagedVersion, *, progress: Progress | None = None) -> Inventory:
+        inventory = publish(store, staged, progress=progress)
+        seen.append(len([each for each in sip.rglob("letters/*") if each.is_file()]) == 9)
+        return inventory
+
+    def discarded(workspace: Workspace) -> None:
+        seen.append(sip.exists())
+        discard(workspace)
+
+    monkeypatch.setattr(OcflStore, "publish", published)
+    monkeypatch.setattr(Workspace, "discard", discarded)
+    assert run_job(depositor.archive, job.id).state is JobState.DONE
+    assert seen == [True, False]
+
+
 def test_small_files_are_packed_and_come_back_one_by_one(depositor: Depositor, packed: Deposit) -> None:
     aip = depositor.give_back(packed, "aip")
     originals = {name.removeprefix("data/original/") for name in tree(aip) if name.startswith("data/orig")}
@@ -119,7 +146,7 @@ def test_the_readme_of_the_root_brings_packed_files_back(
     for name in ("é %41/ünï 漢.txt", "letters/7.txt", "large.bin"):
         run = subprocess.run(
             [*wanted, f"data/original/{name}", "x"],
-            cwd=alone, capture_output=True, text=True, timeout=30, check=False, env={"LC_ALL": "C.UTF-8"},
+            cwd=alone, capture_output=True, text=True, timeout=300, check=False, env={"LC_ALL": "C.UTF-8"},
         )  # fmt: skip  # what is always said stands in one line
         assert "as it was archived" in run.stdout, run.stderr
         assert (alone / "x").read_bytes() == FILES[name]

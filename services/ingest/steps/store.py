@@ -115,11 +115,13 @@ def _make_copies(
     """Replicate to every copy, and read each of them and the primary back; return how each store ended.
 
     The primary is read back meanwhile; but where the package has so large a file that a copy reads the
-    primary back as it goes, the primary waits for what that copy tells, and reads only the rest.
+    primary back as it goes, the primary waits for what that copy tells, and reads only the rest. What was
+    packed is deleted from staging meanwhile: the primary store has it, and has waited for its disk.
     """
     facts = context.workspace
     largest = facts.read_json(LARGEST) if facts.has_json(LARGEST) else 0
-    with ThreadPoolExecutor(1 + 2 * len(copies)) as pool:
+    with ThreadPoolExecutor(2 + 2 * len(copies)) as pool:
+        pool.submit(facts.clear_sip)  # if it cannot be, `discard` says so
         brought = [pool.submit(_bring_up, context, each, primary, object_id) for each in copies]
         telling = [
             each
