@@ -1,6 +1,7 @@
 """JPEG 2000 by a rule of the home: kept only where every sample, and what is said of them, is the same."""
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,8 +17,6 @@ from tests.support import specimens
 from tools.characterise import Characteriser
 from tools.normalise import Normaliser
 from tools.pronom import PronomIdentifier
-
-pytestmark = pytest.mark.skipif(shutil.which("vips") is None, reason="libvips is absent")
 
 RULES = {
     "version": "scans",
@@ -39,6 +38,9 @@ RULES = {
 
 @pytest.fixture(scope="module")
 def judges() -> Iterator[Judges]:
+    if shutil.which("vips") is None:
+        message = "libvips is absent"
+        pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
     with Normaliser() as normaliser, PronomIdentifier() as identifier, Characteriser() as characteriser:
         yield Judges(normaliser, identifier, characteriser)
 

@@ -50,8 +50,12 @@ class _Way(NamedTuple):
 
 @dataclass(slots=True)
 class _Tally:
-    """What the conversions of a package came to: grows with tools and rules, not with files."""
+    """What the conversions of a package came to: grows with tools and rules, not with files.
 
+    `outcomes` counts files; one of which nothing is made, for several reasons, counts once.
+    """
+
+    files: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     missing: Counter[tuple[str, str]] = field(default_factory=Counter)
     off: Counter[str] = field(default_factory=Counter)
@@ -60,9 +64,18 @@ class _Tally:
     changed: defaultdict[_Way, set[str]] = field(default_factory=lambda: defaultdict(set))
     unknown: Counter[str] = field(default_factory=Counter)
 
+    def note_file(self, judged: list[Derivative]) -> None:
+        self.files += 1
+        outcomes = {one.made.outcome for one in judged}
+        of_weight = outcomes - {Outcome.NO_RULE, Outcome.SKIPPED}
+        self.outcomes.update(of_weight or outcomes & {Outcome.SKIPPED} or outcomes)
+
+    def told(self) -> str:
+        outcomes = ", ".join(f"{n} {word.replace('_', ' ')}" for word, n in sorted(self.outcomes.items()))
+        return f"{counted(self.files, 'file')}: {outcomes}"
+
     def note(self, entry: FileEntry, one: Derivative, findings: Findings) -> None:
         made = one.made
-        self.outcomes[made.outcome] += 1
         if made.outcome is Outcome.TOOL_MISSING:
             self.missing[made.tool, made.kind] += 1
         elif one.is_switched_off:
@@ -95,10 +108,10 @@ def normalise(context: StepContext) -> StepResult:
         findings.make("normalise.tool-missing", tool=tool, kind=kind, count=counted(count, "file"))
     if tally.off:
         findings.make("normalise.switched-off", tools=_switched_off(tally))
-    told = ", ".join(f"{word.replace('_', ' ')} {count}" for word, count in sorted(tally.outcomes.items()))
+    told = tally.told()
     found = findings.all()
     if not counts.total() and not found:
-        return StepResult(StepOutcome.SKIPPED, "no_rule", told or "no rule of the policy applies")
+        return StepResult(StepOutcome.SKIPPED, "no_rule", told)
     return StepResult(
         StepOutcome.DONE, "normalised", told, found, tuple(_events(context, policy, tally, counts, told))
     )
@@ -117,6 +130,7 @@ def _made(
     tools = Judges(archive.normaliser, archive.identifier, archive.characteriser)
     for entry, judged in derivatives(originals, workspace.path / FOLDER, policy, tools):
         context.progress(entry.size)
+        tally.note_file(judged)
         for one in judged:
             tally.note(entry, one, findings)
             if one.entry is not None:
