@@ -307,6 +307,7 @@ def test_what_the_rooms_read_is_installed_with_them() -> None:
     ]
     assert {"prefect.yaml", "py.typed", "findings.json"} <= {each.name for each in data}
     assert [each for each in data if not any(each.match(pattern) for pattern in patterns)] == []
+    assert [each for each in patterns if not any(file.match(each) for file in data)] == []
 
 
 def test_constraints_hold_versions_only() -> None:
