@@ -65,7 +65,7 @@ def _index(archive: Archive, items: Sequence[OutboxItem]) -> bool:
         return False
     for package_id, reason in report.rejected:
         log.error("the search index refused %s: %s", package_id, reason)
-    with archive.catalogue.write() as unit:
+    with archive.catalogue.write(durable=False) as unit:  # undone, it would be done again
         unit.outbox_done(ids)
     return True
 
