@@ -161,7 +161,7 @@ def test_a_silent_server_is_given_up_in_time(s3: Server) -> None:
         began = time.monotonic()
         with pytest.raises(Unavailable, match="does not answer"):
             medium.create("k", b"x")
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 60
 
 
 def test_an_object_that_is_replaced_while_it_is_read_is_not_mixed(medium: S3Medium) -> None:

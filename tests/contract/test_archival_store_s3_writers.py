@@ -24,6 +24,7 @@ from tests.support.ocfl_objects import OBJECT
 from tests.support.s3_media import medium, medium_at, s3, uploads
 from tests.support.s3_server import Server
 from tests.support.two_stores import FILES, Two, is_clean
+from tests.support.waiting import until
 
 __all__ = ["medium", "s3"]  # the fixtures
 pytestmark = pytest.mark.server
@@ -85,11 +86,11 @@ def test_two_writers_race_on_a_server_that_ignores_conditions(
 
     def write(each: int) -> None:
         together.wait()
-        for _ in range(5):  # both may give up when they meet
+        for turn in range(5):  # both may give up when they meet
             try:
                 won.append(stores[each].publish(rivals[each]))
             except Conflict:
-                time.sleep(0.1 * each)
+                time.sleep(0.2 * 4**turn * each)  # the longer, the slower the machine
             else:
                 return
 
@@ -168,7 +169,7 @@ def test_a_lease_is_renewed_visible_and_not_taken_from_the_living(
     monkeypatch.setattr("storage.archival.attempts.RENEWED_EVERY", 0.05)
     with medium.attempt(intent) as attempt:
         first_at = next(note for _, note in medium.live_attempts(60))["at"]
-        time.sleep(0.4)
+        until(lambda: next(note for _, note in medium.live_attempts(60))["at"] > first_at)
         ((key, note),) = medium.live_attempts(60)
         assert (key, note["object"]) == (attempt, OBJECT)
         assert note["at"] > first_at
@@ -229,7 +230,7 @@ def test_a_forked_process_makes_a_connection_of_its_own(medium: S3Medium) -> Non
     queue = context.Queue()
     child = context.Process(target=lambda: queue.put(medium.read("k")))
     child.start()
-    assert queue.get(timeout=30) == b"x"
-    child.join(30)
+    assert queue.get(timeout=120) == b"x"
+    child.join(120)
     assert child.exitcode == 0
     assert medium.read("k") == b"x"

@@ -46,12 +46,12 @@ def test_a_follower_misses_nothing_of_a_commit_that_was_overtaken(catalogue: Cat
         with catalogue.write() as unit:
             unit.add_events(package.id, [make_event("slow")])
             recorded.set()
-            may_end.wait(20)
+            may_end.wait(60)
 
     worker = threading.Thread(target=slow)
     worker.start()
     try:
-        assert recorded.wait(20)
+        assert recorded.wait(60)
         if catalogue.url.startswith("postgresql"):  # elsewhere there is one writer at a time
             with catalogue.write() as unit:
                 unit.add_events(package.id, [make_event("quick")])

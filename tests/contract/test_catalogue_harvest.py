@@ -188,12 +188,12 @@ def publishing(catalogue: Catalogue, number: int) -> Iterator[tuple[threading.Ev
             given.append(unit.datestamp())
             add(unit, number, given[0])
             dated.set()
-            assert commit.wait(20)
+            assert commit.wait(60)
 
     thread = threading.Thread(target=write)
     thread.start()
     try:
-        assert dated.wait(20)
+        assert dated.wait(60)
         yield commit, given
     finally:
         commit.set()
@@ -231,7 +231,7 @@ def test_who_comes_second_commits_and_is_dated_second(catalogue: Catalogue) -> N
         thread.join(0.3)
         assert thread.is_alive()  # it waits
         commit.set()
-        thread.join(20)
+        thread.join(60)
     assert order[0] > given[0]
     assert order[1] == "1"  # it sees what the first has written
 

@@ -148,7 +148,7 @@ def test_a_page_shows_what_happens_without_being_asked(visit: Visit, site: Site)
     page = archivist.open(f"/packages/{site.house.packages['week-6']}")
     expect(page.locator("#verdict [role=status]")).to_contain_text("Waiting for an archivist")
     approved(site, "week-6")  # by somebody else, elsewhere
-    expect(page.locator("#verdict [role=status]")).to_contain_text("Archived and published.", timeout=15_000)
+    expect(page.locator("#verdict [role=status]")).to_contain_text("Archived and published.")
 
 
 def test_a_package_page_tells_all_and_fixity_proves_it(visit: Visit, site: Site) -> None:
@@ -178,7 +178,7 @@ def test_a_package_page_tells_all_and_fixity_proves_it(visit: Visit, site: Site)
     expect(page.locator(".facts").first).to_contain_text("1 damaged")
     page = archivist.open(f"/packages/{site.house.packages['harbour']}")
     page.get_by_role("button", name="Mend").click()
-    expect(page.locator("#aside")).to_contain_text("Read back now", timeout=15_000)
+    expect(page.locator("#aside")).to_contain_text("Read back now")
     expect(page.get_by_role("button", name="Mend")).to_have_count(0)
 
 

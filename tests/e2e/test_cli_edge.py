@@ -8,8 +8,6 @@ import resource
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +15,7 @@ import pytest
 from cli import exit_codes, reference
 from cli.main import asks_for_json, run
 from tests.support.command import SCRIPT, Holdfast, write
+from tests.support.waiting import until
 
 COMMANDS = [
     line.removeprefix("## holdfast ") for line in reference.page().splitlines() if line.startswith("## ")
@@ -155,13 +154,6 @@ def many(tmp_path: Path) -> Path:
     return write(tmp_path / "many", [(f"{n % 30}/{n}.txt", b"reading %d\n" % n) for n in range(3000)])
 
 
-def until(what: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, "it never came to that"
-        time.sleep(0.005)
-
-
 def in_the_middle(home: Path) -> bool:
     return any((home / "staging").glob("*/sheets/received.jsonl"))
 
@@ -169,7 +161,7 @@ def in_the_middle(home: Path) -> bool:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_ingest_goes_on_later(holdfast: Holdfast, many: Path, number: signal.Signals) -> None:
     with holdfast.start("ingest", many) as process:
-        until(lambda: in_the_middle(holdfast.home))
+        until(lambda: in_the_middle(holdfast.home), every=0.005)
         if number is signal.SIGINT:
             os.killpg(process.pid, number)  # as a terminal does: to its helpers too
         else:
@@ -186,7 +178,7 @@ def test_an_interrupted_ingest_goes_on_later(holdfast: Holdfast, many: Path, num
 
 def test_after_a_kill_the_next_ingest_goes_on_first(holdfast: Holdfast, many: Path, deposit: Path) -> None:
     with holdfast.start("ingest", many) as process:
-        until(lambda: in_the_middle(holdfast.home))
+        until(lambda: in_the_middle(holdfast.home), every=0.005)
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL

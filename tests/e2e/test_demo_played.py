@@ -13,7 +13,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 def test_the_demo_proves_all_of_its_acts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     command = [sys.executable, str(PROJECT / "scripts" / "demo_acts"), "--once"]
-    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=1200, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "All 6 acts proved what they say" in result.stdout
     assert result.stdout.count("✓") == 6

@@ -10,7 +10,8 @@ from services.administration.people import local_actor
 from services.archive import Archive
 from services.ingest.submission import Wanted, submit
 from services.work.outbox import INDEX
-from tests.support.orchestra import Hand, Orchestra, deposits, ended, job_of, until
+from tests.support.orchestra import Hand, Orchestra, deposits, ended, job_of
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 House = tuple[Archive, Hand]

@@ -12,7 +12,8 @@ import pytest
 from flows import deploying
 from flows.server import environment, folder, set_damaged_database_aside
 from packages.errors import Unavailable
-from tests.support.orchestra import SECRET, Orchestra, until
+from tests.support.orchestra import SECRET, Orchestra
+from tests.support.waiting import until
 from tools.prefect_server import PrefectServer
 
 pytestmark = pytest.mark.slow
@@ -32,7 +33,7 @@ def answer(
         method=method,
     )
     try:
-        with urllib.request.urlopen(request, timeout=10) as got:
+        with urllib.request.urlopen(request, timeout=60) as got:
             return int(got.status)
     except HTTPError as error:
         return error.code

@@ -7,13 +7,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
-from prefect.server.events.schemas.events import ReceivedEvent
-from prefect.server.services.task_run_recorder import task_run_from_event
 from prefect.states import Completed
 
 from flows import shown_tasks
 from flows.shown_tasks import ShownTasks
-from tests.support.orchestra import until
+from tests.support.waiting import until
 from tools.prefect_server import PrefectServer
 
 RUN = "7d0c3a0e-5c5a-4f0e-9a51-0b7f2f1f7a11"
@@ -61,6 +59,9 @@ def server(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> PrefectServer
 
 
 def states(listener: Listener) -> dict[str, list[str]]:
+    from prefect.server.events.schemas.events import ReceivedEvent  # takes seconds to load
+    from prefect.server.services.task_run_recorder import task_run_from_event
+
     found: dict[str, list[str]] = {}
     for each in (event for batch in listener.batches for event in batch):
         task_run = task_run_from_event(ReceivedEvent.model_validate({**each, "received": each["occurred"]}))

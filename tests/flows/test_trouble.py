@@ -27,8 +27,8 @@ from tests.support.orchestra import (
     ended,
     free_port,
     job_of,
-    until,
 )
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 Starting = Callable[..., Hand]

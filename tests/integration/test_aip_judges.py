@@ -213,7 +213,7 @@ def test_rocfl_accepts_every_object_but_for_its_named_defect(made: Made) -> None
         for name, each in packages.items():
             run = subprocess.run(
                 [ROCFL, "-r", str(root), "validate", f"urn:uuid:{each.id}"],
-                capture_output=True, text=True, timeout=60, check=False,
+                capture_output=True, text=True, timeout=300, check=False,
             )  # fmt: skip  # what is always said stands in one line
             assert (run.returncode == 0) == (name != "odd"), (name, run.stdout, run.stderr)
 
@@ -235,7 +235,7 @@ def test_the_readme_of_the_root_brings_every_file_back_with_nothing_else(made: M
             object_id = f"urn:uuid:{packages[package].id}"
             run = subprocess.run(
                 [sys.executable, "-I", "-S", "bring_back.py", object_id, name, str(target)],
-                cwd=alone, capture_output=True, text=True, timeout=30, check=False, env={},
+                cwd=alone, capture_output=True, text=True, timeout=300, check=False, env={},
             )  # fmt: skip  # what is always said stands in one line
             assert run.returncode == 0, run.stderr
             assert "as it was archived" in run.stdout

@@ -16,7 +16,8 @@ from services.work.engine import run_due, run_job
 from storage.staging import UPLOADS
 from tests.support.server import Server, server_of
 from tests.support.serving import Caller, caller_of
-from tests.support.uploading import ZIP, entered, left_in, packed, waited
+from tests.support.uploading import ZIP, entered, left_in, packed
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -49,8 +50,8 @@ def test_O1_an_upload_that_is_cut_leaves_nothing(
     with socket.create_connection(("127.0.0.1", server.port)) as line:
         line.sendall(request_head(caller, field))
         line.sendall(part if framing == "length" else b"300000\r\n" + part + b"\r\n")
-        waited(lambda: any(each.stat().st_size for each in (archive.staging.root / UPLOADS).glob("*")))
-    waited(lambda: left_in(archive) == [])
+        until(lambda: any(each.stat().st_size for each in (archive.staging.root / UPLOADS).glob("*")))
+    until(lambda: left_in(archive) == [])
     assert entered(archive) == before
 
 
@@ -62,8 +63,8 @@ def test_O1_a_cut_form_leaves_nothing(archive: Archive, server: Server, caller: 
     )
     with socket.create_connection(("127.0.0.1", server.port)) as line:
         line.sendall(head + begin)
-        waited(lambda: any((archive.staging.root / UPLOADS).glob("*")))
-    waited(lambda: left_in(archive) == [])
+        until(lambda: any((archive.staging.root / UPLOADS).glob("*")))
+    until(lambda: left_in(archive) == [])
     assert entered(archive) == before
 
 

@@ -33,7 +33,7 @@ class Disk:
         at.mkdir()
         run = subprocess.run(
             ["mount", "-t", "tmpfs", "-o", f"size={size}", "holdfast-test", str(at)],
-            capture_output=True, text=True, timeout=30, check=False,
+            capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip  # what is always said stands in one line
         if run.returncode:
             told = f"no small disk could be mounted: {run.stderr.strip()}"
@@ -53,7 +53,7 @@ class Disk:
         self._run("umount", "-l", str(self.at))
 
     def _run(self, *command: str) -> None:
-        subprocess.run(command, capture_output=True, timeout=30, check=True)
+        subprocess.run(command, capture_output=True, timeout=300, check=True)
 
 
 @pytest.fixture

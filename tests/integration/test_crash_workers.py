@@ -17,6 +17,7 @@ from services.work.engine import run_job
 from tests.support import deposits, settled
 from tests.support.killer import Killer
 from tests.support.settled import Undisturbed
+from tests.support.waiting import until
 
 pytest_plugins = ["tests.support.crash_fixtures"]
 
@@ -267,11 +268,7 @@ def _content(folder: Path) -> dict[str, bytes]:
 
 
 def _wait_until_stopped(pid: int) -> None:
-    for _ in range(2000):
-        if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T":
-            return
-        time.sleep(0.01)
-    pytest.fail("it was not stopped")
+    until(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
 
 
 def test_an_interruption_that_breaks_something_on_its_way_is_no_failure(

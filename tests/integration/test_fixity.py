@@ -232,7 +232,7 @@ def test_J2_no_session_of_the_catalogue_is_open_while_bytes_are_read(many: Depos
     waited: list[bool] = []
 
     def progress(_done: int) -> None:
-        until = time.monotonic() + 5  # who lists what is due meanwhile soon gives it back
+        until = time.monotonic() + 60  # who lists what is due meanwhile soon gives it back
         while held := pool.checkedout() and time.monotonic() < until:
             time.sleep(0.001)
         waited.append(not held)

@@ -70,7 +70,7 @@ def test_a_server_that_is_being_started_is_waited_for_and_that_is_told(
     monkeypatch.setattr("services.work.launching.WORKER_SECONDS", 0.1)
     told: list[str] = []
     with pytest.raises(Unavailable, match="no worker is running"):  # it got that far
-        require_worker(settings, seconds=3, tell=told.append)
+        require_worker(settings, seconds=6, tell=told.append)
     assert len(told) == 1
     assert "waiting for Prefect's server" in told[0]
 
@@ -91,5 +91,5 @@ def test_the_secret_of_the_home_is_made_once_for_its_owner_alone_and_told_to_no_
 def test_a_server_that_was_never_started_is_not_waited_for(settings: Settings) -> None:
     began = time.monotonic()
     with pytest.raises(Unavailable, match="not running"):
-        require_worker(settings, seconds=20)
-    assert time.monotonic() - began < 5
+        require_worker(settings, seconds=120)
+    assert time.monotonic() - began < 60

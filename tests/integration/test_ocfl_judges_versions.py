@@ -78,7 +78,7 @@ def rocfl(root: Path, *arguments: str) -> bytes:
         if IN_CI:
             pytest.fail("CI=true and rocfl is absent: the second judge has not spoken")
         pytest.skip("rocfl is not installed")
-    run = subprocess.run([ROCFL, "-r", str(root), *arguments], capture_output=True, timeout=60, check=False)
+    run = subprocess.run([ROCFL, "-r", str(root), *arguments], capture_output=True, timeout=300, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     return run.stdout
 

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from services.work.engine import run_due
 from services.work.errands import Errands
 from tests.support.browsing import Browser, browser_of, text_of, tree_of
 from tests.support.serving import House, house_with
+from tests.support.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -149,11 +150,3 @@ def test_an_errand_is_run_once_at_a_time_and_ends_with_the_process(
     until(lambda: begun == [package])
     errands.close()
     until(lambda: errands.of(package) is None)
-
-
-def until(happens: Callable[[], bool]) -> None:
-    for _ in range(1000):
-        if happens():
-            return
-        time.sleep(0.02)
-    pytest.fail("it never happened")

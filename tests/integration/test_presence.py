@@ -16,6 +16,7 @@ from services.archival_storage.presence import SILENT, Presence
 from services.store_settings import path_of
 from tests.support.browsing import browser_of, text_of
 from tests.support.serving import House, house_with
+from tests.support.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +61,7 @@ def test_who_looks_on_is_told_when_a_store_goes_away(
     monkeypatch.setattr(live, "EVERY", 0.05)
 
     async def play() -> None:
-        async with aclosing(Watch(house.archive).changes({""})) as stream, asyncio.timeout(10):
+        async with aclosing(Watch(house.archive).changes({""})) as stream, asyncio.timeout(60):
             told = asyncio.ensure_future(anext(stream))
             await asyncio.sleep(0.2)
             await asyncio.to_thread(request.getfixturevalue, "unmounted")
@@ -72,7 +73,7 @@ def test_who_looks_on_is_told_when_a_store_goes_away(
 def test_a_store_that_hangs_costs_the_first_who_ask_a_moment_and_one_thread(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(presence, "PATIENCE", 0.2)
+    monkeypatch.setattr(presence, "PATIENCE", 3.0)
     mounted, asked = threading.Event(), []
 
     def hangs(archive_id: str) -> None:
@@ -85,7 +86,7 @@ def test_a_store_that_hangs_costs_the_first_who_ask_a_moment_and_one_thread(
     assert dict(watched.away()) == {"copy": SILENT}
     began = time.monotonic()
     assert [dict(watched.away()) for _ in range(20)] == [{"copy": SILENT}] * 20
-    assert time.monotonic() - began < 2  # all of them would wait 4 s
+    assert time.monotonic() - began < 30  # all of them would wait a minute
     assert asked == [house.archive.archive_id]
     mounted.set()
     assert _settled(watched) == {}
@@ -93,8 +94,5 @@ def test_a_store_that_hangs_costs_the_first_who_ask_a_moment_and_one_thread(
 
 def _settled(watched: Presence) -> Mapping[str, str]:
     """Return what is away as soon as nothing owes an answer."""
-    for _ in range(100):
-        if SILENT not in (found := watched.away()).values():
-            break
-        time.sleep(0.02)
-    return found
+    until(lambda: SILENT not in watched.away().values())
+    return watched.away()

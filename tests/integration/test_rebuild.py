@@ -298,7 +298,7 @@ def test_one_file_comes_back_with_the_readme_of_the_root_and_nothing_else(
         command = ["bring_back.py", f"urn:uuid:{package}", f"data/original/{name}", str(tmp_path / "back")]
         run = subprocess.run(
             [sys.executable, "-I", "-S", *command],
-            cwd=alone, env={}, capture_output=True, text=True, timeout=30, check=False,
+            cwd=alone, env={}, capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip  # what is always said stands in one line
         assert run.returncode == 0, run.stderr
         assert (tmp_path / "back").read_bytes() == data

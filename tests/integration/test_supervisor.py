@@ -5,29 +5,19 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from cli.supervisor import Part, Supervisor
 from packages.errors import Unavailable
+from tests.support.waiting import until
 
-SLEEPS = "import time; time.sleep(60)"
+SLEEPS = "import time; time.sleep(3600)"
 
 
 def part(tmp_path: Path, code: str, name: str = "the part") -> Part:
     return Part(name, [sys.executable, "-c", code], tmp_path / f"{name}.log")
-
-
-def eventually(holds: Callable[[], bool], seconds: float = 20) -> bool:
-    end = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def is_gone(pid: int) -> bool:
@@ -47,12 +37,12 @@ def test_a_part_that_dies_is_started_again_and_said(tmp_path: Path) -> None:
     said: list[str] = []
     one = part(tmp_path, SLEEPS)
     supervisor = Supervisor([one], said.append)
-    supervisor.start(20)
+    supervisor.start(60)
     first = pid_of(one)
     watching = threading.Thread(target=supervisor.watch, daemon=True)
     watching.start()
     os.kill(first, signal.SIGKILL)
-    assert eventually(lambda: one.process is not None and one.process.pid != first)
+    until(lambda: one.process is not None and one.process.pid != first)
     assert "the part was ended by signal 9" in said[0]
     supervisor.stop()
     watching.join()
@@ -61,7 +51,7 @@ def test_a_part_that_dies_is_started_again_and_said(tmp_path: Path) -> None:
 def test_a_part_that_cannot_start_is_told_with_its_last_words(tmp_path: Path) -> None:
     supervisor = Supervisor([part(tmp_path, "raise SystemExit('no such thing')")], lambda _text: None)
     with pytest.raises(Unavailable, match="no such thing"):
-        supervisor.start(20)
+        supervisor.start(60)
     supervisor.stop()
 
 
@@ -83,19 +73,19 @@ def test_stop_ends_a_part_with_all_that_it_started(tmp_path: Path) -> None:
     )
     one = part(tmp_path, code)
     supervisor = Supervisor([one], lambda _text: None)
-    supervisor.start(20)
-    assert eventually(lambda: one.log.read_text().strip().isdigit())
+    supervisor.start(60)
+    until(lambda: one.log.read_text().strip().isdigit())
     parent, child = pid_of(one), int(one.log.read_text())
     supervisor.stop()
     supervisor.stop()
-    assert eventually(lambda: is_gone(parent) and is_gone(child))
+    until(lambda: is_gone(parent) and is_gone(child))
 
 
 def test_parts_end_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path; from cli.supervisor import Part, Supervisor; "
         f"part = Part('x', [sys.executable, '-c', {SLEEPS!r}], Path(sys.argv[1])); "
-        "Supervisor([part], print).start(20); print(part.process.pid, flush=True); time.sleep(60)"
+        "Supervisor([part], print).start(60); print(part.process.pid, flush=True); time.sleep(3600)"
     )
     with subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path / "log")], stdout=subprocess.PIPE, text=True
@@ -103,6 +93,6 @@ def test_parts_end_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:
         assert supervisor.stdout is not None
         child = int(supervisor.stdout.readline())
         # The tie holds once it has become the command.
-        assert eventually(lambda: SLEEPS.encode() in Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0"))
+        until(lambda: SLEEPS.encode() in Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0"))
         supervisor.kill()
-    assert eventually(lambda: is_gone(child))
+    until(lambda: is_gone(child))

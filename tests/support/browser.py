@@ -5,8 +5,7 @@ import re
 import shutil
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -21,6 +20,7 @@ from packages.model import Actor
 from services.ingest.submission import Wanted, submit
 from services.work.engine import run_due, run_job
 from tests.support.serving import House, house_with
+from tests.support.waiting import until
 
 PROJECT = Path(__file__).parents[2]
 WIDE = {"width": 1280, "height": 800}
@@ -35,7 +35,7 @@ ARGUMENTS = (
 )
 
 
-expect.set_options(timeout=15_000)  # a busy machine is no defect of a page
+expect.set_options(timeout=60_000)  # a busy machine is no defect of a page
 
 
 @dataclass
@@ -76,26 +76,19 @@ def site_of(folder: Path, **settings: str | int) -> Iterator[Site]:
             for each in threads:
                 each.start()
             try:
-                _wait(lambda: server.started, "the server did not start")
+                until(lambda: server.started)
                 yield site
             finally:
                 stop.set()
                 server.should_exit = True
                 for each in threads:
-                    each.join(20)
+                    each.join(60)
 
 
 def _work(site: Site, stop: threading.Event) -> None:
     while not stop.wait(0.1):
         if site.working.is_set():
             run_due(site.house.archive)
-
-
-def _wait(condition: Callable[[], bool], otherwise: str, seconds: float = 20) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, otherwise
-        time.sleep(0.02)
 
 
 @contextmanager
@@ -202,7 +195,7 @@ def visitor_of(site: Site, browser: Browser, folder: Path, **options: Any) -> It
     context = browser.new_context(
         **{"viewport": WIDE, "locale": "en-GB", "timezone_id": "UTC", "reduced_motion": "reduce", **options}
     )
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(60_000)
     complaints: list[str] = []
     _watch(context, site.url, complaints)
     try:

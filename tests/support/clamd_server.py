@@ -42,7 +42,7 @@ class ClamdServer:
         self._process = subprocess.Popen(
             [self._program, "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        for _ in range(200):
+        for _ in range(600):
             with socket.socket(socket.AF_UNIX) as probe:
                 if self.socket.exists() and probe.connect_ex(str(self.socket)) == 0:
                     return
@@ -56,4 +56,4 @@ class ClamdServer:
         process, self._process = self._process, None
         if process is not None:
             process.terminate()
-            process.wait(20)
+            process.wait(60)

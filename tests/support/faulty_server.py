@@ -37,7 +37,7 @@ class Between(BaseHTTPRequestHandler):
             return
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if happens == "hang":
-            self.over.wait(30)
+            self.over.wait(120)
             self.close_connection = True
         elif happens == "503":
             self._answer(503, [("Content-Type", "application/xml")], BUSY)

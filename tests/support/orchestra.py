@@ -1,14 +1,14 @@
 """Real Prefect servers and real workers for the tests of the flows, each a process of its own."""
 
 import os
+import secrets
 import signal
 import socket
 import struct
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from services.administration.people import local_actor
 from services.archive import Archive
 from services.ingest.submission import Wanted, submit
 from services.prefect_home import secret_file
+from tests.support.waiting import until
 from tools.prefect_server import PrefectServer
 
 HOST = "127.0.0.1"
@@ -29,18 +30,13 @@ SECRET = "holdfast:of-the-tests"
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
-
-
-def until(what: Callable[[], Any], seconds: float = 30.0, every: float = 0.1) -> Any:
-    """Ask until the answer is true, and return it; fail when it takes too long."""
-    deadline = time.monotonic() + seconds
-    while not (answer := what()):
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain"
-        time.sleep(every)
-    return answer
+    """Return a port for a server that starts later, which the kernel gives to no client meanwhile."""
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = lowest // 2 + secrets.randbelow(lowest // 2)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((HOST, port))
+            return port
 
 
 class Child:
@@ -72,7 +68,7 @@ class Child:
     def kill(self, number: int = signal.SIGKILL) -> None:
         if self.process is not None:
             self.process.send_signal(number)
-            self.process.wait(30)
+            self.process.wait(120)
             self.process = None
 
     def said(self) -> str:
@@ -136,7 +132,7 @@ class Orchestra(Child):
 
     def artifact_of(self, run_id: str) -> str:
         given = {"artifacts": {"flow_run_id": {"any_": [run_id]}}}
-        found = until(lambda: self.server.post("/artifacts/filter", given), 10)
+        found = until(lambda: self.server.post("/artifacts/filter", given))
         return str(found[0]["data"])
 
 
@@ -277,14 +273,14 @@ def job_of(archive: Archive, job: Job) -> Job:
         return view.job(job.id)
 
 
-def ended(archive: Archive, jobs: list[Job], seconds: float = 60.0) -> list[Job]:
+def ended(archive: Archive, jobs: list[Job]) -> list[Job]:
     """Wait until no job is queued or running any more, and return them."""
 
     def all_ended() -> list[Job]:
         found = [job_of(archive, each) for each in jobs]
         return found if not any(each.state in {"queued", "running"} for each in found) else []
 
-    found: list[Job] = until(all_ended, seconds, 0.2)
+    found: list[Job] = until(all_ended, every=0.1)
     return found
 
 

@@ -4,9 +4,7 @@ import base64
 import hashlib
 import io
 import os
-import time
 import zipfile
-from typing import Any
 
 from packages.ledger import Package, PackageFilter
 from services.archive import Archive
@@ -47,10 +45,3 @@ def originals(archive: Archive, package_id: str) -> set[str]:
     with archive.catalogue.read() as view:
         files = view.iter_files(package_id, 1)
         return {each.path.removeprefix("data/original/") for each in files if each.role == "original"}
-
-
-def waited(is_so: Any, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

@@ -4,8 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
@@ -15,6 +14,7 @@ import pytest
 from packages.format_policy import Action, Kind, Outcome, default_policy
 from packages.model import FileEntry
 from tests.support.scripted_converter import Scripted
+from tests.support.waiting import until
 from tools import process
 from tools.normalise.conduct import WORKPLACE, Conductor, Request, clear, tidy
 from tools.normalise.made import Made
@@ -26,14 +26,14 @@ NAP = "86399.73"
 """How long a process sleeps that must be found again by its command line."""
 
 
-def converted(folder: Path, script: str, count: int = 1, seconds: int = 20, **known: object) -> list[Made]:
+def converted(folder: Path, script: str, count: int = 1, seconds: int = 60, **known: object) -> list[Made]:
     """Return what came of `count` files that `script` converts one by one."""
     adapter = Scripted({"x": script}, **known)  # type: ignore[arg-type]  # fields of Scripted
     return conducted(folder, adapter, count, seconds)
 
 
 def conducted(
-    folder: Path, adapter: Scripted, count: int = 1, seconds: int = 20, stop: Event | None = None
+    folder: Path, adapter: Scripted, count: int = 1, seconds: int = 60, stop: Event | None = None
 ) -> list[Made]:
     limits = replace(
         default_policy().limits,
@@ -112,7 +112,7 @@ def test_several_files_of_one_conversion_are_numbered(tmp_path: Path) -> None:
 def test_F5_F7_what_a_converter_does_is_an_outcome(
     tmp_path: Path, script: str, outcome: Outcome, word: str
 ) -> None:
-    (made,) = converted(tmp_path, script, seconds=1)
+    (made,) = converted(tmp_path, script, seconds=1 if outcome is Outcome.TIMED_OUT else 60)
     assert (made.outcome, made.file) == (outcome, None), made.message
     assert word in made.message
     assert str(tmp_path) not in made.message
@@ -165,7 +165,7 @@ def test_a_mistake_in_an_adapter_is_a_failed_conversion(tmp_path: Path) -> None:
 
 
 def run(folder: Path, *command: str, bounds: Bounds | None = None) -> Ran:
-    return Sandbox(folder, bounds or Bounds(20, 512 * MIB, MIB, 4 * MIB)).run(command, [])
+    return Sandbox(folder, bounds or Bounds(60, 512 * MIB, MIB, 4 * MIB)).run(command, [])
 
 
 def test_a_program_that_is_not_there_is_not_found(tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_the_private_folder_goes_whatever_was_left_in_it(tmp_path: Path) -> None
 def test_memory_is_bounded(tmp_path: Path) -> None:
     with private_folder(tmp_path) as folder:
         program = "x = bytearray(400 << 20); print(len(x))"
-        bounds = Bounds(20, 100 * MIB, MIB, 4 * MIB)
+        bounds = Bounds(60, 100 * MIB, MIB, 4 * MIB)
         ran = run(folder, sys.executable, "-I", "-S", "-c", program, bounds=bounds)
     assert not ran.ok
     assert "MemoryError" in ran.said
@@ -280,10 +280,3 @@ def test_converters_end_with_us_even_by_SIGKILL(tmp_path: Path) -> None:
         ours.send_signal(signal.SIGKILL)
     until(lambda: not sleeping())
     clear(tmp_path)
-
-
-def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
