@@ -35,6 +35,9 @@ class TokenModel(BaseModel):
 
     id: str = Field(examples=["5b1f0c9c2a7e4d5f"])
     name: str = Field(examples=["harvester"])
+    person: str = Field(
+        description="The id of the person whom it stands for.", examples=["token:5b1f0c9c2a7e4d5f"]
+    )
     role: str = Field(examples=["archivist"])
     state: Literal["active", "expired", "revoked", "suspended"]
     created: str = Field(examples=[TIME])
@@ -67,6 +70,11 @@ class WantedToken(BaseModel):
     expires: Annotated[str, StringConstraints(max_length=100), AfterValidator(_to_come)] | None = Field(
         default=None, description="A time, a date, or a span such as 90d.", examples=["90d"]
     )
+    person: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
+        default=None,
+        description="A further token for somebody: the id or the only name of one of theirs.",
+        examples=["5b1f0c9c2a7e4d5f"],
+    )
 
 
 @router.get("/api/tokens", response_model=Tokens, responses=KNOWN | UNCHANGED)
@@ -75,10 +83,13 @@ def list_all_tokens(request: Request, archive: Served, actor: Administrator) -> 
     return json_answer(request, {"tokens": [token_json(each) for each in list_tokens(archive, actor)]})
 
 
-@router.post("/api/tokens", response_model=NewTokenModel, status_code=201, responses=KNOWN | described(413))
+@router.post(
+    "/api/tokens", response_model=NewTokenModel, status_code=201, responses=KNOWN | described(404, 409, 413)
+)
 def make_token(request: Request, archive: Served, actor: Administrator, wanted: WantedToken) -> Response:
     """Make a token; its secret is shown this once."""
-    token, secret = create_token(archive, actor, name=wanted.name, role=wanted.role, expires=wanted.expires)
+    said = wanted.model_dump()
+    token, secret = create_token(archive, actor, **said)
     shown = token_json(token) | {"token": secret}
     return json_answer(request, shown, status=HTTPStatus.CREATED, headers={"Cache-Control": "no-store"})
 

@@ -23,6 +23,12 @@ def create(
         str | None,
         typer.Option("--expires", metavar="TIME", help="When it ends: 2027-01-31, or 90d from now."),
     ] = None,
+    person: Annotated[
+        str | None,
+        typer.Option(
+            "--person", metavar="TOKEN", help="A further one for whom TOKEN (id or name) stands for."
+        ),
+    ] = None,
 ) -> int:
     """Make a token; it is shown this once."""
     from services.administration.people import ROLES, create_token, token_json  # noqa: PLC0415  # start-up time
@@ -32,7 +38,7 @@ def create(
     end = None if expires is None else time_of("--expires", expires, past=False)
     if end is not None and end <= now():
         raise UsageError(f"--expires {expires}: this is past", "write a time to come, or a span such as 90d")
-    token, secret = create_token(call.archive, call.actor, name=name, role=role, expires=end)
+    token, secret = create_token(call.archive, call.actor, name=name, role=role, expires=end, person=person)
     call.voice.document({**token_json(token), "token": secret})
     call.voice.say(secret)
     call.voice.note(f"token {token.id} for {name} ({role}): keep it now, it is not shown again")

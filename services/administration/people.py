@@ -7,10 +7,11 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 
-from packages.errors import Refused
+from packages.errors import Conflict, NotFound, Refused
 from packages.ledger import Person, Token
 from packages.model import Actor, now
 from services.archive import Archive
+from storage.catalogue.port import ReadSession
 
 ROLES = ("depositor", "archivist", "admin")
 TOKEN_PREFIX = "hft_"  # noqa: S105  # tells secret scanners what they have found; no secret itself
@@ -47,12 +48,14 @@ def require_administrator(actor: Actor, what: str) -> None:
 
 
 def create_token(
-    archive: Archive, actor: Actor, *, name: str, role: str, expires: str | None
+    archive: Archive, actor: Actor, *, name: str, role: str, expires: str | None, person: str | None = None
 ) -> tuple[Token, str]:
     """Make an API token and return it with its secret, which is shown once and kept only as a hash.
 
-    The token stands for a person of its own, called `name`, with the one `role`. Raises Refused for an
-    unknown role, an end that is past, or an actor who is no administrator.
+    It stands for a person of its own, called `name`, with the one `role`; or, as a further token, for the
+    `person` for whom another one stands already (the person's id, or that token's id or unique name). Raises
+    Refused for an unknown role or another one than the person's, an end that is past, or an actor who is no
+    administrator; NotFound or Conflict where it is not one person.
     """
     require_administrator(actor, "make tokens")
     if role not in ROLES:
@@ -61,12 +64,31 @@ def create_token(
         raise Refused(f"{expires} is past", hint="name a time to come")
     secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
     digest = hash_secret(secret)
-    person = Person(f"token:{digest[:16]}", name, frozenset({role}), now())
-    token = Token(digest[:16], person.id, name, role, digest, now(), expires, made_by=actor.id)
     with archive.catalogue.write() as unit:
-        unit.add_person(person)
+        if person is None:
+            bearer = Person(f"token:{digest[:16]}", name, frozenset({role}), now())
+            unit.add_person(bearer)
+        else:
+            bearer = _bearer(unit, person)
+        if bearer.roles != {role}:
+            said = ", ".join(sorted(bearer.roles))
+            raise Refused(f"{bearer.name} is {said}: a further token has the same role", hint=f"say {said}")
+        token = Token(digest[:16], bearer.id, name, role, digest, now(), expires, made_by=actor.id)
         unit.add_token(token)
     return token, secret
+
+
+def _bearer(view: ReadSession, reference: str) -> Person:
+    """Return the one person whom a reference to a token, or to themselves, means."""
+    ids = {each.person_id for each in view.tokens() if reference in {each.id, each.name, each.person_id}}
+    if not ids:
+        raise NotFound(f"no token of {reference} is known", hint="`holdfast token list` shows all")
+    if len(ids) > 1:
+        raise Conflict(f"{len(ids)} people have a token called {reference}", hint="name a token by its id")
+    found = view.person(ids.pop())
+    if found is None:
+        raise NotFound(f"{reference} is nobody")
+    return found
 
 
 def list_tokens(archive: Archive, actor: Actor) -> Sequence[Token]:
@@ -101,6 +123,7 @@ def token_json(token: Token) -> dict[str, Any]:
     return {
         "id": token.id,
         "name": token.name,
+        "person": token.person_id,
         "role": token.role,
         "state": _state_of(token),
         "created": token.created,

@@ -1,11 +1,12 @@
 """A deletion takes two people: who may approve what somebody else has asked for.
 
-Not the one who asked; nor anybody who made the asker's token, or whose token the asker made, directly or by
-way of other tokens: who makes a token has seen its secret, and could be both. Two people who have their
-tokens from the same administrator are two people; that administrator is the one to be trusted for it.
+Not the one who asked, whichever of their tokens they come with, nor somebody of the same name; nor anybody
+who made the asker's token, or whose token the asker made, directly or by way of other tokens: who makes a
+token has seen its secret, and could be both. Two people who have their tokens from the same administrator are
+two people; that administrator is the one to be trusted for it, and gives nobody a second person's token.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from packages.deletions import Deletion
 from packages.errors import Refused
@@ -33,6 +34,8 @@ def require_second(view: ReadSession, deletion: Deletion, actor: Actor) -> None:
     if deletion.requested_by == actor.id:
         told = f"{actor.name} asked for this deletion, so another person has to approve it"
         raise Refused(told, hint=hint)
+    if deletion.requested_name.casefold() == actor.name.casefold():
+        raise Refused(f"both are called {actor.name}: they may be one person", hint=hint)
     if deletion.requested_by in _makers(tokens, actor.id):
         told = f"{deletion.requested_name}, who asked for this deletion, made the token of {actor.name}"
         raise Refused(f"{told}: they may be one person", hint=hint)
@@ -63,14 +66,14 @@ def _opens(token: Token) -> bool:
 
 
 def _makers(tokens: Sequence[Token], person_id: str) -> set[str]:
-    """Return who made the person's token, who made theirs, and so on."""
-    return set(_upwards({each.person_id: each.made_by for each in tokens}, person_id))
-
-
-def _upwards(made_by: dict[str, str | None], person_id: str) -> Iterator[str]:
-    seen = {person_id}
-    maker = made_by.get(person_id)
-    while maker is not None and maker not in seen:
-        seen.add(maker)
-        yield maker
-        maker = made_by.get(maker)
+    """Return who made the person's tokens, who made theirs, and so on."""
+    made_by: dict[str, set[str]] = {}
+    for each in tokens:
+        if each.made_by is not None:
+            made_by.setdefault(each.person_id, set()).add(each.made_by)
+    found: set[str] = set()
+    new = {person_id}
+    while new:
+        new = {maker for each in new for maker in made_by.get(each, ())} - found - {person_id}
+        found |= new
+    return found

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from packages.deletions import Category, ItemState
-from packages.errors import Conflict, Refused
+from packages.errors import Conflict, NotFound, Refused
 from packages.ledger import JobState, PackageFilter, PackageState, PidState
 from packages.model import Actor
 from packages.premis import package_urn
@@ -25,7 +25,7 @@ from services.ingest.submission import Wanted, submit
 from services.work.engine import run_job
 from storage.ports import Verdict
 from tests.support.deleting import approved, big_house, carried_out, house, left_of, second_person, state_of
-from tests.support.serving import RECORD, House, house_with
+from tests.support.serving import RECORD, REGISTRAR, House, house_with
 
 __all__ = ["big_house", "house"]  # fixtures
 
@@ -166,6 +166,37 @@ def test_K2_who_made_a_token_and_who_bears_it_are_not_two_people(house: House) -
     asked = deletion.request(archive, mine, [package_id], "r").deletion
     assert asked is not None
     assert deletion.approve(archive, grandchild, asked.id).deletion  # two who have their tokens from others
+
+
+def test_K2_a_person_with_two_tokens_and_two_of_one_name_are_one_person(house: House) -> None:
+    archive, second, ids = house.archive, second_person(house.archive), dict[str, str]()
+
+    def bearer(name: str, person: str | None = None, role: str = "archivist") -> Actor:
+        token, secret = create_token(archive, REGISTRAR, name=name, role=role, expires=None, person=person)
+        ids[name] = token.id
+        actor = actor_of_token(archive, secret)
+        assert actor is not None
+        return actor
+
+    anna = bearer("Anna K2")
+    again = [bearer("laptop of Anna", "Anna K2"), bearer("of Anna, too", ids["laptop of Anna"])]
+    assert {each.id for each in again} == {anna.id}
+    pairs = ((anna, again[0]), (again[1], again[0]), (anna, bearer("anna k2")))
+    for number, (asks, approves) in enumerate(pairs):
+        package_id = house.deposit("owner", f"K2-one-{number}")
+        asked = deletion.request(archive, asks, [package_id], "r").deletion
+        assert asked is not None
+        with pytest.raises(Refused):
+            deletion.approve(archive, approves, asked.id)
+        deletion.refuse(archive, second, asked.id, "never mind")
+    with pytest.raises(Refused, match="same role"):
+        bearer("stronger", "Anna K2", role="admin")
+    with pytest.raises(NotFound):
+        bearer("of nobody", "who is this?")
+    for _ in range(2):  # two people of one name: that is for the administrator to tell apart
+        bearer("twin")
+    with pytest.raises(Conflict, match="2 people"):
+        bearer("third", "twin")
 
 
 def test_K2_nothing_and_everything_are_refused(house: House) -> None:
