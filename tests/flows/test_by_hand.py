@@ -7,7 +7,8 @@ import pytest
 
 from services.archive import Archive
 from storage.audits import AuditRun, RunState
-from tests.support.orchestra import Hand, Orchestra, deposits, ended, until
+from tests.support.orchestra import Hand, Orchestra, deposits, ended
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 
