@@ -1,5 +1,6 @@
 """What every test lives under: a clean environment, a fresh home, no sockets in unit tests."""
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -28,12 +29,14 @@ KEPT = ("HOLDFAST_TEST_",)  # set by scripts/services for the tests that use rea
 OUTSIDE_TOOLS = "HOLDFAST_OUTSIDE_TOOLS"
 
 
-LONGEST = ("flows", "test_schemathesis", "test_demo_played", "test_up", "test_crash_instants")
+LONGEST = ("up", "flows", "test_schemathesis", "test_crash_instants")
 """Groups that take longest: they begin first, so that no core idles at the end beside one of them."""
+UP = {"test_demo_played", "test_up"}
+"""Modules that start `holdfast up`, each with the usual ports while they are free: one after the other."""
 
 
 class ByModule(LoadFileScheduling):
-    """Keeps the tests of a module on one worker, and those of all flows: they share a Prefect server.
+    """Keeps the tests of a module on one worker, and those of groups: all flows share a Prefect server.
 
     Not by marks of groups: pytest 9.2 takes no notice of the suffix that xdist 3.8 gives to node ids.
     """
@@ -44,7 +47,8 @@ class ByModule(LoadFileScheduling):
 
 def group_of(path: str) -> str:
     """Return what a module's tests belong to, given its path from the project's folder."""
-    return "flows" if path.startswith("tests/flows/") else Path(path).stem
+    name = Path(path).stem
+    return "flows" if path.startswith("tests/flows/") else "up" if name in UP else name
 
 
 @pytest.hookimpl(optionalhook=True)  # there is none where tests run in one process
@@ -62,6 +66,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_configure() -> None:
     """Use no outside converter or validator, in any process, unless a test says so by the marker `tools`."""
     os.environ[OUTSIDE_TOOLS] = "none"
+    gc.disable()  # while tests are collected, nothing becomes garbage
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over all that was loaded and collected, which stays to the end."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -28,6 +28,8 @@ from services.data_management.rebuild import rebuild_catalogue, rebuild_index
 from services.work.engine import run_job
 from tests.support.serving import House, caller_of, house_of, house_with
 
+LARGE, LARGE_TIMES = b" " * (1 << 20), 200  # made whole by the test, not by each process that loads it
+
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
@@ -217,14 +219,15 @@ def made_anew(saved: Path, to: Path, members: dict[str, bytes]) -> Path:
         (b'{"$schema": "%s"}' % FORMAT.encode(), None, "'tables'"),
         (b'{"$schema": "%s", "tables": {"tokens": {}}}' % FORMAT.encode(), None, "'sha512'"),
         (b'{"$schema": "%s", "tables": []}' % FORMAT.encode(), None, "no backup of ours"),
-        (b" " * (200 << 20), None, "too large"),
-        (None, b" " * (200 << 20), "too large"),
+        (LARGE, None, "too large"),
+        (None, LARGE, "too large"),
     ],
 )
 def test_a_head_that_is_none_of_ours_is_told_and_never_unpacked_whole(
     house: House, saved: Path, tmp_path: Path, head: bytes | None, sidecar: bytes | None, told: str
 ) -> None:
     members = {}
+    head, sidecar = (each * LARGE_TIMES if each is LARGE else each for each in (head, sidecar))
     if head is not None:
         members = {HEAD: head, SIDECAR: hashlib.sha512(head).hexdigest().encode()}
     if sidecar is not None:
