@@ -16,6 +16,7 @@ from packages.ledger import JobState
 from packages.model import ANONYMOUS, FileEntry, Role
 from packages.packing import Rule
 from packages.premis_reading import read_events
+from services.administration.decisions import decide
 from services.data_management.rebuild import rebuild_catalogue
 from services.ingest import step_table
 from services.preservation_planning.migration import (
@@ -121,7 +122,7 @@ def prove_the_new_version(depositor: Depositor, one: Deposit, files: dict[str, b
 
 
 def prove_all_is_done(depositor: Depositor, one: Deposit, two: Deposit) -> None:
-    """Prove that nothing is left to migrate, also after a rebuild, and that doing it again changes nothing."""
+    """Prove that nothing is left to migrate, also after a rebuild, and that again changes nothing."""
     again = planned(depositor)
     assert {each.standing for each in again.packages} == {Standing.DONE}
     assert list(enter_migration(depositor.archive, depositor.actor, again)) == []
@@ -257,3 +258,21 @@ def test_only_archivists_migrate(depositor: Depositor) -> None:
         list(enter_migration(depositor.archive, ANONYMOUS, MigrationPlan(FORMATS, "x", "all")))
     with pytest.raises(Refused):
         list(migration_report(depositor.archive, ANONYMOUS))
+
+
+def test_H9_a_migration_finds_out_that_staging_has_no_room_before_it_brings_anything(
+    depositor: Depositor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = depositor.archive
+    made = taken_in(depositor, tmp_path, "full", {"a.bmp": image("BMP")})
+    rules(depositor, None)
+    [job] = enter_migration(archive, depositor.actor, planned(depositor))
+    with monkeypatch.context() as patch:
+        patch.setattr(type(archive.staging), "free_bytes", lambda _self: 1000)
+        full = run_job(archive, job.id)
+    assert full.state is not JobState.DONE
+    assert "no space in staging" in full.reason
+    assert not list(archive.staging.root.rglob("*.bmp"))
+    decide(archive, depositor.actor, "retry", [made.id])
+    assert run_job(archive, job.id).state is JobState.DONE
+    assert derived(depositor, made)

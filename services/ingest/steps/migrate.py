@@ -19,6 +19,7 @@ from packages.outside_tools import OutsideTools
 from packages.premis import CONVERSION_EVENT, package_urn
 from packages.wording import counted
 from services.archival_storage.retrieval import Sources
+from services.archive import Archive
 from services.ingest.steps.context import StepContext, StepResult
 from services.ingest.steps.normalise import normalise
 from services.ingest.steps.publish import publish
@@ -38,20 +39,20 @@ _SAME_WAY = ("conversion_tool", "conversion_command")
 def gather(context: StepContext) -> StepResult:
     """Bring the originals of the formats concerned, of which the policy makes something, from the stores.
 
-    Every byte is verified on its way. May be repeated; it waits where a store must fetch them first.
+    Every byte is verified on its way. May be repeated; it waits where a store must fetch them first. Raises
+    Unavailable, before anything is brought, where staging has no room for them.
     """
     archive, workspace = context.archive, context.workspace
-    policy = format_policy(archive.home).using(archive.outside, context.package.files)
-    wanted = set(context.job.options["puids"])
+    shutil.rmtree(workspace.path / FOLDER, ignore_errors=True)  # of a former attempt
+    _require_room(archive, sum(each.size for each in _concerned(context)))
     sources = Sources(archive, package_urn(context.package.id))
 
     def brought() -> Iterator[FileEntry]:
-        for entry in _before(context):
-            if entry.role is Role.ORIGINAL and entry.puid in wanted and policy.plan(entry).actions:
-                location = f"{FOLDER}/{content_path(entry.path.removeprefix(ORIGINALS))}"
-                _write(sources, entry, workspace.path / location)
-                context.progress(entry.size)
-                yield evolved(entry, location=location, packed_offset=None)
+        for entry in _concerned(context):
+            location = f"{FOLDER}/{content_path(entry.path.removeprefix(ORIGINALS))}"
+            _write(sources, entry, workspace.path / location)
+            context.progress(entry.size)
+            yield evolved(entry, location=location, packed_offset=None)
 
     try:
         with closing(sources):
@@ -61,6 +62,25 @@ def gather(context: StepContext) -> StepResult:
             raise
         return StepResult(StepOutcome.WAITING, "recall_requested", asked.message, not_before=asked.not_before)
     return StepResult(StepOutcome.DONE, "gathered", f"{counted(number, 'original')} to be converted")
+
+
+def _concerned(context: StepContext) -> Iterator[FileEntry]:
+    """Yield the originals of the formats concerned of which the policy makes something."""
+    policy = format_policy(context.archive.home).using(context.archive.outside, context.package.files)
+    wanted = set(context.job.options["puids"])
+    for entry in _before(context):
+        if entry.role is Role.ORIGINAL and entry.puid in wanted and policy.plan(entry).actions:
+            yield entry
+
+
+def _require_room(archive: Archive, size: int) -> None:
+    free, reserve = archive.staging.free_bytes(), archive.settings.reserve_bytes
+    if size + reserve > free:
+        raise Unavailable(
+            f"no space in staging: {size:,} bytes are to be converted and {reserve:,} kept free, "
+            f"{free:,} are there",
+            hint="make room, then `holdfast retry`",
+        )
 
 
 def _write(sources: Sources, entry: FileEntry, place: Path) -> None:
