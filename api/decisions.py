@@ -1,6 +1,6 @@
 """An archivist's hand over HTTP: retry, approve, reject, cancel, withdraw, hold, release; one or many."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from fastapi import APIRouter, Request, Response
@@ -14,6 +14,7 @@ from api.packages import PACKAGE
 from api.problems import FindingModel, as_problem, described
 from api.references import Reference
 from packages.errors import HoldfastError, Kind
+from packages.ledger import Package, PackageFilter
 from packages.model import Actor
 from services.administration.decisions import Decided, chosen, decide, require_number
 from services.administration.holding import hold, release, withdraw
@@ -31,6 +32,7 @@ KNOWN = described(400, 401, 403, 404, 409, 413, 422, 429, 503)
 Why = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000)]
 Because = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 Verb = Literal["retry", "approve", "reject", "cancel"]
+Find = Callable[[Archive, Actor, PackageFilter], Iterable[Package]]
 
 
 class MayHaveReason(BaseModel):
@@ -219,27 +221,32 @@ def decide_on_many(request: Request, archive: Served, actor: SignedIn, wanted: D
 
     One package that cannot be decided on does not keep the others from it. Filters are for archivists.
     """
+    ids, told = picked(archive, actor, wanted, chosen)
+    if not wanted.dry_run:
+        decided = decide(archive, actor, wanted.verb, ids, wanted.reason)
+        told["outcomes"] = [_outcome(each) for each in decided]
+    return json_answer(request, {"verb": wanted.verb, **told})
+
+
+def picked(archive: Archive, actor: Actor, wanted: OnMany, find: Find) -> tuple[list[str], dict[str, Any]]:
+    """Return the packages that are named, or that `find` finds, and what the answer says of them.
+
+    That is a preview where one is wanted. Else raises Conflict unless they are as many as a preview showed.
+    """
     if wanted.ids is not None:
         ids = list(dict.fromkeys(wanted.ids))
     else:
-        found = wanted.filter.as_filter() if wanted.filter else None
-        ids = [each.id for each in chosen(archive, actor, found)] if found else []
-    made: dict[str, Any] = {
-        "verb": wanted.verb,
-        "dry_run": wanted.dry_run,
-        "number": len(ids),
-        "packages": [],
-        "outcomes": [],
-    }
+        filtered = wanted.filter.as_filter() if wanted.filter else None
+        ids = [each.id for each in find(archive, actor, filtered)] if filtered else []
+    told: dict[str, Any] = {"dry_run": wanted.dry_run, "number": len(ids), "packages": [], "outcomes": []}
     if wanted.dry_run:
-        made["packages"] = [summary_of(archive, actor, each) for each in ids[:SHOWN]]
-        return json_answer(request, made)
-    require_number(len(ids), wanted.expected)
-    made["outcomes"] = [_outcome(each) for each in decide(archive, actor, wanted.verb, ids, wanted.reason)]
-    return json_answer(request, made)
+        told["packages"] = [_summary_of(archive, actor, each) for each in ids[:SHOWN]]
+    else:
+        require_number(len(ids), wanted.expected)
+    return ids, told
 
 
-def summary_of(archive: Archive, actor: Actor, reference: str) -> dict[str, Any]:
+def _summary_of(archive: Archive, actor: Actor, reference: str) -> dict[str, Any]:
     """Return a package as a preview shows it."""
     shown = views.status(archive, actor, reference)
     del shown["steps"], shown["findings"], shown["deletion"]

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.answers import LIMIT, After, Limit, json_answer, key_of, page_answer, token_of
-from api.decisions import MOST, SHOWN, Because, One, OnMany, Selection, Trouble, Why, summary_of
+from api.decisions import MOST, Because, One, OnMany, Selection, Trouble, Why, picked
 from api.identity import Archivist, Served
 from api.models import ID, TIME, PackageSummary
 from api.packages import UNCHANGED
@@ -15,7 +15,6 @@ from api.problems import as_problem, described
 from packages.deletions import Category, ItemState
 from packages.errors import HoldfastError, Kind
 from services.administration import deletion
-from services.administration.decisions import require_number
 from services.administration.deletable import Outcome
 from services.administration.deletion import Asked
 from services.administration.deletion_views import listed, shown
@@ -161,22 +160,10 @@ def ask_for_deletion(request: Request, archive: Served, actor: Archivist, wanted
     Nothing changes for anybody until then. A package that cannot be deleted (under legal hold, being worked
     on, asked for already) does not keep the others from it. A filter that names every package is refused.
     """
-    if wanted.ids is not None:
-        ids = list(dict.fromkeys(wanted.ids))
-    else:
-        found = wanted.filter.as_filter() if wanted.filter else None
-        ids = [each.id for each in deletion.preview(archive, actor, found)] if found else []
-    made: dict[str, Any] = {
-        "deletion": None,
-        "dry_run": wanted.dry_run,
-        "number": len(ids),
-        "packages": [],
-        "outcomes": [],
-    }
+    ids, told = picked(archive, actor, wanted, deletion.preview)
+    made: dict[str, Any] = {"deletion": None, **told}
     if wanted.dry_run:
-        made["packages"] = [summary_of(archive, actor, each) for each in ids[:SHOWN]]
         return json_answer(request, made)
-    require_number(len(ids), wanted.expected)
     asked = deletion.request(archive, actor, ids, wanted.reason, category=wanted.category)
     made["outcomes"] = _outcomes(asked)
     if asked.deletion is None:

@@ -21,34 +21,27 @@ app = typer.Typer(
 )
 app.callback()(remember_common)
 
-token_app = typer.Typer(
-    name="token",
-    help="API tokens: shown once, stored hashed.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-app.add_typer(token_app)
 
-deletion_app = typer.Typer(
-    name="deletion",
-    help="Requests to delete packages: one person asks (`holdfast delete`), another approves or refuses.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-app.add_typer(deletion_app)
+def _group(name: str, what: str) -> typer.Typer:
+    """Return a group of commands under the root; `what` is its line of help."""
+    group = typer.Typer(name=name, help=what, no_args_is_help=True, rich_markup_mode=None)
+    app.add_typer(group)
+    return group
 
-store_app = typer.Typer(
-    name="store",
-    help="Archival stores: what is known of each, and how they are added, filled, moved and retired.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-app.add_typer(store_app)
 
-policy_app = typer.Typer(
-    name="policy",
-    help="The format policy: what is made of files of which formats, and how it is checked.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
+token_app = _group(
+    "token",
+    "API tokens: shown once, stored hashed.",
 )
-app.add_typer(policy_app)
+deletion_app = _group(
+    "deletion",
+    "Requests to delete packages: one person asks (`holdfast delete`), another approves or refuses.",
+)
+store_app = _group(
+    "store",
+    "Archival stores: what is known of each, and how they are added, filled, moved and retired.",
+)
+policy_app = _group(
+    "policy",
+    "The format policy: what is made of files of which formats, and how it is checked.",
+)
