@@ -146,7 +146,7 @@ def rebuild(
         call.voice.say(f"index: {counted(done.indexed, 'package')}")
     call.voice.document({**shown, "failed": _pairs(failed)})
     for name, reason in failed:
-        call.voice.note(f"not restored: {name}: {reason}")
+        call.voice.note(f"not wholly restored: {name}: {reason}")
     return code
 
 
