@@ -92,7 +92,7 @@ class PlanModel(BaseModel):
 class WantedMigration(BaseModel):
     """Which originals are to have their derivatives made anew by today's policy."""
 
-    model_config: ClassVar[ConfigDict] = {"extra": "forbid"}
+    model_config: ClassVar[ConfigDict] = {"extra": "forbid", "strict": True}
 
     puids: list[Puid] = Field(min_length=1, max_length=MOST_PUIDS, examples=[["fmt/116"]])
     limit: int = Field(default=MOST, ge=1, le=MOST_PACKAGES, description="At most so many packages now.")
@@ -156,7 +156,7 @@ class MigratedPage(BaseModel):
 class WantedIdentification(BaseModel):
     """Packages whose formats are to be identified again: those named by `ids`, else all."""
 
-    model_config: ClassVar[ConfigDict] = {"extra": "forbid"}
+    model_config: ClassVar[ConfigDict] = {"extra": "forbid", "strict": True}
 
     ids: list[One] | None = Field(default=None, min_length=1, max_length=MOST, examples=[[ID]])
     again: bool = Field(default=False, description="Those, too, whose files these signatures have seen.")

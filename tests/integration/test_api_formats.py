@@ -104,6 +104,8 @@ def test_a_migration_is_planned_entered_and_told_of(house: House) -> None:
     nothing = client.post("/api/migrations", json=asked)
     assert (nothing.status_code, nothing.json()["run"], nothing.json()["plan"]["due"]) == (200, None, 0)
     assert client.get("/api/migrations/none").status_code == 404
+    for wrong in ({"expected": False}, {"limit": True}, {"again": "yes"}, {"puids": []}, {"puid": BMP}):
+        assert client.post("/api/migrations", json=asked | wrong).status_code == 422, wrong
 
 
 def test_formats_are_identified_again_behind_the_answer(house: House) -> None:
