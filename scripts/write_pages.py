@@ -88,7 +88,8 @@ What the step *characterise* finds out about a file, by family. The family follo
 comes from PRONOM or, where it has none, from libmagic. Properties stand in the catalogue and in the AIP's
 METS and PREMIS.
 
-- Each reader works in a child process with {seconds} s and {memory} MiB of memory for a file. A file on
+- Each reader works in a child process that is shut in (decisions/0010) with
+  {seconds} s and {memory} MiB of memory for a file. A file on
   which one crashes, hangs or swells costs its own technical metadata and nothing else: that is the finding
   `characterise.failed`, and the file is kept.
 - What is read is bounded, as stated with each family. `judged_bytes`, `judged_members` or `objects_judged`

@@ -47,6 +47,8 @@ MARKER = "holdfast.toml"
 LOOK_SECONDS = 1.0
 """Seconds between two looks at the settings' file while nobody asks for stores."""
 CATALOGUE = "catalogue.db"
+SCRATCH = "scratch"
+"""The folder of those that the processes which read deposits may write to, one each; gone with them."""
 TEMPLATE = """\
 # Settings of this archive. `holdfast config` shows every one of them with its value and where it came from;
 # docs/settings.md explains them. The environment (HOLDFAST_...) goes before this file.
@@ -60,7 +62,7 @@ class Archive:
     """
 
     def __init__(self, settings: Settings, tools: Toolbox | None = None) -> None:
-        self.tools = tools or Toolbox()
+        self._tools = tools or Toolbox()
         self.packing = RULE
         self._settings = settings
         self._stamp = _stamp(settings.home)
@@ -157,6 +159,12 @@ class Archive:
         """Return the place of access copies."""
         return AccessCopies(self.home / "access")
 
+    @cached_property
+    def tools(self) -> Toolbox:
+        """Return the tools in child processes, which read what is staged and nothing else of the archive."""
+        self._tools.work_in(self.settings.staging_root, self.home / SCRATCH)
+        return self._tools
+
     @property
     def identifier(self) -> FormatIdentifier:
         """Return the format identifier."""
@@ -188,7 +196,9 @@ class Archive:
         from tools.validity import Validator  # noqa: PLC0415  # slow to load, and most commands judge no file
 
         said = self.settings
-        return Validator(load_table(self.home), said.tools_folder, said.schemas_folder, self.outside)
+        validator = Validator(load_table(self.home), said.tools_folder, said.schemas_folder, self.outside)
+        validator.xml.work_in(said.staging_root, self.home / SCRATCH)
+        return validator
 
     @property
     def outside(self) -> OutsideTools:
@@ -248,7 +258,7 @@ class Archive:
         for part in ("catalogue", "index", "validator"):
             if (opened := self.__dict__.pop(part, None)) is not None:
                 opened.close()
-        self.tools.close()
+        self._tools.close()
 
 
 class Purpose(StrEnum):

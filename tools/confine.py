@@ -118,7 +118,7 @@ def _become(facts: dict[str, Any], granted: list[str], report: int) -> None:
     for ignored in (signal.SIGXFSZ, signal.SIGPIPE):  # Python ignores them, and that is inherited
         signal.signal(ignored, signal.SIG_DFL)
     _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    if _landlock(facts["write"], facts["read"], facts["sockets"]):
+    if landlock(facts["write"], facts["read"], facts["sockets"]):
         os.write(report, b"files")
     os.close(report)
     try:
@@ -128,8 +128,11 @@ def _become(facts: dict[str, Any], granted: list[str], report: int) -> None:
         os._exit(127)
 
 
-def _landlock(write: list[str], read: list[str], sockets: list[str]) -> bool:
-    """Let the process and its children write and read nothing but these; False where the kernel cannot."""
+def landlock(write: list[str], read: list[str], sockets: list[str]) -> bool:
+    """Let the process and its children write and read nothing but these; False where the kernel cannot.
+
+    `sockets` are folders in which sockets may be made. Holds for this thread and those that it starts.
+    """
     version = _libc.syscall(LANDLOCK_CREATE, None, ctypes.c_size_t(0), 1)
     if version < 1:
         return False

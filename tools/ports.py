@@ -36,6 +36,10 @@ class FormatIdentifier(Protocol):
         """Identify each of `paths`."""
         ...
 
+    def let_read(self, *places: Path) -> None:
+        """Let files be read that are one of `places` or below one: a tool may be shut out of all others."""
+        ...
+
     def start(self) -> None:
         """Get ready for work that will come soon; may be called any number of times."""
         ...

@@ -2,6 +2,8 @@
 
 Parsers written in C and Go meet hostile files here. Each kind of work runs in children that can crash, hang
 or swell without harm to the archive: a job that kills its child is `Lost`, and all others get their answer.
+Should one be taken over, it has no environment of ours, no network and no program to start; it reads what it
+is to read, and writes to a folder of its own (`tools.crew_terms`).
 """
 
 import json
@@ -14,19 +16,23 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from queue import Empty, LifoQueue
 from typing import IO, Any, Self
 
-import tools
+from packages.scratch import scratch_folder
+from tools.crew_terms import ROOT, Terms, environment
 
-ROOT = Path(tools.__file__).parents[1]
 MIB = 1 << 20
+MOST_SAID = 256 * MIB
+"""Bytes of one line of answers; a child that says more has gone astray."""
+Finish = Callable[[Any, Any, Path], Any]
+"""Given a job, its answer and the folder of the child that gave it: returns the answer as it is passed on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +40,7 @@ class Work:
     """A kind of work: `module` is run with ``python -m`` and answers through `tools.crew_member.serve`.
 
     `seconds` is how long a child may be silent before it is ended; `memory` bounds its heap in bytes;
-    `batch` is how many jobs it is given at once; `environment` is added to ours.
+    `batch` is how many jobs it is given at once; `environment` is added to the little that a child has.
     """
 
     module: str
@@ -61,17 +67,21 @@ class _Ended(Exception):
         self.answers = answers
 
 
-def start_python(
-    module: str, *arguments: str, buffer: int = -1, environment: Mapping[str, str] | None = None
+def start_worker(module: str, *arguments: str) -> "subprocess.Popen[bytes]":
+    """Start one of our modules with all our rights and our environment: it meets no hostile bytes itself."""
+    return _start_python(module, arguments, {**os.environ, "PYTHONPATH": str(ROOT)})
+
+
+def _start_python(
+    module: str, arguments: Sequence[str], variables: Mapping[str, str], buffer: int = -1
 ) -> "subprocess.Popen[bytes]":
-    """Start one of our modules as a child process that is spoken to through its pipes."""
     return subprocess.Popen(
         [sys.executable, "-P", "-m", module, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         bufsize=buffer,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})},
+        env=variables,
         start_new_session=True,  # Ctrl-C is for us; the child ends when its input does
     )
 
@@ -115,25 +125,37 @@ def start_confined(
 class _Child:
     """One child process; it starts at its first batch and again after it was ended."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, terms: Terms) -> None:
         self._work = work
+        self._terms = terms
         self._process: subprocess.Popen[bytes] | None = None
         self._buffer = b""
+        self._given: frozenset[Path] | None = None
+        self._folder = Path()
+        self._owned = ExitStack()
 
-    def do(self, jobs: list[Any]) -> list[Any]:
+    def do(self, jobs: list[Any], finish: Finish | None) -> list[Any]:
         """Return one answer for each of `jobs`; raises _Ended."""
         answers: list[Any] = []
         try:
-            process = self._started()
+            process = self._engaged()
             _opened(process.stdin).write(json.dumps(jobs).encode() + b"\n")
             while len(answers) < len(jobs):
-                answers += json.loads(self._line(process))
+                for said in json.loads(self._line(process)):
+                    job = jobs[len(answers)]
+                    answers.append(finish(job, said, self._folder) if finish else said)
         except TimeoutError:
             self.end()
             raise _Ended(f"no answer within {self._work.seconds} s", answers, is_late=True) from None
         except (EOFError, BrokenPipeError):
             status = self.end(leaving=True)
             raise _Ended(_obituary(status), answers, is_late=status == -signal.SIGALRM) from None
+        except OSError as error:
+            self.end()
+            raise _Ended(f"it cannot be given work: {error.strerror}", answers) from None
+        except (LookupError, TypeError, ValueError):  # whoever took it over may have it say anything
+            self.end()
+            raise _Ended("its answer makes no sense", answers) from None
         return answers
 
     def start(self) -> None:
@@ -150,7 +172,7 @@ class _Child:
 
         It has nothing to put away, so it is not waited for: unless it is `leaving`, and its status says why.
         """
-        process, self._process, self._buffer = self._process, None, b""
+        process, self._process, self._buffer, self._given = self._process, None, b"", None
         if process is None:
             return 0
         if leaving:
@@ -160,23 +182,39 @@ class _Child:
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
                 pipe.close()
-        return process.wait()
+        status = process.wait()
+        self._owned.close()
+        return status
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is None:
             work = self._work
-            self._process = start_python(
-                work.module, str(work.seconds), str(work.memory), buffer=0, environment=work.environment
-            )
+            bounds = (str(work.seconds), str(work.memory))
+            self._process = _start_python(work.module, bounds, environment(work.environment), buffer=0)
         return self._process
+
+    def _engaged(self) -> subprocess.Popen[bytes]:
+        """Return the process when it has its terms: those of today, or a process that was given less ends."""
+        terms = self._terms
+        if self._given is not None and self._given != terms.places:
+            self.end()
+        process = self._started()
+        if self._given is None:
+            self._given = terms.places
+            self._folder = self._owned.enter_context(scratch_folder("reader-", terms.scratch)) / "own"
+            self._folder.mkdir()
+            _opened(process.stdin).write(json.dumps(terms.given(self._folder)).encode() + b"\n")
+        return process
 
     def _line(self, process: subprocess.Popen[bytes]) -> bytes:
         source = _opened(process.stdout).fileno()
         poll = select.poll()
         poll.register(source, select.POLLIN)
         deadline = time.monotonic() + self._work.seconds
-        pieces = [self._buffer]
+        pieces, size = [self._buffer], 0
         while b"\n" not in pieces[-1]:
+            if (size := size + len(pieces[-1])) > MOST_SAID:
+                raise ValueError("too much is said")
             if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
                 raise TimeoutError
             piece = os.read(source, MIB)
@@ -210,9 +248,10 @@ class Crew:
     """
 
     def __init__(self, work: Work, *, size: int) -> None:
+        self.terms = Terms(work.module)
         self._work = work
         self._size = size
-        self._children = [_Child(work) for _ in range(size)]
+        self._children = [_Child(work, self.terms) for _ in range(size)]
         self._idle: LifoQueue[_Child] = LifoQueue()
         for child in self._children:
             self._idle.put(child)
@@ -220,14 +259,17 @@ class Crew:
         self._threads: ThreadPoolExecutor | None = None
         self._finalizer = weakref.finalize(self, _end_all, self._children)
 
-    def map(self, jobs: Iterable[Any]) -> Iterator[Any | Lost]:
-        """Yield the answer to each of `jobs` (JSON values), in order; memory does not grow."""
+    def map(self, jobs: Iterable[Any], finish: Finish | None = None) -> Iterator[Any | Lost]:
+        """Yield the answer to each of `jobs` (JSON values), in order; memory does not grow.
+
+        `finish` is called for each answer of a child, in a thread of ours, before the child is given more.
+        """
         rest = iter(jobs)
         waiting: deque[Future[list[Any]]] = deque()
         try:
             while True:
                 while len(waiting) <= self._size and (batch := list(islice(rest, self._work.batch))):
-                    waiting.append(self._pool().submit(self._do, batch))
+                    waiting.append(self._pool().submit(self._do, batch, finish))
                 if not waiting:
                     return
                 yield from waiting.popleft().result()
@@ -268,10 +310,10 @@ class Crew:
                 self._threads = ThreadPoolExecutor(self._size, thread_name_prefix=self._work.module)
             return self._threads
 
-    def _do(self, jobs: list[Any]) -> list[Any]:
+    def _do(self, jobs: list[Any], finish: Finish | None) -> list[Any]:
         child = self._idle.get()
         try:
-            answers = _one_by_one(child, jobs)
+            answers = _one_by_one(child, jobs, finish)
         finally:
             self._idle.put(child)
         return answers
@@ -282,6 +324,18 @@ class Employer:
 
     def __init__(self, work: Work, *, size: int) -> None:
         self._crew = Crew(work, size=size)
+
+    def let_read(self, *places: Path) -> None:
+        """Let the child processes read `places` and what is below; they read nothing else of ours.
+
+        What is not below one of the places that were ever named cannot be opened by them.
+        """
+        self._crew.terms.let_read(*places)
+
+    def work_in(self, folder: Path, scratch: Path) -> None:
+        """Let the child processes read `folder`, and have folders of their own in `scratch`."""
+        self._crew.terms.let_read(folder)
+        self._crew.terms.scratch = scratch
 
     def start(self) -> None:
         """Start a child process now, so that it is ready when work comes."""
@@ -302,17 +356,17 @@ class Employer:
         self.close()
 
 
-def _one_by_one(child: _Child, jobs: list[Any]) -> list[Any]:
+def _one_by_one(child: _Child, jobs: list[Any], finish: Finish | None) -> list[Any]:
     """Do `jobs` in one batch; if that ends the child, do the rest singly: the culprit alone is lost."""
     try:
-        return child.do(jobs)
+        return child.do(jobs, finish)
     except _Ended as ended:
         answers = ended.answers
         if len(jobs) == 1:
             return [ended.lost]
     for job in jobs[len(answers) :]:
         try:
-            answers += child.do([job])
+            answers += child.do([job], finish)
         except _Ended as ended:  # each job is given its own chance
             answers.append(ended.lost)
     return answers

@@ -10,8 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
-import pygfried
-
 from tools import crew_member, libmagic
 
 WORKERS = 16
@@ -103,7 +101,7 @@ def _identify(jobs: list[Any], threads: ThreadPoolExecutor) -> Iterator[list[Any
         return
     with _StandIns() as stand_ins:
         given = [stand_ins.for_path(path) for path in jobs]
-        reports = pygfried.identify_many([path for path, _ in given], workers=WORKERS)["files"]
+        reports = _siegfried().identify_many([path for path, _ in given], workers=WORKERS)["files"]
         # an empty file or an unreadable one has no matches: the reports keep the order of the paths
         rows = [_row(report, ends_only=ends) for report, (_, ends) in zip(reports, given, strict=True)]
     without = [index for index, row in enumerate(rows) if row[3] is None and not row[6]]
@@ -112,8 +110,15 @@ def _identify(jobs: list[Any], threads: ThreadPoolExecutor) -> Iterator[list[Any
     yield rows
 
 
+def _siegfried() -> Any:
+    """Return the library; it starts threads, which must be as confined as we are by now."""
+    import pygfried  # noqa: PLC0415  # not before the confinement
+
+    return pygfried
+
+
 def _version() -> str:
-    about = pygfried.identify_many([])
+    about = _siegfried().identify_many([])
     signatures = about["identifiers"][0]["details"]
     return f"siegfried {about['siegfried']} ({signatures}), {libmagic.version()}"
 

@@ -3,6 +3,7 @@
 What the kernel does not let us do here is known (`isolation`) and told, never silently left out.
 """
 
+import errno
 import json
 import os
 import selectors
@@ -18,9 +19,10 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, BinaryIO
 
 from packages.model import NOTHING
+from tools.crew_confinement import can_refuse_calls
 from tools.process import start_confined
 from tools.runs import Bounds, Ended, Isolation, Job, Ran
 
@@ -69,6 +71,20 @@ def remove(folder: Path) -> None:
                 Path(path).unlink()
 
     shutil.rmtree(folder, onerror=again)
+
+
+def open_left(file: Path) -> BinaryIO:
+    """Open what a program left, for reading; raises OSError unless it is a file, in a folder, and no link."""
+    folder = os.open(file.parent, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:  # without waiting: a pipe has no other end
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        opened = os.fdopen(os.open(file.name, flags, dir_fd=folder), "rb")
+    finally:
+        os.close(folder)
+    if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
+        opened.close()
+        raise OSError(errno.EINVAL, "it is no file", str(file))
+    return opened
 
 
 class Sandbox:
@@ -341,10 +357,13 @@ def isolation() -> Isolation:
     """Return what the kernel grants here, tried once with a program that does nothing."""
     with private_folder(Path(tempfile.gettempdir())) as folder:
         granted = _granted(folder)
+    if can_refuse_calls():
+        granted = [*granted, "calls"]
     told = {
         "network": "converters can reach the network",
         "processes": "a converter's children are found through /proc alone",
-        "files": "converters can read and write all that this account can",
+        "files": "converters, and readers of files, can read and write all that this account can",
+        "calls": "readers of files can reach the network, start programs and signal other processes",
     }
     return Isolation(
         network="network" in granted,

@@ -9,11 +9,11 @@ from packages.bagit.fetch import Allowed
 from packages.checksum_lists import algorithms_declared
 from packages.errors import HoldfastError, Invalid, NotFound
 from packages.findings import Finding, Severity, has_errors
+from packages.scratch import scratch_folder
 from services.ingest.examination import examine
 from services.ingest.fetching import complete
 from services.ingest.profiles import Profiles
 from storage.ports import Progress
-from storage.scratch import scratch_folder
 from storage.sources import RECEPTION, Limits, measure
 from storage.staging import StagedSubmission, Staging
 from tools.pronom import PronomIdentifier
@@ -101,8 +101,10 @@ def check(
 
 def identify(paths: Iterable[Path]) -> Iterator[dict[str, Any]]:
     """Yield the format of each file; folders are walked in the order of their names."""
-    files = [file for path in paths for file in _files(path)]
+    given = list(paths)
+    files = [file for path in given for file in _files(path)]
     identifier = PronomIdentifier()
+    identifier.let_read(*given)
     try:
         for file, found in zip(files, identifier.identify(files), strict=True):
             yield {

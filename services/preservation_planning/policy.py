@@ -3,7 +3,7 @@
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -242,13 +242,24 @@ def tried(archive: Archive, actor: Actor, files: Iterable[Path]) -> Iterator[Tri
     for each in given:
         if not each.is_file():
             raise NotFound(f"{each} is no file", hint="name files; folders are not walked")
-    tools = Judges(archive.normaliser, archive.identifier, archive.characteriser)
-    matches = list(archive.identifier.identify(given))
-    found = archive.characteriser.characterise_many(
+    with tempfile.TemporaryDirectory(prefix="holdfast-policy-") as folder:
+        archive.tools.let_read(Path(folder), *given)
+        tools = Judges(archive.normaliser, archive.identifier, archive.characteriser)
+        originals = zip(_entries(tools, given), given, strict=True)
+        results = derivatives(originals, Path(folder) / "made", policy, tools)
+        for each, (entry, made) in zip(given, results, strict=True):
+            rule = policy.rule(entry.puid or "")
+            yield Tried(str(each), entry, rule["name"] if rule else "", tuple(made))
+
+
+def _entries(tools: Judges, given: Sequence[Path]) -> Iterator[FileEntry]:
+    """Yield what an ingest would know of each of `given`."""
+    matches = list(tools.identifier.identify(given))
+    found = tools.characteriser.characterise_many(
         (each, match.mime) for each, match in zip(given, matches, strict=True)
     )
-    entries = [
-        FileEntry(
+    for number, (each, match, facts) in enumerate(zip(given, matches, found, strict=True), 1):
+        yield FileEntry(
             f"data/original/{number}/{each.name}",
             "",
             each.stat().st_size,
@@ -259,11 +270,3 @@ def tried(archive: Archive, actor: Actor, files: Iterable[Path]) -> Iterator[Tri
             mime=match.mime,
             properties=facts.properties,
         )
-        for number, (each, match, facts) in enumerate(zip(given, matches, found, strict=True), 1)
-    ]
-    with tempfile.TemporaryDirectory(prefix="holdfast-policy-") as folder:
-        originals = zip(entries, given, strict=True)
-        results = derivatives(originals, Path(folder) / "made", policy, tools)
-        for each, (entry, made) in zip(given, results, strict=True):
-            rule = policy.rule(entry.puid or "")
-            yield Tried(str(each), entry, rule["name"] if rule else "", tuple(made))

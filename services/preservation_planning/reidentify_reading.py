@@ -1,7 +1,6 @@
 """Bring archived content to the format identifier, as little of it as it needs."""
 
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -9,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from packages.content_paths import content_path
 from packages.errors import Unavailable
 from packages.model import FileEntry
+from packages.scratch import scratch_folder
 from services.archival_storage.retrieval import Sources
 from services.archive import Archive
 from tools.ports import Identification
@@ -46,10 +46,8 @@ def identified(
     for group in _groups(entries):
         unknown = {_key(each): each for each in group if known.match(each) is None}
         found: dict[tuple[str, str], Identification] = {}
-        with tempfile.TemporaryDirectory(prefix="holdfast-reidentify-") as folder:
-            places = [
-                _brought(sources, each, Path(folder, str(n))) for n, each in enumerate(unknown.values())
-            ]
+        with scratch_folder(".reidentify-", archive.staging.root) as folder:
+            places = [_brought(sources, each, folder / str(n)) for n, each in enumerate(unknown.values())]
             for each, match in zip(unknown.values(), archive.identifier.identify(places), strict=True):
                 known.note(each, match)
                 found[_key(each)] = match

@@ -26,7 +26,7 @@ from services.data_management.reconcile import free_dead_leases
 from services.work.crowd_member import Told
 from services.work.engine import Observer, Silence, run_job
 from services.work.outbox import drain
-from tools.process import start_python
+from tools.process import start_worker
 
 log = logging.getLogger("holdfast.crowd")
 
@@ -201,7 +201,7 @@ class _Member:
         return process.wait()
 
     def _started(self) -> "subprocess.Popen[bytes]":
-        process = self._process = start_python("services.work.crowd_member", str(self._home))
+        process = self._process = start_worker("services.work.crowd_member", str(self._home))
         if self._halted:
             self.halt()
         try:

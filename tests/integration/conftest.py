@@ -19,9 +19,9 @@ from tests.support.uploading import left_in
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _tools() -> Iterator[None]:
+def _tools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The tools of every archive that is opened in this process."""
-    with shared_tools():
+    with shared_tools(tmp_path_factory.getbasetemp()):
         yield
 
 

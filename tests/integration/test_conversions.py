@@ -157,12 +157,14 @@ def write_specimens(folder: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def judges() -> Iterator[Judges]:
+def judges(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judges]:
     absent = [each for each in COMMANDS if shutil.which(each) is None]
     if absent:
         message = f"not installed: {', '.join(absent)}"
         pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
     with Normaliser(size=2) as normaliser, PronomIdentifier() as identifier, Characteriser() as characteriser:
+        for tool in (normaliser, identifier, characteriser):
+            tool.let_read(tmp_path_factory.getbasetemp())
         yield Judges(normaliser, identifier, characteriser)
 
 

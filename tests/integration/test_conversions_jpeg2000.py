@@ -37,11 +37,13 @@ RULES = {
 
 
 @pytest.fixture(scope="module")
-def judges() -> Iterator[Judges]:
+def judges(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judges]:
     if shutil.which("vips") is None:
         message = "libvips is absent"
         pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
     with Normaliser() as normaliser, PronomIdentifier() as identifier, Characteriser() as characteriser:
+        for tool in (normaliser, identifier, characteriser):
+            tool.let_read(tmp_path_factory.getbasetemp())
         yield Judges(normaliser, identifier, characteriser)
 
 

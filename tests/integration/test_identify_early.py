@@ -48,7 +48,8 @@ class Recording(PronomIdentifier):
 def depositor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Depositor]:
     folder = tmp_path_factory.mktemp("early")
     with depositor_of(folder / "home", folder / "out") as depositor:
-        depositor.archive.tools.__dict__["identifier"] = Recording()
+        depositor.archive.tools.__dict__["identifier"] = made = Recording()
+        made.let_read(folder)
         yield depositor
 
 

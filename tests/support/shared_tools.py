@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -9,12 +10,17 @@ from services import toolbox
 
 
 @contextmanager
-def shared_tools() -> Iterator[None]:
-    """Give the same identifier, characteriser and normaliser to each archive; they end with the block."""
+def shared_tools(place: Path) -> Iterator[None]:
+    """Give the same identifier, characteriser and normaliser to each archive; they end with the block.
+
+    They work in `place`, below which all homes are: another home would mean other children.
+    """
     with pytest.MonkeyPatch.context() as patch, ExitStack() as owned:
         for name in ("PronomIdentifier", "Characteriser", "Normaliser"):
             tool = getattr(toolbox, name)()
             owned.callback(tool.close)
+            tool.work_in(place, place / "scratch")
             patch.setattr(tool, "close", lambda: None)  # an archive that closes leaves it to the next one
+            patch.setattr(tool, "work_in", lambda *_: None)
             patch.setattr(toolbox, name, lambda tool=tool: tool)
         yield

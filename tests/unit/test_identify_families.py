@@ -134,6 +134,7 @@ def identified(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, I
     for name, (_, _, data) in FILES.items():
         (folder / name).write_bytes(data)
     with PronomIdentifier() as identifier:
+        identifier.let_read(folder)
         found = identifier.identify([folder / name for name in FILES])
         yield dict(zip(FILES, found, strict=True))
 

@@ -5,12 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from storage.scratch import scratch_folder
+from packages.scratch import scratch_folder
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from storage.scratch import scratch_folder
+from packages.scratch import scratch_folder
 with scratch_folder("mine-", Path(sys.argv[1])) as folder:
     (folder / "file").write_bytes(b"x")
     os.kill(os.getpid(), signal.SIGKILL)

@@ -22,8 +22,9 @@ from tools.process import Work
 
 
 @pytest.fixture(scope="module")
-def reader() -> Iterator[Characteriser]:
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Characteriser]:
     with Characteriser(size=1) as characteriser:
+        characteriser.let_read(tmp_path_factory.getbasetemp())
         yield characteriser
 
 
@@ -187,6 +188,7 @@ def test_properties_are_fit_for_xml_and_json(properties: dict[str, Any]) -> None
 @pytest.mark.shared
 def test_real_files_are_read(reader: Characteriser, shared: Path) -> None:
     corpus = shared / "corpus"
+    reader.let_read(corpus)
     assert read(reader, corpus / "xdcam-ex-1080p25.mov", "video/quicktime").properties["width"] == 1920
     assert read(
         reader, corpus / "lorem-ipsum.docx", "application/vnd.openxmlformats-officedocument.x"

@@ -15,8 +15,9 @@ from tools.pronom import PronomIdentifier, findings_for
 
 
 @pytest.fixture(scope="module")
-def pronom() -> Iterator[PronomIdentifier]:
+def pronom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PronomIdentifier]:
     with PronomIdentifier() as identifier:
+        identifier.let_read(tmp_path_factory.getbasetemp())
         yield identifier
 
 

@@ -1,6 +1,7 @@
 """Derivatives by the format policy: what is made, what is left, and what can go wrong."""
 
 import hashlib
+import tempfile
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -26,8 +27,9 @@ BMP, PNG, PPM, JPEG, TIFF, PCX = "fmt/116", "fmt/11", "fmt/408", "fmt/43", "fmt/
 
 
 @pytest.fixture(scope="module")
-def normaliser() -> Iterator[Normaliser]:
+def normaliser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Normaliser]:
     with Normaliser(size=1) as each:
+        each.let_read(tmp_path_factory.getbasetemp())
         yield each
 
 
@@ -77,6 +79,7 @@ def test_bmp_becomes_png_pixel_for_pixel_with_access_copy_and_thumbnail(
             assert (image.format, image.size) == ("JPEG", (side, side))
     assert hashlib.sha512(path.read_bytes()).digest() == before
     with PronomIdentifier() as pronom:
+        pronom.let_read(tmp_path)
         assert [each.puid for each in pronom.identify([kept.file])] == ["fmt/11"]
 
 
@@ -104,6 +107,7 @@ def test_several_frames_become_a_tiff_with_all_of_them(tmp_path: Path) -> None:
     frames = [Image.new("L", (20, 20), shade) for shade in (0, 90, 180)]
     frames[0].save(path, save_all=True, append_images=frames[1:])
     with Normaliser(policy_with(rules=[rule]), size=1) as normaliser:
+        normaliser.let_read(tmp_path)
         result = normaliser.normalise(entry(path, "fmt/4"), path, tmp_path / "out")
     kept = next(each for each in result if each.kind is Kind.PRESERVATION)
     assert (kept.outcome, kept.name) == (Outcome.DONE, "a.gif/a.gif.tif"), kept.message
@@ -137,6 +141,7 @@ def test_F5_a_converter_that_hangs_is_ended_and_recorded(tmp_path: Path) -> None
     path = bmp(tmp_path)
     work = Work("tests.support.hanging_converter", seconds=1, memory=1 << 30, batch=8, environment={})
     with Normaliser(work=work, size=1) as normaliser:
+        normaliser.let_read(tmp_path)
         results = list(normaliser.normalise_many([(entry(path, BMP), path)], tmp_path / "out"))
     assert {each.outcome for each in results[0]} == {Outcome.TIMED_OUT}
     assert {each.message for each in results[0]} == {"no answer within 1 s"}
@@ -145,11 +150,11 @@ def test_F5_a_converter_that_hangs_is_ended_and_recorded(tmp_path: Path) -> None
 def test_F5_an_empty_output_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from tools.normalise import raster, worker
 
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # a child's own folder
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)  # restores what the worker sets for its own process
     monkeypatch.setattr(raster, "write_jpeg", lambda _image, part, _side: part.touch())
     limits = {"max_pixels": 10**6, "max_frames": 10, "largest_output": 10**6}
-    targets = {each: str(tmp_path / "out" / each) for each in ("png", "tif", "jpg")}
-    task = {"tool": "pillow", "recipe": "jpeg", "arguments": {"max_side": 100}, "targets": targets}
+    task = {"tool": "pillow", "recipe": "jpeg", "arguments": {"max_side": 100}, "made": "x"}
     job = {"source": str(bmp(tmp_path)), "tasks": [{**task, "limits": limits}]}
     assert worker.convert(job) == [{"error": "the tool wrote 0 bytes"}]
 
@@ -162,6 +167,7 @@ def test_F6_a_missing_tool_is_known_before_the_run_and_told_for_each_file(tmp_pa
     }
     path = bmp(tmp_path)
     with Normaliser(policy_with(rules=[rule])) as normaliser:
+        normaliser.let_read(tmp_path)
         assert normaliser.missing_tools() == ["nosuch"]
         (result,) = [
             each
@@ -179,6 +185,7 @@ def test_F7_output_and_pixels_have_limits(tmp_path: Path) -> None:
     few = policy_with(limits={**limits, "max_pixels": 1000})
     for policy, word in ((small, "Error"), (few, "pixels")):
         with Normaliser(policy, size=1) as normaliser:
+            normaliser.let_read(tmp_path)
             kept = made(normaliser, path, BMP)[Kind.PRESERVATION]
         assert kept.outcome is Outcome.TOO_LARGE
         assert word in kept.message
@@ -296,6 +303,7 @@ def test_the_first_page_of_a_pdf_is_drawn_by_a_library(tmp_path: Path) -> None:
     (tmp_path / "cut.pdf").write_bytes(sound.read_bytes()[:100])
     cases[tmp_path / "cut.pdf"] = Outcome.FAILED
     with Normaliser(size=1) as normaliser:
+        normaliser.let_read(tmp_path)
         originals = [
             (FileEntry(f"data/original/{each.name}", "", 9, "", 0, puid="fmt/95"), each) for each in cases
         ]
@@ -318,6 +326,7 @@ def test_a_page_of_too_many_pixels_is_not_drawn(tmp_path: Path) -> None:
     )
     entry = FileEntry("data/original/a.pdf", "", 9, "", 0, puid="fmt/95")
     with Normaliser(policy, size=1) as normaliser:
+        normaliser.let_read(tmp_path)
         made = normaliser.normalise(entry, pdf_of(tmp_path / "a.pdf"), tmp_path / "made")
     (one,) = (each for each in made if each.kind is Kind.THUMBNAIL)
     assert one.outcome is Outcome.TOO_LARGE

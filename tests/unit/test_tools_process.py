@@ -1,5 +1,6 @@
 """Child processes that hang, crash and swell: only the job that did it is lost."""
 
+import json
 import os
 import signal
 import subprocess
@@ -7,10 +8,12 @@ import sys
 import time
 from collections.abc import Iterator
 from itertools import islice
+from pathlib import Path
 
 import pytest
 
-from tools.process import ROOT, Crew, Lost, Work
+from tools.crew_terms import ROOT, own_code
+from tools.process import Crew, Lost, Work
 
 WORK = Work("tests.support.misbehaving_worker", seconds=5, memory=512 << 20, batch=4, environment={})
 
@@ -85,10 +88,11 @@ def test_rest_ends_idle_children_only(crew: Crew) -> None:
 
 
 @pytest.mark.slow
-def test_a_hung_child_ends_itself_when_nobody_is_left_to_end_it() -> None:
+def test_a_hung_child_ends_itself_when_nobody_is_left_to_end_it(tmp_path: Path) -> None:
     command = [sys.executable, "-P", "-m", WORK.module, "-4", str(WORK.memory)]  # the alarm is 5 s later
     with subprocess.Popen(command, stdin=subprocess.PIPE, env={"PYTHONPATH": str(ROOT)}) as child:
         assert child.stdin is not None
+        child.stdin.write(json.dumps({"read": own_code(WORK.module), "own": str(tmp_path)}).encode() + b"\n")
         child.stdin.write(b'["hang"]\n')
         child.stdin.flush()
         assert child.wait(60) == -signal.SIGALRM

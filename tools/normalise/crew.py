@@ -4,11 +4,12 @@ import shutil
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import asdict
 from functools import cache, lru_cache
 from importlib.metadata import version
 from importlib.util import find_spec
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -30,6 +31,7 @@ from tools.normalise.adapters import adapter
 from tools.normalise.conduct import Conductor, Request, clear, tidy, version_of
 from tools.normalise.made import Made
 from tools.process import Employer, Lost, Work
+from tools.sandbox import open_left
 
 WORK = Work(
     module="tools.normalise.worker",
@@ -38,6 +40,7 @@ WORK = Work(
     batch=8,
     environment={},
 )
+CHUNK = 1 << 20
 AT_ONCE = 1000
 """Originals planned before an answer is waited for: those that need nothing must not pile up."""
 LIBRARIES = {"pillow": ("PIL", "Pillow", "pillow"), "pdfium": ("pypdfium2", "pypdfium2", "pypdfium2")}
@@ -55,6 +58,7 @@ class Normaliser(Employer):
         self.policy = policy or default_policy()
         super().__init__(work, size=size)
         self._conductor = Conductor(size)
+        self._numbers = count()
 
     def missing_tools(self, policy: FormatPolicy | None = None) -> list[str]:
         """Name the tools that the policy asks for, may use, and does not find: for a look before a run."""
@@ -101,8 +105,8 @@ class Normaliser(Employer):
             actions = [each for each in plan.actions if each.tool in LIBRARIES and not missing(each.tool)]
             in_crew.append(actions)
             if actions:
-                jobs.append(_job(entry, source, actions, folder))
-        answers = self._crew.map(jobs)
+                jobs.append(_job(entry, source, actions, folder, next(self._numbers)))
+        answers = self._crew.map(jobs, _taken_over)
         drawn = iter(jobs)
         try:
             for at, (_, _, plan) in enumerate(planned):
@@ -157,12 +161,15 @@ def installed_version(tool: str) -> str:
     return "" if found is None else version_of(found)
 
 
-def _job(entry: FileEntry, source: Path | str, actions: list[Action], folder: Path) -> dict[str, Any]:
+def _job(
+    entry: FileEntry, source: Path | str, actions: list[Action], folder: Path, number: int
+) -> dict[str, Any]:
     limits = [
         {**asdict(each.limits), "largest_output": each.limits.largest_output(entry.size)} for each in actions
     ]
     tasks = [
-        {**_task(entry, each, folder), "limits": most} for each, most in zip(actions, limits, strict=True)
+        {**_task(entry, each, folder), "limits": most, "made": f"{number}-{at}"}
+        for at, (each, most) in enumerate(zip(actions, limits, strict=True))
     ]
     return {"source": str(source), "tasks": tasks}
 
@@ -180,6 +187,41 @@ def _task(entry: FileEntry, action: Action, folder: Path) -> dict[str, Any]:
         "names": names,
         "targets": targets,
     }
+
+
+def _taken_over(job: dict[str, Any], rows: list[dict[str, Any]], own: Path) -> list[dict[str, Any]]:
+    """Copy what a child made into place; it may still write to its own file."""
+    taken = []
+    for task, row in zip(job["tasks"], rows, strict=True):
+        made = own / task["made"]
+        try:
+            taken.append(row if row.get("error") else _copied(made, task, row))
+        except OSError as error:
+            taken.append({"error": f"it cannot be taken over: {error.strerror}", "outcome": Outcome.FAILED})
+        finally:
+            made.unlink(missing_ok=True)
+    return taken
+
+
+def _copied(made: Path, task: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
+    target = Path(task["targets"][row["extension"]])
+    part = target.with_name(".part")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with open_left(made) as source, part.open("wb") as copy:
+            left = task["limits"]["largest_output"]
+            while chunk := source.read(
+                min(CHUNK, left)
+            ):  # no more than it may have, though it may still grow
+                copy.write(chunk)
+                left -= len(chunk)
+        part.replace(target)
+    except OSError:
+        part.unlink(missing_ok=True)
+        with suppress(OSError):  # it holds another derivative
+            target.parent.rmdir()
+        raise
+    return row
 
 
 def _left(plan: Plan) -> list[Made]:

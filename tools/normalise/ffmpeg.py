@@ -15,6 +15,7 @@ from packages.format_policy import Outcome
 from tools.normalise.ports import Converted, Runner
 from tools.normalise.programs import LONGEST, OneByOne, also, concluded, one_of, schema, whole
 from tools.runs import Job, Ran
+from tools.sandbox import open_left
 
 DEMUXERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,mpegvideo,m4v,h264,hevc,asf,wav,w64,aiff,au,flac,ogg"
@@ -24,6 +25,8 @@ ONLY_MEDIA = ("-protocol_whitelist", "file,pipe", "-format_whitelist", DEMUXERS)
 QUIET = ("-y", "-nostdin", "-hide_banner", "-nostats", "-v", "error", "-bitexact")
 THREADS = "2"
 MOST_FLAC_CHANNELS = 8
+MOST_HASHES = 1 << 16
+"""Bytes that the hashes of all streams of a file may take: one of SHA-256 takes 70."""
 FIELDS = "codec_type,codec_name,sample_fmt,bits_per_raw_sample,bits_per_sample,channels,pix_fmt,disposition"
 
 
@@ -176,7 +179,10 @@ def _compared(job: Job, runner: Runner, done: Converted, words: Sequence[str]) -
     )
     if not ran.ok:
         return concluded(job, ran)
-    before, after = digest.read_text("ascii").split(), again.read_text("ascii").split()
+    try:
+        before, after = _hashes(digest), _hashes(again)
+    except OSError as error:
+        return Converted(job, Outcome.FAILED, f"the hashes cannot be read: {error.strerror}")
     frames = _frames(ran) if "frames" in done.before else {}
     return Converted(
         job,
@@ -186,6 +192,12 @@ def _compared(job: Job, runner: Runner, done: Converted, words: Sequence[str]) -
         before={**done.before, "samples_hash": " ".join(before)},
         after={**frames, "samples_hash": " ".join(after)},
     )
+
+
+def _hashes(file: Path) -> list[str]:
+    """Return what FFmpeg wrote of each stream; raises OSError for what is no file of its own."""
+    with open_left(file) as left:
+        return left.read(MOST_HASHES).decode("ascii", "replace").split()
 
 
 def _frames(ran: Ran) -> Mapping[str, int]:

@@ -1,11 +1,13 @@
 """The child process of `tools.normalise`: rasters by Pillow, pages of PDF by PDFium.
 
 A job is ``{source, tasks}``, a task has its own limits; the answer has one ``{extension, message, tool,
-lossless, measured}`` or ``{error, outcome}`` for each task.
+lossless, measured}`` or ``{error, outcome}`` for each task. What is made lies in the child's own folder under
+the name that the task gives in ``made``.
 """
 
 import errno
 import resource
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -33,22 +35,19 @@ def convert(job: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _one(source: Path, task: dict[str, Any]) -> dict[str, Any]:
     limits = task["limits"]
-    targets = {extension: Path(target) for extension, target in task["targets"].items()}
-    Path(targets["jpg"]).parent.mkdir(parents=True, exist_ok=True)
-    part = targets["jpg"].with_name(".part")
+    made = Path(tempfile.gettempdir(), task["made"])
     Image.MAX_IMAGE_PIXELS = limits["max_pixels"]
     try:
         with _opened(source, task) as image, _output_of(limits["largest_output"]):
             raster.check(image, limits["max_pixels"], limits["max_frames"])
             if task["recipe"] == "jpeg":
-                raster.write_jpeg(image, part, task["arguments"]["max_side"])
+                raster.write_jpeg(image, made, task["arguments"]["max_side"])
                 extension, lossless = "jpg", False
             else:
-                extension, lossless = raster.write_lossless(image, part), True
-        if not part.stat().st_size:
+                extension, lossless = raster.write_lossless(image, made), True
+        if not made.stat().st_size:
             return {"error": "the tool wrote 0 bytes"}
-        raster.look_at(part)
-        part.replace(targets[extension])
+        raster.look_at(made)
     except raster.TooLargeError as error:
         return {"error": str(error), "outcome": Outcome.TOO_LARGE}
     except raster.LossError as error:
@@ -60,9 +59,6 @@ def _one(source: Path, task: dict[str, Any]) -> dict[str, Any]:
         )
         outcome = Outcome.TOO_LARGE if is_large else Outcome.FAILED
         return {"error": f"{type(error).__name__}: {said}"[:LONGEST], "outcome": outcome}
-    finally:
-        part.unlink(missing_ok=True)
-        _remove_if_empty(part.parent)
     message = f"{source.suffix or 'the original'} to {extension}"
     measured = COMPARED if lossless else {}
     return {
@@ -105,13 +101,6 @@ def _output_of(most: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-def _remove_if_empty(folder: Path) -> None:
-    try:
-        folder.rmdir()
-    except OSError:
-        return  # it holds another derivative
 
 
 def _answer(jobs: list[Any]) -> Iterator[list[Any]]:

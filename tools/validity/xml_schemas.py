@@ -33,6 +33,8 @@ class XmlSchemas(Employer):
     def __init__(self, folder: Path | None = None, work: Work = WORK) -> None:
         super().__init__(work, size=1)
         self.folder = folder
+        if folder is not None:
+            self.let_read(folder)
 
     @property
     def version(self) -> str:
@@ -41,6 +43,7 @@ class XmlSchemas(Employer):
 
     def judge(self, subjects: Sequence[Subject], root: Path, largest: int) -> Iterator[Validity]:
         """Yield an outcome for each of `subjects`; `root` is where `path` lies by its content path."""
+        self.let_read(root)
         tool = f"{self.title} {self.version}"
         jobs = ([str(each.file), str(root), each.path, str(self.folder or ""), largest] for each in subjects)
         for answer in self._answers(jobs):

@@ -16,12 +16,13 @@ _YOUNG = 60.0
 
 @contextmanager
 def scratch_folder(prefix: str, parent: Path | None = None) -> Iterator[Path]:
-    """Give a new folder in `parent` (default: the system's for temporary files), gone at the end.
+    """Give a new folder in `parent` (made if need be; default: the system's temporary one), gone at the end.
 
     What killed processes of ours have left there under `prefix` is removed first: each holds a lock on its
     folder, which ends with it.
     """
     place = parent or Path(tempfile.gettempdir())
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
     _sweep(place, prefix)
     with tempfile.TemporaryDirectory(prefix=prefix, dir=place, ignore_cleanup_errors=True) as folder:
         held = os.open(Path(folder, _LOCK), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)

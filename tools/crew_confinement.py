@@ -1,0 +1,130 @@
+"""Confines this very process before it meets its first job: what it may read and write, and what it may ask.
+
+Called by `tools.crew_member` in a child of ours. Three parts, each of which the kernel may lack: Landlock
+(files; as for converters, see `tools.confine`), a filter of system calls (seccomp), and the capabilities of
+root, which are given up. All but the last cannot be taken back, and hold for threads that start later: there
+may be none yet.
+"""
+
+import ctypes
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from errno import ENOSYS, EPERM
+from struct import pack
+
+from tools.confine import PR_SET_NO_NEW_PRIVS, landlock
+
+MACHINES = {"x86_64": (0, 0xC000003E, 317), "aarch64": (1, 0xC00000B7, 277)}
+"""Machine → its place in the tables below, its number in audits, and that of the call that sets a filter."""
+REFUSED = {
+    # no program and no process of its own (clone makes threads, see below)
+    "fork": (57, 0), "vfork": (58, 0), "execve": (59, 221), "execveat": (322, 281),
+    # no network: without a socket there is nothing to connect, and io_uring would make one unseen
+    "socket": (41, 198), "io_uring_setup": (425, 425),
+    # nothing of other processes
+    "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271),
+    "pidfd_open": (434, 434), "pidfd_send_signal": (424, 424), "pidfd_getfd": (438, 438),
+    "setpriority": (141, 140), "sched_setscheduler": (144, 119), "sched_setparam": (142, 118),
+    "sched_setattr": (314, 274), "sched_setaffinity": (203, 122), "ioprio_set": (251, 30),
+    "move_pages": (279, 239), "migrate_pages": (256, 238), "process_madvise": (440, 440),
+    "shmget": (29, 194), "shmat": (30, 196), "msgget": (68, 186), "semget": (64, 190), "mq_open": (240, 180),
+    "add_key": (248, 217), "request_key": (249, 218), "keyctl": (250, 219),
+    # no rights and times of files: Landlock leaves those to whoever owns a file
+    "chmod": (90, 0), "fchmod": (91, 52), "fchmodat": (268, 53), "fchmodat2": (452, 452),
+    "chown": (92, 0), "lchown": (94, 0), "fchown": (93, 55), "fchownat": (260, 54),
+    "utime": (132, 0), "utimes": (235, 0), "futimesat": (261, 0), "utimensat": (280, 88),
+    "setxattr": (188, 5), "lsetxattr": (189, 6), "fsetxattr": (190, 7), "setxattrat": (463, 463),
+    "removexattr": (197, 14), "lremovexattr": (198, 15), "fremovexattr": (199, 16),
+    "removexattrat": (466, 466), "file_setattr": (469, 469), "open_by_handle_at": (304, 265),
+    # no namespaces, and nothing that readers have no use for and that has often been a way into kernels
+    "unshare": (272, 97), "setns": (308, 268), "bpf": (321, 280), "perf_event_open": (298, 241),
+    "userfaultfd": (323, 282),
+}  # fmt: skip  # a table: rows by purpose
+"""Call → its number on each of the machines; 0 where there is none. Who asks is told *not permitted*."""
+ONLY_ITSELF = {
+    "kill": (62, 129), "tkill": (200, 130), "tgkill": (234, 131), "rt_sigqueueinfo": (129, 138),
+    "rt_tgsigqueueinfo": (297, 240), "prlimit64": (302, 261),
+}  # fmt: skip  # a table: rows by purpose
+"""Calls whose first argument must be the process itself, or 0."""
+CLONE, CLONE3 = (56, 220), (435, 435)
+"""The first must make a thread; the second, whose wishes a filter cannot see, is said not to exist."""
+CLONE_THREAD = 0x10000
+X32 = 0x40000000
+"""From here on x86_64 has its calls a second time."""
+
+LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+ALLOW, REFUSE = 0x7FFF0000, 0x00050000
+CALL_NUMBER, MACHINE, FIRST_ARGUMENT = 0, 4, 16
+SET_FILTER, ASK_ACTION, ALL_THREADS = 1, 2, 1
+CAPABILITIES_VERSION = 0x20080522
+READ_ALL = 1 << 2
+"""CAP_DAC_READ_SEARCH: root reads what others deposited, as far as Landlock lets it."""
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("steps", ctypes.c_char_p))
+
+
+def shut_in(read: Sequence[str], write: Sequence[str]) -> None:
+    """Take on the confinement; raises RuntimeError where another thread runs already, which would be free."""
+    if len(os.listdir("/proc/self/task")) != 1:  # noqa: PTH208  # pathlib would say no more
+        raise RuntimeError("a thread was started before the confinement")
+    _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    landlock([*write], [*read], [])
+    _give_up_capabilities()
+    _refuse_calls()
+
+
+def can_refuse_calls() -> bool:
+    """Tell whether this kernel lets us filter system calls, and we know the calls of this machine."""
+    machine = MACHINES.get(os.uname().machine)
+    action = ctypes.byref(ctypes.c_uint32(REFUSE))
+    return (
+        machine is not None
+        and sys.byteorder == "little"
+        and ctypes.sizeof(ctypes.c_void_p) == 8
+        and _libc.syscall(machine[2], ASK_ACTION, 0, action) == 0
+    )
+
+
+def _refuse_calls() -> None:
+    if can_refuse_calls():
+        steps = b"".join(_steps(os.uname().machine))
+        program = _Program(len(steps) // 8, steps)
+        call = MACHINES[os.uname().machine][2]
+        if _libc.syscall(call, SET_FILTER, ALL_THREADS, ctypes.byref(program)) != 0:
+            raise RuntimeError(f"the kernel refused the filter: {os.strerror(ctypes.get_errno())}")
+
+
+def _steps(name: str) -> Iterator[bytes]:
+    """Yield the filter, one instruction of the kernel's packet filter each."""
+    at, machine, _ = MACHINES[name]
+    refuse = _step(RETURN, REFUSE | EPERM)
+    yield _step(LOAD, MACHINE) + _step(EQUAL, machine, 1, 0) + refuse
+    yield _step(LOAD, CALL_NUMBER) + _step(AT_LEAST, X32, 0, 1) + refuse
+    for numbers in REFUSED.values():
+        if numbers[at]:
+            yield _step(EQUAL, numbers[at], 0, 1) + refuse
+    yield _step(EQUAL, CLONE3[at], 0, 1) + _step(RETURN, REFUSE | ENOSYS)
+    allow = _step(RETURN, ALLOW)
+    yield _step(EQUAL, CLONE[at], 0, 4) + _step(LOAD, FIRST_ARGUMENT)
+    yield _step(ANY_BIT, CLONE_THREAD, 0, 1) + allow + refuse
+    for numbers in ONLY_ITSELF.values():
+        yield _step(EQUAL, numbers[at], 0, 5) + _step(LOAD, FIRST_ARGUMENT)
+        yield _step(EQUAL, 0, 1, 0) + _step(EQUAL, os.getpid(), 0, 1) + allow + refuse
+    yield allow
+
+
+def _step(code: int, value: int, if_so: int = 0, if_not: int = 0) -> bytes:
+    return pack("=HBBI", code, if_so, if_not, value)
+
+
+def _give_up_capabilities() -> None:
+    """Keep no capability but to read; somebody who is not root has none."""
+    who = pack("=Ii", CAPABILITIES_VERSION, 0)
+    for kept in (READ_ALL, 0):
+        if _libc.capset(who, pack("=6I", kept, kept, 0, 0, 0, 0)) == 0:
+            return
