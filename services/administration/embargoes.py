@@ -13,7 +13,7 @@ from services.agents import HOLDFAST
 from services.archival_storage.logbook import write_log
 from services.archive import Archive
 from services.work.outbox import INDEX, drain
-from storage.catalogue.paging import PAGE, Key, by_age, paged
+from storage.catalogue.paging import packages_of
 
 log = logging.getLogger("holdfast.embargoes")
 
@@ -42,12 +42,7 @@ def lift_embargoes(archive: Archive, actor: Actor) -> list[str]:
 
 def _ended(archive: Archive, day: str) -> Iterator[Package]:
     """Yield published packages with an embargo over by `day` that harvesters still know as closed."""
-
-    def page(after: Key | None) -> list[Package]:
-        with archive.catalogue.read() as view:
-            return view.packages(PackageFilter(state=PackageState.PUBLISHED), after=after, limit=PAGE)
-
-    for package in paged(page, by_age):
+    for package in packages_of(archive.catalogue, PackageFilter(state=PackageState.PUBLISHED)):
         ended = _last_end(package, day)
         if ended is None:
             continue

@@ -11,10 +11,9 @@ from services.administration.people import require_archivist
 from services.archival_storage.evidence_lines import COUNTED, copy_json, run_json
 from services.archive import Archive
 from storage.audits import THE_STORE, Alarm
-from storage.catalogue.paging import Key
+from storage.catalogue.paging import PAGE, Key
 from storage.catalogue.port import ReadSession
 
-PAGE = 500
 COLUMNS = (
     "at",
     "package",

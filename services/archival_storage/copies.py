@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any
 
 from packages.errors import Conflict, Corrupt, HoldfastError, NotFound, Refused, Unavailable
-from packages.ledger import CopyRecord, CopyState, Package, PackageFilter, PackageState
+from packages.ledger import CopyRecord, CopyState, Package, PackageFilter
 from packages.model import Actor, Event, later, now
 from packages.premis import URN, package_urn
 from packages.store_life import StoreRecord, StoreState
@@ -26,7 +26,7 @@ from services.archival_storage.testimony import Testimony, bring_all
 from services.archive import Archive
 from services.store_settings import masked
 from services.work.holders import is_dead, worker_name
-from storage.catalogue.paging import Key, by_age
+from storage.catalogue.paging import PAGE, Key, by_age
 from storage.ports import ArchivalStore, Progress, Verdict
 
 log = logging.getLogger("holdfast.copies")
@@ -34,10 +34,8 @@ log = logging.getLogger("holdfast.copies")
 CHUNK = 16
 """Copies that are recorded together; what a kill undoes is read back again, not copied again."""
 THREADS = 4
-PAGE = 500
 STEP = "replicate"
 REPLICATION = "replication"
-NOT_DELETED = frozenset({PackageState.ARCHIVED, PackageState.PUBLISHED, PackageState.WITHDRAWN})
 
 Told = Callable[[int, int], None]
 """Called with how many copies are through, and how many there are in all."""
@@ -180,7 +178,7 @@ def _compare(archive: Archive, store: ArchivalStore, brought: Brought, *, dry_ru
             copies = view.copies_of([each.id for each in page])
         lost = []
         for package in page:
-            if package.state not in NOT_DELETED or package.version is None:
+            if package.version is None:
                 continue
             known = next((each for each in copies.get(package.id, ()) if each.store == store.name), None)
             is_made = known is not None and known.state is not CopyState.PENDING

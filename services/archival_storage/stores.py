@@ -10,25 +10,24 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from packages.errors import Conflict, Corrupt, Invalid, NotFound, Refused
-from packages.ledger import CopyState, JobState, Package, PackageFilter
+from packages.ledger import KEPT_STATES, CopyState, JobState, Package, PackageFilter
 from packages.model import Actor, Agent, Event, now
 from packages.premis import URN, package_urn
 from packages.store_life import StoreRecord, StoreState
 from packages.wording import counted
 from services.administration.people import require_administrator, require_archivist
 from services.agents import HOLDFAST
-from services.archival_storage.copies import NOT_DELETED, named, record
+from services.archival_storage.copies import named, record
 from services.archival_storage.logbook import write_log
 from services.archival_storage.places import device_of, devices, same_folder
 from services.archive import Archive, open_by
 from services.settings_file import require_changeable, said_of_stores, write_stores
 from services.store_settings import masked, path_of
-from storage.catalogue.paging import Key, by_age
+from storage.catalogue.paging import PAGE, Key, packages_of
 from storage.catalogue.port import ReadSession
 from storage.ports import ArchivalStore
 
 NAME = re.compile(r"[A-Za-z0-9_-]+")
-PAGE = 500
 SAMPLE = 200
 """Packages whose inventories are compared when a store moves, unless all are to be."""
 LEAST_REQUIRED = 2
@@ -236,7 +235,7 @@ def _urls(archive: Archive) -> dict[str, str]:
 def number_kept(view: ReadSession) -> int:
     """Return how many packages each store is to hold."""
     counts = view.counts().packages
-    return sum(counts.get(each, 0) for each in NOT_DELETED)
+    return sum(counts.get(each, 0) for each in KEPT_STATES)
 
 
 def _require_free(archive: Archive, name: str, url: str) -> None:
@@ -377,11 +376,5 @@ def _compare(archive: Archive, store: ArchivalStore, done: Changed, *, full: boo
 
 
 def _kept(archive: Archive) -> Iterator[Package]:
-    after: Key | None = None
-    while True:
-        with archive.catalogue.read() as view:
-            page = view.packages(PackageFilter(kept=True), after=after, limit=PAGE)
-        yield from (each for each in page if each.state in NOT_DELETED and each.version is not None)
-        if len(page) < PAGE:
-            return
-        after = by_age(page[-1])
+    kept = packages_of(archive.catalogue, PackageFilter(kept=True))
+    yield from (each for each in kept if each.version)

@@ -7,12 +7,12 @@ from enum import StrEnum
 from typing import Any
 
 from packages.format_policy import FormatPolicy, Kind, parts_of
-from packages.ledger import KEPT_STATES, PackageFilter
+from packages.ledger import PackageFilter
 from packages.model import Actor
 from services.administration.people import require_archivist
 from services.archive import Archive
 from services.preservation_planning.policy import format_policy
-from storage.catalogue.paging import PAGE, Key, by_age
+from storage.catalogue.paging import packages_of
 
 NAMED = 20
 """Packages that are named with a format, unless it was asked for by itself."""
@@ -84,18 +84,11 @@ def held_formats(archive: Archive, actor: Actor, puids: Iterable[str] = ()) -> l
 
 def _counts(archive: Archive) -> Iterator[tuple[str, str | None, str | None, int]]:
     """Yield package, PUID, format and number of files, package by package."""
-    after: Key | None = None
-    while True:
-        with archive.catalogue.read() as view:
-            packages = view.packages(PackageFilter(), after=after, limit=PAGE)
-            for each in packages:
-                if each.state in KEPT_STATES and each.version:
-                    yield from (
-                        (each.id, *told) for told in _by_puid(view.format_counts(each.id, each.version))
-                    )
-        if len(packages) < PAGE:
-            return
-        after = by_age(packages[-1])
+    for each in packages_of(archive.catalogue, PackageFilter(kept=True)):
+        if each.version:
+            with archive.catalogue.read() as view:
+                found = view.format_counts(each.id, each.version)
+            yield from ((each.id, *told) for told in _by_puid(found))
 
 
 def _by_puid(

@@ -21,7 +21,7 @@ from services.administration.people import require_archivist
 from services.archive import Archive
 from services.preservation_planning.policy import format_policy
 from services.preservation_planning.reidentify import EVENT, STEP
-from storage.catalogue.paging import PAGE, Key, by_age, paged
+from storage.catalogue.paging import packages_of
 from storage.catalogue.port import ReadSession
 from tools.normalise.crew import missing
 
@@ -123,11 +123,8 @@ def plan_migration(
 
 
 def _kept(archive: Archive) -> Iterator[Package]:
-    def page(after: Key | None) -> list[Package]:
-        with archive.catalogue.read() as view:
-            return view.packages(PackageFilter(), after=after, limit=PAGE)
-
-    yield from (each for each in paged(page, by_age) if each.state in KEPT_STATES and each.version)
+    kept = packages_of(archive.catalogue, PackageFilter(kept=True))
+    yield from (each for each in kept if each.version)
 
 
 def _concerned(

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from packages.errors import HoldfastError
 from packages.format_changes import FormatChange, fact_of
-from packages.ledger import KEPT_STATES, Package, PackageFilter
+from packages.ledger import Package, PackageFilter
 from packages.model import Actor, Agent, Event, FileEntry, Role, now
 from packages.premis import package_urn
 from packages.wording import counted
@@ -101,11 +101,8 @@ def _packages(archive: Archive, references: Sequence[str]) -> Iterator[Package]:
         yield from named
         return
 
-    def page(after: Key | None) -> list[Package]:
-        with archive.catalogue.read() as view:
-            return view.packages(PackageFilter(), after=after, limit=PAGE)
-
-    yield from (each for each in paged(page, by_age) if each.state in KEPT_STATES and each.version)
+    kept = packages_of(archive.catalogue, PackageFilter(kept=True))
+    yield from (each for each in kept if each.version)
 
 
 def _has_seen_all(archive: Archive, package: Package, tool: str) -> bool:

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from packages.ledger import CopyRecord, Job, Package
+from packages.ledger import CopyRecord, Job, Package, PackageFilter
+from storage.catalogue.port import Catalogue
 
 Row = TypeVar("Row")
 Key = tuple[str, str]
@@ -20,6 +21,16 @@ def paged(page: Callable[[Key | None], Sequence[Row]], key: Callable[[Row], Key]
     while rows := page(after):
         yield from rows
         after = key(rows[-1])
+
+
+def packages_of(catalogue: Catalogue, wanted: PackageFilter) -> Iterator[Package]:
+    """Yield the packages that a filter finds, oldest first."""
+
+    def page(after: Key | None) -> list[Package]:
+        with catalogue.read() as view:
+            return view.packages(wanted, after=after, limit=PAGE)
+
+    return paged(page, by_age)
 
 
 def by_age(row: Package | Job) -> Key:
