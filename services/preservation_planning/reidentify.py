@@ -23,7 +23,7 @@ from services.archival_storage.retrieval import Sources
 from services.archive import Archive
 from services.preservation_planning.reidentify_reading import Known, identified
 from services.work.outbox import INDEX, drain
-from storage.catalogue.paging import PAGE, Key, by_age, paged
+from storage.catalogue.paging import packages_of
 from storage.ports import Progress
 
 EVENT = "format identification"
