@@ -15,6 +15,7 @@ from packages.model import FileEntry, Role
 from packages.packing import LISTS, pack_of
 from packages.premis import file_object, package_urn
 from packages.premis_rights import rights_statements
+from packages.record import RECORD_NAME
 from packages.xml_text import XSI, Sink, escape, href, write_pieces
 
 NAMESPACE = "http://www.loc.gov/METS/"
@@ -167,7 +168,7 @@ def _physical(urn: str, documents: Iterable[FileEntry]) -> Iterator[str]:
 
 def _references(documents: Sequence[FileEntry], rights: Iterable[str]) -> Iterator[str]:
     """Yield `rights` and what refers to `documents`: descriptive, source, provenance, in METS's order."""
-    records = [each for each in documents if each.path == "metadata/record.json"]
+    records = [each for each in documents if each.path == RECORD_NAME]
     events = [each for each in documents if each.path.startswith("metadata/premis/")]
     apart = {ROOT_NAME, *(each.path for each in (*records, *events))}
     others = (

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 CURRENT = "https://holdfast.example/schemas/record-1.0.json"
 SCHEMAS = {CURRENT: "record-1.0.json"}
+RECORD_NAME = "metadata/record.json"
+"""Where the record lies in a bag of ours."""
 RECORD_LIMIT = 8 * 1024 * 1024  # bytes; the largest record known to us is 2 MiB
 DEPTH_LIMIT = 64
 _MOST_ERRORS = (

@@ -10,6 +10,7 @@ from typing import BinaryIO
 from packages.findings import Findings
 
 DECLARATION = "bagit.txt"
+BAG_INFO = "bag-info.txt"
 MAX_LINE = 1 << 20
 """Characters of the longest line that is read; a longer one is no tag and no path."""
 VERSIONS = ("0.93", "0.94", "0.95", "0.96", "0.97", "1.0")

@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Self
 
 from packages.bagit.paths import format_line
-from packages.bagit.tags import DECLARATION, format_tags
+from packages.bagit.tags import BAG_INFO, DECLARATION, format_tags
+
+PAYLOAD_MANIFEST = "manifest-sha512.txt"
+TAG_MANIFEST = "tagmanifest-sha512.txt"
 
 DECLARATION_TEXT = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 
@@ -77,7 +80,7 @@ def write_bagit_txt(folder: Path) -> Written:
 
 def write_bag_info(folder: Path, pairs: Iterable[tuple[str, str]]) -> Written:
     """Write ``bag-info.txt`` with the (label, value) pairs in the order given (RFC 8493, 2.2.2)."""
-    return write_bytes(folder / "bag-info.txt", format_tags(pairs).encode("utf-8"))
+    return write_bytes(folder / BAG_INFO, format_tags(pairs).encode("utf-8"))
 
 
 def write_manifest(path: Path, entries: Iterable[tuple[str, str]]) -> Written:

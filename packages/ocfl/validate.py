@@ -15,12 +15,11 @@ from packages.ocfl.codes import Faults
 from packages.ocfl.extensions import REGISTERED
 from packages.ocfl.reading import Opener
 from packages.ocfl.tree import Digester, Entry, Tree, joined
-from packages.ocfl.validate_content import Content, judge_content
+from packages.ocfl.validate_content import INVENTORY, Content, judge_content
 from packages.ocfl.validate_inventory import Examined, examine
 from packages.ocfl.validate_priors import judge_prior
 from packages.ocfl.version_names import number_of
 
-INVENTORY = "inventory.json"
 SPECS = ("1.0", "1.1")
 _SIDECAR = re.compile(rb"([0-9a-fA-F]+)[ \t]+inventory\.json\s*\Z")
 _LONGEST_DECLARATION = 1_000

@@ -12,7 +12,7 @@ from packages.ocfl.compact import DigestPaths, absent, path_key
 from packages.ocfl.tree import Digested, Digester, Entry, Expectation, Tree, Wanted, joined
 from packages.ocfl.validate_inventory import Examined
 
-_INVENTORY = "inventory.json"
+INVENTORY = "inventory.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +67,11 @@ def _judge_version(
             found |= each.name == root.content_directory
             if each.name != root.content_directory:
                 faults.add("W002", name)
-        elif each.name == _INVENTORY:
+        elif each.name == INVENTORY:
             continue
-        elif each.name.removeprefix(f"{_INVENTORY}.") not in ALGORITHMS:
+        elif each.name.removeprefix(f"{INVENTORY}.") not in ALGORITHMS:
             faults.add("E015", name)
-        elif each.name != f"{_INVENTORY}.{algorithm}":
+        elif each.name != f"{INVENTORY}.{algorithm}":
             faults.add("E059", name)
     return found
 

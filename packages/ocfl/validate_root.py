@@ -10,12 +10,12 @@ from packages.ocfl.codes import Faults
 from packages.ocfl.extensions import REGISTERED, place_of
 from packages.ocfl.tree import Digester, Entry, Tree
 from packages.ocfl.validate import (
-    INVENTORY,
     DeclarationCodes,
     Report,
     judge_declaration,
     validate_object,
 )
+from packages.ocfl.validate_content import INVENTORY
 
 ROOT_CODES = DeclarationCodes("E075", "E076", "E077", "E078", "E079", "E080")
 LAYOUT = "ocfl_layout.json"

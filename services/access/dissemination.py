@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import orjson
 
 from packages.bagit.paths import format_line
-from packages.bagit.tags import DECLARATION, format_tags
-from packages.bagit.write import DECLARATION_TEXT, payload_oxum
+from packages.bagit.tags import BAG_INFO, DECLARATION, format_tags
+from packages.bagit.write import DECLARATION_TEXT, PAYLOAD_MANIFEST, TAG_MANIFEST, payload_oxum
 from packages.crosswalks.dublin_core import dublin_core
 from packages.errors import Corrupt
 from packages.ledger import Package
@@ -21,12 +21,12 @@ from packages.mets import ROOT_NAME
 from packages.mets_reading import read_directories
 from packages.model import FileEntry, Role
 from packages.premis import package_urn
+from packages.record import RECORD_NAME
 from services.archival_storage.logbook_reading import open_logbook
 from services.archival_storage.retrieval import CHUNK, Sources, VerifiedReading
 from services.archive import Archive
 
 PAGE = 5000
-RECORD_NAME = "metadata/record.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +90,11 @@ def dip_members(archive: Archive, package: Package, version: int, sources: Sourc
         _made(RECORD_NAME, record),
         _made("metadata/dublin-core.xml", dublin_core(orjson.loads(record), identifiers)),
         seen.as_member(payload),
-        _made("bag-info.txt", format_tags(info).encode()),
+        _made(BAG_INFO, format_tags(info).encode()),
         _made(DECLARATION, DECLARATION_TEXT),
     ]
     yield from tags
-    yield _made(
-        "tagmanifest-sha512.txt", "".join(format_line(each.path, each.sha512) for each in tags).encode()
-    )
+    yield _made(TAG_MANIFEST, "".join(format_line(each.path, each.sha512) for each in tags).encode())
 
 
 class _Manifest:
@@ -127,7 +125,7 @@ class _Manifest:
             yield bytes(kept)
 
         digest = self._digest.hexdigest()
-        return Member("manifest-sha512.txt", self._size, digest, self._crc, None, chunks)
+        return Member(PAYLOAD_MANIFEST, self._size, digest, self._crc, None, chunks)
 
 
 def empty_directories(archive: Archive, package: Package, version: int, sources: Sources) -> tuple[str, ...]:

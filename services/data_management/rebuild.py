@@ -29,7 +29,7 @@ from packages.ocfl.inventory import Inventory
 from packages.premis import URN, events_name, package_urn
 from packages.premis_reading import read_events
 from packages.receipt import RECEIPT_NAME, Receipt, parse_receipt
-from packages.record import access_of, title_of
+from packages.record import RECORD_NAME, access_of, title_of
 from packages.tombstone import PREFIX, object_of
 from services.administration.people import require_archivist
 from services.archival_storage.logbook_reading import open_logbook
@@ -305,7 +305,7 @@ def _read(
                 store,
                 inventory,
                 parse_receipt(bytes_of(store, object_id, *paths[RECEIPT_NAME])),
-                orjson.loads(bytes_of(store, object_id, *paths["metadata/record.json"])),
+                orjson.loads(bytes_of(store, object_id, *paths[RECORD_NAME])),
                 told,
             )
         except KeyError as error:

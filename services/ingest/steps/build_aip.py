@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 
+from packages.bagit.tags import BAG_INFO, DECLARATION
 from packages.bagit.write import (
+    PAYLOAD_MANIFEST,
+    TAG_MANIFEST,
     DigestingFile,
     Written,
     payload_oxum,
@@ -22,7 +25,7 @@ from packages.ocfl.stage import stage_first_version
 from packages.packing import are_many
 from packages.premis import events_name, package_urn, person_urn, write_events
 from packages.receipt import RECEIPT_NAME, Receipt, dump_receipt
-from packages.record import dump_record
+from packages.record import RECORD_NAME, dump_record
 from packages.wording import counted
 from services.agents import HOLDFAST
 from services.ingest.steps.context import StepContext, StepResult
@@ -32,7 +35,6 @@ from services.ingest.steps.placing import below, carried, move_file, move_folder
 from storage.staging import SheetWriter
 
 CONTENT = "object/v1/content"
-PAYLOAD_MANIFEST = "manifest-sha512.txt"
 LARGEST = "largest"
 """The fact how many bytes the largest file of the bag has."""
 SUBMISSION_MOVE = ("sip/metadata/submission", f"{CONTENT}/metadata/submission")
@@ -181,9 +183,7 @@ def _write_documents(context: StepContext, event: Event, submitted: Iterable[Fil
         each.removeprefix(root) for each in workspace.read_json("directories") if each.startswith(root)
     ]
     documents = [
-        document(
-            "metadata/record.json", write_bytes(bag / "metadata/record.json", dump_record(settled["record"]))
-        ),
+        document(RECORD_NAME, write_bytes(bag / RECORD_NAME, dump_record(settled["record"]))),
         document(RECEIPT_NAME, write_bytes(bag / RECEIPT_NAME, dump_receipt(_receipt(context)))),
         *_write_parts(context, bag, event.at),
         write_premis(context, bag, [event]),
@@ -233,12 +233,12 @@ def _write_tags(context: StepContext, bagged: _Bagged, documents: list[FileEntry
     """Write the tag files, and return every file of the bag that describes it."""
     bag = context.workspace.path / CONTENT
     tags = [
-        document("bagit.txt", write_bagit_txt(bag)),
-        document("bag-info.txt", write_bag_info(bag, bag_info(context, bagged.bytes, bagged.files))),
+        document(DECLARATION, write_bagit_txt(bag)),
+        document(BAG_INFO, write_bag_info(bag, bag_info(context, bagged.bytes, bagged.files))),
         *documents,
     ]
     listed = ((e.path, e.sha512) for e in chain(list(tags), _submitted(context, bagged)))
-    tags.append(document("tagmanifest-sha512.txt", write_manifest(bag / "tagmanifest-sha512.txt", listed)))
+    tags.append(document(TAG_MANIFEST, write_manifest(bag / TAG_MANIFEST, listed)))
     return tags
 
 
@@ -273,7 +273,7 @@ def _stage(context: StepContext) -> None:
 
 def _receipt(context: StepContext) -> Receipt:
     package = context.package
-    with (context.workspace.sip / "manifest-sha512.txt").open("rb") as stream:
+    with (context.workspace.sip / PAYLOAD_MANIFEST).open("rb") as stream:
         manifest = hashlib.file_digest(stream, "sha512").hexdigest()
     return Receipt(
         id=package.id,

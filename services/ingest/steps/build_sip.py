@@ -4,11 +4,20 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import schemas
-from packages.bagit.write import payload_oxum, write_bag_info, write_bagit_txt, write_bytes, write_manifest
+from packages.bagit.tags import BAG_INFO, DECLARATION
+from packages.bagit.write import (
+    PAYLOAD_MANIFEST,
+    TAG_MANIFEST,
+    payload_oxum,
+    write_bag_info,
+    write_bagit_txt,
+    write_bytes,
+    write_manifest,
+)
 from packages.content_paths import content_path
-from packages.model import FileEntry, Role, evolved
+from packages.model import ORIGINALS, FileEntry, Role, evolved
 from packages.premis import package_urn
-from packages.record import dump_record
+from packages.record import RECORD_NAME, dump_record
 from services.agents import HOLDFAST
 from services.ingest.steps.context import StepContext, StepResult
 from services.ingest.steps.judging import with_second_opinion
@@ -32,7 +41,7 @@ CARRIED_OVER = frozenset(
 """Labels of a deposited bag-info.txt that our SIP repeats; the file stays in ``metadata/submission/``."""
 
 
-OWN_TAGS = ("metadata/record.json", "bagit.txt", "manifest-sha512.txt", "bag-info.txt")
+OWN_TAGS = (RECORD_NAME, DECLARATION, PAYLOAD_MANIFEST, BAG_INFO)
 
 
 def build_sip(context: StepContext) -> StepResult:
@@ -76,13 +85,13 @@ def build_sip(context: StepContext) -> StepResult:
 
 def sip_path(entry: FileEntry) -> str:
     """Return what a file that the sheet names as in the AIP is called in the SIP."""
-    return "data/" + entry.path.removeprefix("data/original/") if entry.role is Role.ORIGINAL else entry.path
+    return "data/" + entry.path.removeprefix(ORIGINALS) if entry.role is Role.ORIGINAL else entry.path
 
 
 def _sip_paths(context: StepContext) -> Iterator[tuple[str, str]]:
     for entry in context.workspace.read_sheet("sip"):
         yield sip_path(entry), entry.location.removeprefix("sip/")
-    for name in (*OWN_TAGS, "tagmanifest-sha512.txt"):
+    for name in (*OWN_TAGS, TAG_MANIFEST):
         yield name, name
 
 
@@ -90,8 +99,8 @@ def _write_sheet_and_tags(context: StepContext, settled: dict[str, Any], placed:
     """Write the sheet ``sip`` and the bag's own files in one pass over what is `placed`."""
     sip, package = context.workspace.sip, context.package
     tags = [
-        ("metadata/record.json", write_bytes(sip / "metadata/record.json", dump_record(settled["record"]))),
-        ("bagit.txt", write_bagit_txt(sip)),
+        (RECORD_NAME, write_bytes(sip / RECORD_NAME, dump_record(settled["record"]))),
+        (DECLARATION, write_bagit_txt(sip)),
     ]
     files = size = 0
     theirs: list[tuple[str, str]] = []
@@ -107,8 +116,8 @@ def _write_sheet_and_tags(context: StepContext, settled: dict[str, Any], placed:
                 theirs.append((entry.path, entry.sha512))
 
     with context.workspace.open_sheet("sip") as sheet:
-        manifest = write_manifest(sip / "manifest-sha512.txt", payload(sheet))
-    tags.append(("manifest-sha512.txt", manifest))
+        manifest = write_manifest(sip / PAYLOAD_MANIFEST, payload(sheet))
+    tags.append((PAYLOAD_MANIFEST, manifest))
     info = [
         *((label, value) for label, value in settled["info"] if label.lower() in CARRIED_OVER),
         ("External-Identifier", package_urn(package.id)),
@@ -120,6 +129,6 @@ def _write_sheet_and_tags(context: StepContext, settled: dict[str, Any], placed:
             schemas.load("bagit-profile.json")["BagIt-Profile-Info"]["BagIt-Profile-Identifier"],
         ),
     ]
-    tags.append(("bag-info.txt", write_bag_info(sip, info)))
+    tags.append((BAG_INFO, write_bag_info(sip, info)))
     own = [(path, written.sha512) for path, written in tags]
-    write_manifest(sip / "tagmanifest-sha512.txt", [*own, *theirs])
+    write_manifest(sip / TAG_MANIFEST, [*own, *theirs])

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packages.findings import Findings
-from packages.model import Agent, Event, FileEntry, Role, evolved
+from packages.model import ORIGINALS, Agent, Event, FileEntry, Role, evolved
 from packages.outside_tools import SWITCHED_OFF
 from packages.wording import counted
 from services.ingest.steps.context import StepContext
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from tools.validity import Validator
 
 PROPERTY = "validity"
-ORIGINALS = "data/original/"
 SCHEMAS = "schema_locations"
 """The property of an XML document that names schemas (`tools.characterise.xml_data`)."""
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from packages.access import may_read_metadata, today
+from packages.bagit.write import PAYLOAD_MANIFEST
 from packages.deletions import SENTENCES, Deletion, DeletionItem, ItemState
 from packages.errors import Conflict, HoldfastError, Kind, NotFound, Refused
 from packages.ledger import Package, PackageState, PidState, StepOutcome
@@ -188,7 +189,7 @@ def _lay_down(context: StepContext) -> None:
     is_open = may_read_metadata(
         ANONYMOUS, package.owner, package.access, today(), state=PackageState.PUBLISHED
     )
-    manifest = inventory.locate("manifest-sha512.txt")
+    manifest = inventory.locate(PAYLOAD_MANIFEST)
     stone = Tombstone(
         package_id=package.id,
         owner=package.owner,

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from packages.bagit.write import DigestingFile, write_bytes, write_manifest
+from packages.bagit.write import TAG_MANIFEST, DigestingFile, write_bytes, write_manifest
 from packages.errors import Conflict
 from packages.ledger import StepOutcome
 from packages.mets import ROOT_NAME, write_root_mets
@@ -15,12 +15,10 @@ from packages.ocfl.inventory import Inventory
 from packages.ocfl.stage import stage_next_version
 from packages.premis import events_name, package_urn, person_urn
 from packages.premis_reading import read_events
-from packages.record import dump_record
+from packages.record import RECORD_NAME, dump_record
 from services.ingest.steps.build_aip import document, write_premis
 from services.ingest.steps.context import StepContext, StepResult
 
-RECORD_NAME = "metadata/record.json"
-TAG_MANIFEST = "tagmanifest-sha512.txt"
 STORED = StepResult(StepOutcome.DONE, "revised", "stored by an earlier attempt")
 
 

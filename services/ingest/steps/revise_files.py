@@ -10,7 +10,15 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 
-from packages.bagit.write import DigestingFile, write_bag_info, write_bytes, write_manifest
+from packages.bagit.tags import BAG_INFO
+from packages.bagit.write import (
+    PAYLOAD_MANIFEST,
+    TAG_MANIFEST,
+    DigestingFile,
+    write_bag_info,
+    write_bytes,
+    write_manifest,
+)
 from packages.ledger import JobKind, StepOutcome
 from packages.mets import PART_LIMIT, ROOT_NAME, part_name, write_files_mets
 from packages.mets_reading import read_files_mets
@@ -18,17 +26,15 @@ from packages.model import ORIGINALS, PACKS, Event, FileEntry, Role, evolved
 from packages.ocfl.inventory import Inventory
 from packages.packing import LISTS, README_NAME, are_many, list_name, number_of, pack_of
 from packages.premis import package_urn
-from packages.record import dump_record
+from packages.record import RECORD_NAME, dump_record
 from packages.wording import counted
 from services.archival_storage.open_pack import OpenPack
-from services.ingest.steps.build_aip import PAYLOAD_MANIFEST, bag_info, document, write_premis
+from services.ingest.steps.build_aip import bag_info, document, write_premis
 from services.ingest.steps.context import StepContext, StepResult
 from services.ingest.steps.packing import Packer, kept, staged
 from services.ingest.steps.placing import below, move_file
 from services.ingest.steps.revise import (
-    RECORD_NAME,
     STORED,
-    TAG_MANIFEST,
     base_of,
     directories_of,
     located,
@@ -197,15 +203,15 @@ def _documents(
     """Write the tag files that change, and yield them; adds descriptions that are left out to `removed`."""
     version, workspace = context.version, context.workspace
     bag = workspace.object / f"v{version}" / "content"
-    counted = _Oxum()
-    manifest = write_manifest(bag / PAYLOAD_MANIFEST, counted.rows(revision.payload()))
+    oxum = _Oxum()
+    manifest = write_manifest(bag / PAYLOAD_MANIFEST, oxum.rows(revision.payload()))
     info = [
         ("Bagging-Date", context.job.created[:10]) if label == "Bagging-Date" else (label, value)
-        for label, value in bag_info(context, counted.bytes, counted.files)
+        for label, value in bag_info(context, oxum.bytes, oxum.files)
     ]
     changed = [
         document(PAYLOAD_MANIFEST, manifest, version),
-        document("bag-info.txt", write_bag_info(bag, info), version),
+        document(BAG_INFO, write_bag_info(bag, info), version),
         *_parts(context, base, revision, bag, event.at),
         *revision.listed(),
     ]
