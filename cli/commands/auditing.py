@@ -99,25 +99,35 @@ def repair(
             "--store", metavar="NAME", help="Not a package, but a storage root itself and its evidence."
         ),
     ] = None,
+    alarms: Annotated[bool, typer.Option("--alarms", help="Every package that has an alarm.")] = False,
     entries: Entries = None,
 ) -> int:
     """Mend bad copies from a good one.
 
     The good one is verified first. Where there is none, nothing is overwritten, and the copy is marked.
     """
-    from services.archival_storage.mending import repair as repair_one  # noqa: PLC0415  # start-up time
-    from services.archival_storage.mending import repair_store  # noqa: PLC0415  # as above
+    from services.archival_storage.mending import repair_store  # noqa: PLC0415  # start-up time
 
     if entries not in {None, *DECIDED} or (entries and reference is None):
         raise UsageError(
             "--entries goes with a package, and is accept or refuse", "`holdfast reconcile` tells"
         )
-    if (reference is None) == (store is None):
-        raise UsageError("name a package, or a store with --store", "`holdfast alarms` lists what is damaged")
+    if (reference is not None) + (store is not None) + alarms != 1:
+        raise UsageError(
+            "name a package, or --alarms, or a --store", "`holdfast alarms` lists what is damaged"
+        )
+    if store is not None:
+        return _show_report(call, repair_store(call.archive, call.actor, store))
     if reference is None:
-        return _show_report(call, repair_store(call.archive, call.actor, store or ""))
+        return _repair_alarmed(call)
     if entries is not None:
         _settle(call, reference, entries)
+    return _repair(call, reference, refuse=entries == "refuse")
+
+
+def _repair(call: Call, reference: str, *, refuse: bool = False) -> int:
+    from services.archival_storage.mending import repair as repair_one  # noqa: PLC0415  # start-up time
+
     mended: dict[str, str] = {}
 
     def hear(event: "Event") -> None:
@@ -125,12 +135,37 @@ def repair(
         call.voice.say(f"{'mended' if event.type == 'recovery' else event.type}: {printable(event.detail)}")
 
     with call.activity("reading copies back") as progress:
-        reports = repair_one(call.archive, call.actor, reference, progress=progress, hear=hear)
+        reports = repair_one(call.archive, call.actor, reference, progress=progress, hear=hear, refuse=refuse)
     if not mended and all(each.verdict == "intact" for each in reports):
         call.voice.note("nothing to mend")
     return exit_codes.worst(
         [_show_report(call, each, {"mended": mended.get(each.store)}) for each in reports]
     )
+
+
+def _repair_alarmed(call: Call) -> int:
+    """Repair one package after the other; one that cannot be mended keeps no other from it."""
+    from packages.errors import HoldfastError  # noqa: PLC0415  # start-up time
+    from services.archival_storage import audits as kept  # noqa: PLC0415  # as above
+
+    alarmed: dict[str, None] = {}  # each once, in order
+    after = None
+    while True:
+        page, after = kept.alarms(call.archive, call.actor, after=after)
+        alarmed |= {each["package"]: None for each in page if each["package"]}
+        if after is None:
+            break
+    codes = [exit_codes.DONE]
+    for package_id in alarmed:
+        try:
+            codes.append(_repair(call, package_id))
+        except HoldfastError as error:
+            codes.append(exit_codes.BY_KIND[error.kind])
+            call.voice.note(f"{package_id}: {printable(error.message)}")
+            call.voice.note(f"  → {printable(error.hint)}")
+    if not alarmed:
+        call.voice.note("no package has an alarm")
+    return exit_codes.worst(codes)
 
 
 def _settle(call: Call, reference: str, decision: str) -> None:

@@ -159,8 +159,9 @@ def _told(package_id: str, where: str, entries: str, *, is_doubted: bool) -> str
             f"`holdfast repair {package_id} --entries accept` or `--entries refuse`"
         )
     return (
-        f"{package_id}: {entries} of its log, in {where}, is not of this archive's writing: "
-        f"`holdfast repair {package_id}` sets it aside"
+        f"{package_id}: {entries} of its log, in {where}, is not known to be of this archive's writing: "
+        f"`holdfast repair {package_id}` sets it aside where not every store has it; if the catalogue is an "
+        "old copy, `holdfast rebuild --catalogue`"
     )
 
 

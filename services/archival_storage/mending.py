@@ -1,11 +1,13 @@
 """Repair: mend bad copies from a good one that has been proven first, or say that there is none."""
 
+import re
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 
 from packages.errors import Conflict, Corrupt, HoldfastError, Kind, NotFound
 from packages.ledger import KEPT_STATES, Package
 from packages.model import Actor, Agent, Event, now
+from packages.ocfl.inventory import NAME as INVENTORY
 from packages.wording import counted
 from services.administration.people import require_archivist
 from services.agents import HOLDFAST
@@ -17,10 +19,13 @@ from services.archival_storage.pack_mending import joined
 from services.archival_storage.recording import Recording
 from services.archival_storage.seals import check_store, number_in
 from services.archive import Archive
+from storage.archival.verify import LOG_PREFIX, LOGS
 from storage.audits import THE_STORE
 from storage.ports import NOTHING_SEALED, ArchivalStore, ObjectReport, Problem, Progress, Sealed, Verdict
 
 _PASSING = {Kind.CORRUPT, Kind.NOT_FOUND, Kind.UNAVAILABLE, Kind.REFUSED}
+_NEWS = re.compile(rf"v\d+/{re.escape(INVENTORY)}|{LOGS}/{LOG_PREFIX}[0-9a-f]+\.json")
+"""What an old catalogue does not know: versions, and entries of the log."""
 _LEFT_ALONE = {Verdict.INTACT, Verdict.UNCHECKED}
 """What could not be read is not known to be damaged."""
 
@@ -34,12 +39,16 @@ def repair(
     *,
     progress: Progress = lambda _done: None,
     hear: Hear = lambda _event: None,
+    refuse: bool = False,
 ) -> list[ObjectReport]:
     """Read every copy of the package, mend bad ones from good ones, and return a fresh report of each.
 
     Replacements are proven good before the first is put in place. A copy for which no store has what it lacks
     is quarantined: marked, in its log and by its alarm, and left as it is. Raises Corrupt then, once all that
     could be mended is. `hear` is called with the event of each copy that was mended or quarantined.
+
+    Raises Conflict, with nothing done, where every store has what the catalogue does not know: it may be the
+    catalogue that is old. With `refuse` that is said to be somebody else's, and set aside.
     """
     require_archivist(actor, "repair")
     package = _kept(archive, reference)
@@ -53,6 +62,8 @@ def repair(
             if found is None:
                 raise Conflict(f"{package.id} was deleted meanwhile: there is nothing to mend")
             reports[each.name] = found
+        if not refuse:
+            _require_no_news(package.id, list(reports.values()))
         for each in stores:
             before = reports[each.name]
             is_lost = False
@@ -69,6 +80,22 @@ def repair(
     if lost:
         raise Corrupt("; ".join(each.message.rstrip(".") for each in lost), hint=lost[0].hint)
     return list(reports.values())
+
+
+def _require_no_news(package_id: str, reports: Sequence[ObjectReport]) -> None:
+    """Raise Conflict where all of several copies have the same versions or entries that are unknown here."""
+    unknown = [{each.path for each in report.problems if _is_news(each)} for report in reports]
+    news = sorted(set.intersection(*unknown)) if len(unknown) > 1 else []
+    if news:
+        raise Conflict(
+            f"the catalogue does not know what every store has of {package_id}: {', '.join(news[:5])}",
+            hint="if it is an old copy, `holdfast rebuild --catalogue` brings it up to date; if somebody has "
+            f"written to every store, `holdfast repair {package_id} --entries refuse`",
+        )
+
+
+def _is_news(problem: Problem) -> bool:
+    return problem.verdict is Verdict.EXTRA and _NEWS.fullmatch(problem.path) is not None
 
 
 def repair_store(archive: Archive, actor: Actor, name: str) -> ObjectReport:
@@ -197,7 +224,9 @@ def _mended(store: ArchivalStore, source: ArchivalStore, before: ObjectReport, a
     extra = [each for each in before.problems if each.verdict is Verdict.EXTRA]
     bad = [each for each in before.problems if each.verdict is not Verdict.EXTRA]
     told = []
-    if bad:
+    if any(each.path == "" for each in bad):
+        told.append(f"the whole package in {store.name} mended from {source.name}")
+    elif bad:
         told.append(f"{counted(len(bad), 'file')} in {store.name} mended from {source.name}: {_paths(bad)}")
     if extra:
         told.append(f"{counted(len(extra), 'file')} in {store.name} set aside: {_paths(extra)}")

@@ -46,6 +46,23 @@ def test_an_alarm_is_listed_until_it_is_mended(holdfast: Holdfast, package: dict
     assert ended["mended_by"]
 
 
+def test_all_that_has_an_alarm_is_mended_and_what_cannot_be_keeps_no_other_from_it(
+    holdfast: Holdfast, package: dict[str, Any], tmp_path: Path
+) -> None:
+    assert "no package has an alarm" in holdfast("repair", "--alarms").err
+    lost = holdfast.json("ingest", write(tmp_path / "lost", [("lost.txt", b"lost")])).document
+    for store, name in (("primary", "lost.txt"), ("copy", "lost.txt"), ("copy", "letter.txt")):
+        flip(holdfast, store, name)
+    holdfast("audit", code=exit_codes.DAMAGED)
+    told = holdfast("repair", "--alarms", code=exit_codes.DAMAGED)
+    assert "mended: 1 file in copy mended from primary: " in told.out
+    assert f"{lost['id']}: the copy in primary cannot be mended" in told.err
+    assert {each["package"] for each in holdfast.json("alarms", code=exit_codes.DAMAGED).lines} == {
+        lost["id"]
+    }
+    assert "--alarms" in holdfast("repair", package["id"], "--alarms", code=exit_codes.USAGE).err
+
+
 def test_a_repair_says_what_it_mended_and_what_it_set_aside(
     holdfast: Holdfast, package: dict[str, Any]
 ) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from packages.errors import Corrupt, Unavailable
+from packages.errors import Conflict, Corrupt, Unavailable
 from packages.log_entry import LogEntry, dump_log_entry, newest_of, parse_log_entry
 from packages.model import now
 from packages.ocfl import layout
@@ -349,3 +349,49 @@ def test_entries_of_a_time_before_the_catalogue_noted_them_are_known_by_their_ev
     assert book.missing() == ()
     with archive.catalogue.read() as view:
         assert view.known_entries(package_id).keys() == book.entries.keys()
+
+
+def test_what_every_store_has_and_an_old_catalogue_does_not_know_is_not_taken_away(house: House) -> None:
+    archive, me = house.archive, local_actor(house.archive)
+    package_id = house.deposit("owner", "remembered")
+    with archive.catalogue.read() as view:
+        before = view.known_entries(package_id).keys()
+    hold(archive, me, package_id, "court order")
+    update = update_record(archive, me, package_id, json.dumps({**RECORD, "title": "Two"}).encode())
+    assert update is not None
+    assert run_job(archive, update.id).state == "done"
+    names = {store: {each.name for each in logs_in(house, store, package_id).iterdir()} for store in STORES}
+    with closing(sqlite3.connect(archive.home / "catalogue.db")) as catalogue, catalogue:  # yesterday's
+        for (digest,) in catalogue.execute(
+            "select digest from log_entries where package_id = ?", [package_id]
+        ).fetchall():
+            if digest not in before:
+                catalogue.execute("delete from log_entries where digest = ?", [digest])
+        catalogue.execute("delete from versions where package_id = ? and number = 2", [package_id])
+    with pytest.raises(Conflict, match=r"v2/inventory\.json") as caught:
+        repair(archive, me, package_id)
+    assert "holdfast rebuild" in caught.value.hint
+    assert any(
+        "holdfast rebuild" in each for each in reconcile(archive, me).disagreements if package_id in each
+    )
+    assert names == {
+        store: {each.name for each in logs_in(house, store, package_id).iterdir()} for store in STORES
+    }
+    rebuild_catalogue(archive, me)
+    with archive.catalogue.read() as view:
+        package = view.package(package_id)
+    assert (package.version, package.hold) == (2, "court order")
+    assert all(each.verdict is Verdict.INTACT for each in audit(archive, me, [package_id]))
+    assert [each.verdict for each in repair(archive, me, package_id)] == [Verdict.INTACT] * 2
+
+
+def test_what_somebody_wrote_to_every_store_is_set_aside_when_a_person_says_so(house: House) -> None:
+    archive, me = house.archive, local_actor(house.archive)
+    package_id = house.deposit("owner", "overrun")
+    name = forged(house, package_id)
+    data = (logs_in(house, "copy", package_id) / name).read_bytes()
+    archive.primary.append_log(package_urn(package_id), data)
+    with pytest.raises(Conflict):
+        repair(archive, me, package_id)
+    assert all(each.verdict is Verdict.INTACT for each in repair(archive, me, package_id, refuse=True))
+    assert not any((logs_in(house, store, package_id) / name).exists() for store in STORES)
