@@ -61,18 +61,14 @@ class Call:
 
         With `works_here` the tools of an ingest start now: they load while the catalogue is opened.
         """
-        from services.toolbox import Toolbox  # noqa: PLC0415  # start-up time
-
         with contextlib.ExitStack() as at_failure:
-            tools = at_failure.enter_context(contextlib.closing(Toolbox()))
-            if works_here:
-                tools.start()
+            tools = at_failure.enter_context(contextlib.closing(_started_tools())) if works_here else None
             archive, is_new = self._init_archive(purpose, tools)
             at_failure.pop_all()  # it has the tools now, and closes them
         self.__dict__["archive"] = archive
         return is_new
 
-    def _init_archive(self, purpose: str, tools: "Toolbox") -> "tuple[Archive, bool]":
+    def _init_archive(self, purpose: str, tools: "Toolbox | None") -> "tuple[Archive, bool]":
         from services.archive import Purpose, init_archive  # noqa: PLC0415  # start-up time
 
         made: list[bool] = []
@@ -110,6 +106,14 @@ class Call:
         archive = self.__dict__.pop("archive", None)
         if archive is not None:
             archive.close()
+
+
+def _started_tools() -> "Toolbox":
+    from services.toolbox import Toolbox  # noqa: PLC0415  # start-up time
+
+    tools = Toolbox()
+    tools.start()
+    return tools
 
 
 def log_to(home: Path) -> None:

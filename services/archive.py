@@ -277,7 +277,8 @@ def init_archive(
 ) -> tuple[Archive, bool]:
     """Make an archive in `home`, or complete one; return it and whether it is new.
 
-    `tools` are those that the archive will use. Doing it twice changes nothing. A store whose disk is not
+    `tools` are those that the archive will use, and soon: they are told where, and load their libraries
+    meanwhile. Doing it twice changes nothing. A store whose disk is not
     mounted never begins anew in the empty folder, unless `init` asks for it. Raises Refused for a folder with
     other things in it and for a store that bears another archive's marker, Unavailable for an ingest whose
     catalogue was lost.
@@ -292,6 +293,8 @@ def init_archive(
     is_new = _mark(home)
     archive = Archive(settings, tools)
     archive.staging.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if tools is not None:
+        archive.tools.start()
     if purpose is Purpose.INGEST:
         _require_catalogue(archive)
     with archive.catalogue.write() as unit:  # one transaction: two who begin at once agree on the id

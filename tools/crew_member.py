@@ -17,11 +17,14 @@ SOON = 0.05
 """Seconds for which an answer may wait for others; those that wait when a child dies are asked for again."""
 
 
-def serve(answer: Callable[[list[Any]], Iterable[list[Any]]]) -> None:
+def serve(
+    answer: Callable[[list[Any]], Iterable[list[Any]]], ready: Callable[[], object] = lambda: None
+) -> None:
     """Answer batches until the input ends: `answer` takes a batch and yields lists of answers in its order.
 
     The first line are the terms (`tools.crew_terms`): until then no byte of a deposit has been met, and
-    libraries may be loaded, as long as they start no thread. Answers that come quickly travel together. The
+    libraries may be loaded, as long as they start no thread. Those that do are loaded by `ready`, which is
+    called when the terms hold, before there is work. Answers that come quickly travel together. The
     kernel ends us by an alarm when nothing is said for longer than the deadline, even if whoever asked has
     died meanwhile; and our heap is bounded.
     """
@@ -36,6 +39,9 @@ def serve(answer: Callable[[list[Any]], Iterable[list[Any]]]) -> None:
     terms = json.loads(line)
     os.environ["HOME"] = os.environ["TMPDIR"] = terms["own"]
     shut_in(terms["read"], [terms["own"], "/dev/null"])
+    signal.alarm(seconds + 5)
+    ready()
+    signal.alarm(0)
     for line in sys.stdin.buffer:
         signal.alarm(seconds + 5)  # the one who asks is a little quicker, and says why
         gathered: list[Any] = []

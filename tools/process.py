@@ -159,8 +159,17 @@ class _Child:
         return answers
 
     def start(self) -> None:
-        """Start the process if it does not run."""
-        self._started()
+        """Start the process if it does not run, and let it load its libraries; its work tells of trouble.
+
+        Some of them wait for its terms.
+        """
+        try:
+            if self._terms.places:
+                self._engaged()
+            else:
+                self._started()
+        except OSError:
+            self.end()
 
     def kill(self) -> None:
         """Tell the process to end, if it runs; `end` waits for that."""

@@ -126,7 +126,7 @@ def _version() -> str:
 def main() -> None:
     """Answer until the input ends."""
     with ThreadPoolExecutor(2) as threads:
-        crew_member.serve(lambda jobs: _identify(jobs, threads))
+        crew_member.serve(lambda jobs: _identify(jobs, threads), ready=_version)  # which reads the signatures
 
 
 if __name__ == "__main__":

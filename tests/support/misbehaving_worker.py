@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from tools import crew_member
@@ -24,5 +25,9 @@ def answer(jobs: list[Any]) -> Iterator[list[Any]]:
         yield [[job, os.getpid()]]
 
 
+def ready() -> None:
+    Path(os.environ["TMPDIR"], "ready").touch()
+
+
 if __name__ == "__main__":
-    crew_member.serve(answer)
+    crew_member.serve(answer, ready)

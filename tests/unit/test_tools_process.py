@@ -74,6 +74,30 @@ def test_close_ends_the_children_and_the_crew_can_be_used_again(crew: Crew) -> N
     assert said(crew, ["b"]) == ["b"]
 
 
+def test_a_child_that_is_started_gets_ready_before_there_is_work(crew: Crew, tmp_path: Path) -> None:
+    crew.terms.scratch = tmp_path
+    crew.start()  # nothing is known of what it will read: it waits for that
+    assert not list(tmp_path.iterdir())
+    crew.terms.let_read(tmp_path)
+    crew.start()
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("reader-*/own/ready")) and time.monotonic() < deadline:
+        time.sleep(0.01)  # nobody has asked it anything
+    assert list(tmp_path.glob("reader-*/own/ready"))
+    (pid,) = [child._process.pid for child in crew._children if child._process]
+    assert list(crew.map(["a"])) == [["a", pid]]
+
+
+def test_what_keeps_a_child_from_starting_is_told_by_its_work(crew: Crew, tmp_path: Path) -> None:
+    crew.terms.let_read(tmp_path)
+    crew.terms.scratch = tmp_path / "a file"
+    crew.terms.scratch.touch()
+    crew.start()
+    assert said(crew, ["a"]) == ["it cannot be given work: File exists"]
+    crew.terms.scratch = tmp_path
+    assert said(crew, ["b"]) == ["b"]
+
+
 def test_rest_ends_idle_children_only(crew: Crew) -> None:
     running = crew.map(str(number) for number in range(100))
     assert next(running)[0] == "0"

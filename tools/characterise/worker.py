@@ -6,6 +6,7 @@ A job is ``[family, path]``, an answer ``[tool, properties, error]``.
 import math
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -25,6 +26,8 @@ ROOM = 1 << 14
 BUSY_SECONDS = CHARACTERISE_SECONDS // 3
 """Processor time of one file; some libraries go on for hours with a damaged one."""
 _LARGEST = 1 << 63
+COMMON = ("image", "pdf", "office")
+"""Families whose libraries are loaded before there is work, while nobody waits for them."""
 
 
 class _Reader(NamedTuple):
@@ -153,4 +156,7 @@ def give_up(*_: object) -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGVTALRM, give_up)
+    for each in COMMON:
+        with suppress(_Missing):
+            _reader(each)
     crew_member.serve(_answer)
