@@ -129,7 +129,7 @@ def test_H12_a_package_that_kills_its_workers_is_set_aside(
             os.kill(int(job.lease_owner.split("/")[1]), signal.SIGKILL)
         return job.state is JobState.FAILED
 
-    until(kill, 180)  # five workers begin and die
+    until(kill, 600)  # five workers begin and die
     scanner.go.set()
     others = ended(archive, deposits(archive, tmp_path, 3))
     assert {each.state for each in others} == {JobState.DONE}
@@ -207,7 +207,7 @@ def test_H5_the_ledger_away_during_a_step(
                 time.sleep(6)
                 assert job_of(archive, job).state is JobState.RUNNING
                 proxy.mend()
-                [job] = ended(archive, [job], 60)
+                [job] = ended(archive, [job])
                 assert job.state is JobState.DONE
         finally:
             proxy.close()
