@@ -30,10 +30,11 @@ REFUSED = {
     "move_pages": (279, 239), "migrate_pages": (256, 238), "process_madvise": (440, 440),
     "shmget": (29, 194), "shmat": (30, 196), "msgget": (68, 186), "semget": (64, 190), "mq_open": (240, 180),
     "add_key": (248, 217), "request_key": (249, 218), "keyctl": (250, 219),
-    # no rights and times of files: Landlock leaves those to whoever owns a file
+    # no rights and times of files: Landlock leaves those to whoever owns a file, and the first its length
     "chmod": (90, 0), "fchmod": (91, 52), "fchmodat": (268, 53), "fchmodat2": (452, 452),
     "chown": (92, 0), "lchown": (94, 0), "fchown": (93, 55), "fchownat": (260, 54),
     "utime": (132, 0), "utimes": (235, 0), "futimesat": (261, 0), "utimensat": (280, 88),
+    "truncate": (76, 45),
     "setxattr": (188, 5), "lsetxattr": (189, 6), "fsetxattr": (190, 7), "setxattrat": (463, 463),
     "removexattr": (197, 14), "lremovexattr": (198, 15), "fremovexattr": (199, 16),
     "removexattrat": (466, 466), "file_setattr": (469, 469), "open_by_handle_at": (304, 265),
@@ -56,7 +57,7 @@ X32 = 0x40000000
 LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 ALLOW, REFUSE = 0x7FFF0000, 0x00050000
 CALL_NUMBER, MACHINE, FIRST_ARGUMENT = 0, 4, 16
-SET_FILTER, ASK_ACTION, ALL_THREADS = 1, 2, 1
+SET_FILTER, ASK_ACTION = 1, 2
 CAPABILITIES_VERSION = 0x20080522
 READ_ALL = 1 << 2
 """CAP_DAC_READ_SEARCH: root reads what others deposited, as far as Landlock lets it."""
@@ -95,7 +96,7 @@ def _refuse_calls() -> None:
         steps = b"".join(_steps(os.uname().machine))
         program = _Program(len(steps) // 8, steps)
         call = MACHINES[os.uname().machine][2]
-        if _libc.syscall(call, SET_FILTER, ALL_THREADS, ctypes.byref(program)) != 0:
+        if _libc.syscall(call, SET_FILTER, 0, ctypes.byref(program)) != 0:
             raise RuntimeError(f"the kernel refused the filter: {os.strerror(ctypes.get_errno())}")
 
 

@@ -38,7 +38,9 @@ def environment(added: Mapping[str, str]) -> dict[str, str]:
 def own_code(module: str) -> list[str]:
     """Return what a child that runs `module` reads of the system, the interpreter, its libraries and us."""
     ours = {"tools", "packages", "schemas", module.partition(".")[0]}
-    libraries = os.environ.get("LD_LIBRARY_PATH", "").split(":")
+    libraries = [
+        each for name in ("LD_LIBRARY_PATH", "MAGIC") for each in os.environ.get(name, "").split(":")
+    ]
     users = [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
     folders = [sys.prefix, sys.base_prefix, *libraries, *users, *(str(ROOT / name) for name in sorted(ours))]
     return [*SYSTEM, *filter(None, folders)]

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from tools.runs import Ran
-from tools.sandbox import Sandbox
+from tools.sandbox import Sandbox, open_left
 from tools.validity.installed import in_path
 from tools.validity.ports import Batch, Installed, Outcome, Validity
 from tools.validity.reports import REPORT
@@ -41,7 +41,7 @@ class MediaConch:
         )
         tool = f"{self.title} {installed.version}".strip()
         try:
-            with report.open("rb") as stream:
+            with open_left(report) as stream:
                 lines = stream.read(LONGEST_REPORT).decode("utf-8", "replace").splitlines()
         except OSError:
             return {}, ran

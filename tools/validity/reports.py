@@ -5,6 +5,8 @@ from pathlib import Path
 
 from lxml import etree
 
+from tools.sandbox import open_left
+
 REPORT = "out/report"
 FLOOR, EACH = 32 << 20, 256 << 10
 """Bytes that a report may have, and what is added for each file."""
@@ -16,19 +18,20 @@ def elements(report: Path, *ends: str) -> Iterator[etree._Element]:
     Stops silently where the report breaks off.
     """
     try:
-        walk = etree.iterparse(
-            report,
-            events=("end",),
-            tag=[f"{{*}}{name}" for name in ends],
-            resolve_entities=False,
-            no_network=True,
-        )
-        for _, element in walk:
-            yield element
-            element.clear()
-            parent = element.getparent()
-            while parent is not None and len(parent) > 1:
-                del parent[0]
+        with open_left(report) as left:
+            walk = etree.iterparse(
+                left,
+                events=("end",),
+                tag=[f"{{*}}{name}" for name in ends],
+                resolve_entities=False,
+                no_network=True,
+            )
+            for _, element in walk:
+                yield element
+                element.clear()
+                parent = element.getparent()
+                while parent is not None and len(parent) > 1:
+                    del parent[0]
     except (etree.XMLSyntaxError, OSError):
         return
 
