@@ -156,9 +156,12 @@ def install(app: FastAPI) -> None:
     def http(request: Request, error: HTTPException) -> Response:
         hint = getattr(error, "hint", "")
         headers = dict(error.headers or {})
+        detail = str(error.detail)
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             headers["Allow"] = ", ".join(_methods_at(request))
-        return problem(request, error.status_code, str(error.detail), hint=hint, headers=headers)
+        elif detail == HTTPStatus.NOT_FOUND.phrase:  # no route takes the path
+            detail, hint = "there is nothing at this address", "pages begin at /search, the API is at /docs"
+        return problem(request, error.status_code, detail, hint=hint, headers=headers)
 
     @app.exception_handler(RequestValidationError)
     def validation(request: Request, error: RequestValidationError) -> Response:

@@ -31,8 +31,8 @@ router = APIRouter(tags=["records"])
 VARY = "Accept, Authorization, Cookie"
 FILES = 100
 OWN_PICTURE_TYPES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
-OWN_PICTURE_SIDE, OWN_PICTURE_BYTES = 256, 65_536
-"""Images up to this side (pixels) and size (bytes) are shown themselves: no thumbnail is made of them."""
+OWN_PICTURE_SIDE, OWN_PICTURE_BYTES = 2_000, 1 << 18
+"""Images up to this side (pixels) and size (bytes) are shown themselves, where there is no thumbnail."""
 
 
 @router.get(

@@ -59,7 +59,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 def test_the_first_line_answers_the_nights_questions(visit: Visit) -> None:
-    archivist = visit(viewport={"width": 1280, "height": 960})
+    archivist = visit(viewport={"width": 1280, "height": 900})
     archivist.sign_in("archivist")
     page = archivist.open("/")
     facts = page.locator(".facts").first

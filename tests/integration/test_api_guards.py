@@ -105,6 +105,13 @@ def test_log_lines_of_a_request_bear_its_id_and_no_query(
     assert REQUEST_ID.get() == "-"
 
 
+def test_an_address_where_nothing_is_says_where_to_begin(app: FastAPI) -> None:
+    answer = client_as(app).get("/pakages")
+    assert answer.status_code == 404
+    assert answer.json()["detail"] == "there is nothing at this address"
+    assert "/search" in answer.json()["hint"]
+
+
 HEADERS = {
     "content-security-policy": "default-src 'self'",
     "x-content-type-options": "nosniff",

@@ -164,7 +164,11 @@ def test_O6_properties_of_hostile_files_are_shown_and_never_active(house: House,
 
 def test_owners_see_no_aip_and_strangers_nothing_at_all(house: House, owner: Browser) -> None:
     package_id = house.packages["published"]
-    assert not owner.open(f"/packages/{package_id}").xpath('//a[contains(@href, "/aip")]')
+    page = owner.open(f"/packages/{package_id}")
+    assert not page.xpath('//a[contains(@href, "/aip")]')
+    links = page.xpath('//*[@id="files"]//tbody//a/@href')
+    assert [each for each in links if owner.client.get(each).status_code != 200] == []
+    assert "metadata/mets.xml" in text_of(page.xpath('//*[@id="files"]')[0]), "named, and not linked"
     other = browser_of(house, "other").client.get(f"/packages/{package_id}", headers=PAGE)
     unknown = browser_of(house, "other").client.get(
         "/packages/00000000-0000-4000-8000-000000000000", headers=PAGE
