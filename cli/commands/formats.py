@@ -1,7 +1,7 @@
 """Formats of what is archived: listed by risk, and identified again after an update of the signatures."""
 
 from collections import Counter
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -92,7 +92,7 @@ def reidentify(
 
 
 def _show(call: Call, found: "Reidentified") -> None:
-    call.voice.document(_as_json(found))
+    call.voice.document(found.as_json())
     if call.voice.json or found.outcome in {"unchanged", "up_to_date"}:
         return
     call.voice.say(f"{found.package_id}  {found.outcome}  {found.message or counted(found.changed, 'file')}")
@@ -106,20 +106,3 @@ def _sum_up(call: Call, outcomes: Counter[str], *, dry_run: bool) -> None:
         return
     told = ", ".join(f"{number} {outcome.replace('_', ' ')}" for outcome, number in outcomes.most_common())
     call.voice.note(f"{counted(outcomes.total(), 'package')}: {told}{'; nothing was recorded' * dry_run}")
-
-
-def _as_json(found: "Reidentified") -> dict[str, Any]:
-    return {
-        "id": found.package_id,
-        "outcome": found.outcome,
-        "files": found.files,
-        "changed": found.changed,
-        "changes": [
-            {"path": each.path, "from": each.was, "to": each.puid, "format": each.name}
-            for each in found.changes
-        ],
-        "formats": [
-            {"from": was, "to": now, "files": number} for (was, now), number in found.formats.most_common()
-        ],
-        "message": found.message,
-    }

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from packages.errors import HoldfastError
 from packages.format_changes import FormatChange, fact_of
@@ -60,6 +61,23 @@ class Reidentified:
     changes: list[FormatChange] = field(default_factory=list)
     formats: Counter[tuple[str | None, str | None]] = field(default_factory=Counter)
     message: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {
+            "id": self.package_id,
+            "outcome": self.outcome,
+            "files": self.files,
+            "changed": self.changed,
+            "changes": [
+                {"path": each.path, "from": each.was, "to": each.puid, "format": each.name}
+                for each in self.changes
+            ],
+            "formats": [
+                {"from": was, "to": now, "files": number} for (was, now), number in self.formats.most_common()
+            ],
+            "message": self.message,
+        }
 
 
 def reidentify(
