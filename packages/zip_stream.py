@@ -29,8 +29,7 @@ _PLAIN, _ZIP64 = 20, 45
 _UNIX = 3 << 8
 _FILE_MODE, _FOLDER_MODE = 0o100644 << 16, (0o040755 << 16) | 0x10
 _EARLIEST, _LATEST = 315_532_800, 4_354_819_198  # a ZIP's own times know 1980 to 2107 only
-_GATHER = 1 << 18
-_LARGE_PIECE = 1 << 20
+_GATHER = 1 << 18  # bytes; more at once take longer, as fresh memory is waited for
 
 
 class Described(Protocol):
@@ -161,7 +160,8 @@ class ZipWriter:
 
     def __init__(self, write: Callable[[bytes], object]) -> None:
         self._write = write
-        self._kept = bytearray()
+        self._kept: list[bytes] = []
+        self._kept_size = 0
         self._directory: list[bytes] = []
         self.size = 0
 
@@ -170,23 +170,28 @@ class ZipWriter:
         header = _local_header(member)
         self._directory.append(_central_header(member, self.size))
         begin = self.size + len(header)
-        self._kept += header
-        self._kept += data
+        self._keep(header)
+        self._keep(data)
         self.size = begin + len(data)
-        if len(self._kept) >= _LARGE_PIECE:
+        if self._kept_size >= _GATHER:
             self._flush()
         return begin
 
     def end(self) -> None:
         """Write the directory. Nothing may be added afterwards."""
         directory = b"".join(self._directory)
-        self._kept += directory
-        self._kept += _end(len(directory), self.size, len(self._directory))
+        self._keep(directory)
+        self._keep(_end(len(directory), self.size, len(self._directory)))
         self._flush()
 
+    def _keep(self, data: bytes) -> None:
+        self._kept.append(data)
+        self._kept_size += len(data)
+
     def _flush(self) -> None:
-        self._write(bytes(self._kept))
+        self._write(b"".join(self._kept))
         self._kept.clear()
+        self._kept_size = 0
 
 
 def _end(size: int, begin: int, count: int) -> bytes:

@@ -1,6 +1,7 @@
 """Packs of a version in the making: written into its bag, with the list of each one's digests."""
 
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -90,8 +91,13 @@ def staged(workspace: Workspace) -> Callable[[FileEntry], bytes]:
     top = f"{workspace.path}/"
 
     def read(entry: FileEntry) -> bytes:
-        with open(top + entry.location, "rb", buffering=0) as stream:  # noqa: PTH123  # runs for every file
-            return stream.read()
+        fd = os.open(top + entry.location, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            return os.read(
+                fd, entry.size + 1
+            )  # one byte more than there should be shows a file that has grown
+        finally:
+            os.close(fd)
 
     return read
 
