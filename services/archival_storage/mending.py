@@ -4,7 +4,7 @@ import re
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 
-from packages.errors import Conflict, Corrupt, HoldfastError, Kind, NotFound
+from packages.errors import Conflict, Corrupt, HoldfastError, Kind, NotFound, Unavailable
 from packages.ledger import KEPT_STATES, Package
 from packages.model import Actor, Agent, Event, now
 from packages.ocfl.inventory import NAME as INVENTORY
@@ -45,7 +45,8 @@ def repair(
 
     Replacements are proven good before the first is put in place. A copy for which no store has what it lacks
     is quarantined: marked, in its log and by its alarm, and left as it is. Raises Corrupt then, once all that
-    could be mended is. `hear` is called with the event of each copy that was mended or quarantined.
+    could be mended is; Unavailable where a store is full or away, which tells of no copy whether it is good.
+    `hear` is called with the event of each copy that was mended or quarantined.
 
     Raises Conflict, with nothing done, where every store has what the catalogue does not know: it may be the
     catalogue that is old. With `refuse` that is said to be somebody else's, and set aside.
@@ -54,14 +55,9 @@ def repair(
     package = _kept(archive, reference)
     stores = holding(archive, package.id, archive.stores.values())
     scope = {"kind": "repair", "packages": [package.id], "stores": [each.name for each in stores]}
-    lost: list[Corrupt] = []
+    troubles: list[Corrupt | Unavailable] = []
     with Recording(archive, actor, scope) as recording:
-        reports: dict[str, ObjectReport] = {}
-        for each in stores:
-            found = read_copy(archive, each, package.id, progress=progress)
-            if found is None:
-                raise Conflict(f"{package.id} was deleted meanwhile: there is nothing to mend")
-            reports[each.name] = found
+        reports = _read(archive, package.id, stores, progress)
         if not refuse:
             _require_no_news(package.id, list(reports.values()))
         for each in stores:
@@ -72,14 +68,30 @@ def repair(
                     others = _best(stores, reports, each)
                     source, reports[each.name] = _mend(archive, each, before, package.id, others)
                     hear(_log(archive, package.id, _mended(each, source, before, actor)))
+                except Unavailable as error:
+                    troubles.append(error)
                 except Corrupt as error:
-                    lost.append(error)
+                    troubles.append(error)
                     is_lost = True
                     hear(_log(archive, package.id, _quarantined(each, before, error, actor)))
             recording.add(package.id, reports[each.name], quarantined=is_lost)
-    if lost:
-        raise Corrupt("; ".join(each.message.rstrip(".") for each in lost), hint=lost[0].hint)
+    if troubles:
+        worst = next((each for each in troubles if isinstance(each, Corrupt)), troubles[0])
+        kind = Corrupt if isinstance(worst, Corrupt) else Unavailable
+        raise kind("; ".join(each.message.rstrip(".") for each in troubles), hint=worst.hint)
     return list(reports.values())
+
+
+def _read(
+    archive: Archive, package_id: str, stores: Sequence[ArchivalStore], progress: Progress
+) -> dict[str, ObjectReport]:
+    reports: dict[str, ObjectReport] = {}
+    for each in stores:
+        found = read_copy(archive, each, package_id, progress=progress)
+        if found is None:
+            raise Conflict(f"{package_id} was deleted meanwhile: there is nothing to mend")
+        reports[each.name] = found
+    return reports
 
 
 def _require_no_news(package_id: str, reports: Sequence[ObjectReport]) -> None:
@@ -142,17 +154,20 @@ def _mend(
     others: Sequence[ArchivalStore],
 ) -> tuple[ArchivalStore, ObjectReport]:
     sealed = sealed_of(archive, package_id) or NOTHING_SEALED
-    trouble: HoldfastError | None = None
+    troubles: list[HoldfastError] = []
     for source in _sources(archive, store, before, package_id, others):
         try:
             return source, _mend_from(store, source, before, sealed)
         except HoldfastError as error:
             if error.kind not in _PASSING:
                 raise
-            trouble = error
+            troubles.append(error)
+    told = f"the copy in {store.name} cannot be mended"
+    if passing := [each for each in troubles if each.kind is Kind.UNAVAILABLE]:  # which tells of no copy
+        hint = f"nothing was overwritten: {passing[0].hint} Then run `holdfast repair` again."
+        raise Unavailable(f"{told} now: {passing[0].message}", hint=hint)
     raise Corrupt(
-        f"the copy in {store.name} cannot be mended"
-        + (f": {trouble.message}" if trouble else ": there is no other"),
+        told + (f": {troubles[-1].message}" if troubles else ": there is no other"),
         hint="nothing was overwritten; bring another copy back and run `holdfast repair` again",
     )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from packages.errors import Corrupt
+from packages.errors import Corrupt, Unavailable
 from packages.ledger import CopyState
 from packages.ocfl import layout
 from packages.premis import package_urn
@@ -15,6 +15,8 @@ from services.archival_storage import evidence
 from services.archival_storage.fixity import audit
 from services.archival_storage.mending import repair, repair_store
 from services.data_management import views
+from storage.archival.local import LocalMedium
+from storage.archival.medium import Files, Pace
 from storage.audits import THE_STORE
 from storage.ports import Verdict
 from tests.support.depositor import Depositor
@@ -198,6 +200,31 @@ def test_a_store_that_was_away_is_brought_up_and_raises_no_alarm(
     assert {each.verdict for each in audit(archive, actor)} == {Verdict.INTACT}
     with archive.catalogue.read() as view:
         assert view.alarms() == []
+
+
+class Full(LocalMedium):
+    """A disk without space: what is there can be read."""
+
+    def write(self, files: Files, pace: Pace) -> None:
+        del files, pace
+        raise Unavailable("Cannot write: no space left on the file system", hint="Make space.")
+
+
+def test_H9_a_full_store_is_no_damage_to_any_copy_and_is_mended_when_there_is_room(
+    one: tuple[Depositor, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    depositor, package = one
+    archive, actor = depositor.archive, depositor.actor
+    flip(object_in(archive, package, "copy") / LETTER)
+    with monkeypatch.context() as patch:
+        patch.setattr(archive.stores["copy"].medium, "__class__", Full)
+        with pytest.raises(Unavailable, match="no space") as caught:
+            repair(archive, actor, package)
+    assert "Make space" in caught.value.hint
+    with archive.catalogue.read() as view:
+        assert [(each.store, each.quarantined) for each in view.alarms()] == [("copy", False)]
+    assert not [each for each in views.events(archive, actor, package) if each["type"] == "quarantine"]
+    assert {each.verdict for each in repair(archive, actor, package)} == {Verdict.INTACT}
 
 
 def test_without_a_good_copy_repair_says_so_quarantines_and_overwrites_nothing(
