@@ -31,8 +31,10 @@ def run(command: Sequence[str], *, folder: Path | None = None, errors: IO[str] |
     What it says on stderr goes to `errors`, if that is given.
     """
     os.sync()  # nobody pays for what was written before
+    # What is installed is compiled: where that is not kept, each process compiles our code anew.
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     began = time.perf_counter()
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=errors)
+    process = subprocess.Popen(command, cwd=folder, env=variables, stdout=subprocess.DEVNULL, stderr=errors)
     peak = _Peak(process.pid)
     watch = threading.Thread(target=peak.watch, daemon=True)
     watch.start()

@@ -3,6 +3,7 @@
 
 project=$(cd -P -- "$here/.." && pwd)
 venv=$project/.venv
+unset PYTHONDONTWRITEBYTECODE # our code is compiled once, not anew by each process that is started
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "$(basename -- "$0"): $*"; exit 3; } # 3: this machine's fault, not the project's
