@@ -138,7 +138,7 @@ def test_up_serves_works_and_stops_by_one_interrupt(home: Path) -> None:
         assert told["sign_in"] != one.addresses["sign_in"]
 
         # What is deposited is worked on by its worker, and Prefect shows it once it is there.
-        until(lambda: is_there(f"{one.addresses['prefect']}/api/health"), 120)
+        until(lambda: is_there(f"{one.addresses['prefect']}/api/health"))
         ingest_via_prefect(home)
         parts = one.parts()
         assert {"api", "flows.worker"} <= parts.keys()

@@ -26,7 +26,7 @@ def test_every_flow_can_be_started_by_hand(
         return str(made["id"])
 
     def end(run: str) -> dict[str, Any]:
-        return until(lambda: (found := server.get(f"/flow_runs/{run}"))["end_time"] and found, 60)
+        return until(lambda: (found := server.get(f"/flow_runs/{run}"))["end_time"] and found)
 
     # damage in one copy, for the audit to find
     damaged = next(each for each in (archive.home / "stores" / "copy").rglob("a.txt"))
@@ -74,11 +74,11 @@ def test_H7_an_audit_is_broken_off_in_prefects_pages_and_what_was_read_is_kept(
             found = [each for each in view.audit_runs(limit=100) if each.budget == 2000]
         return found[0] if found else None
 
-    until(lambda: (found := newest()) and found.state is RunState.RUNNING, 60)
-    until(lambda: server.get(f"/flow_runs/{run}")["state_type"] == "RUNNING", 60)
+    until(lambda: (found := newest()) and found.state is RunState.RUNNING)
+    until(lambda: server.get(f"/flow_runs/{run}")["state_type"] == "RUNNING")
     server.set_state(run, "CANCELLING")
-    until(lambda: server.get(f"/flow_runs/{run}")["state_type"] == "CANCELLED", 60)
-    broken = until(lambda: (found := newest()) and found.state is RunState.BROKEN_OFF and found, 60)
+    until(lambda: server.get(f"/flow_runs/{run}")["state_type"] == "CANCELLED")
+    broken = until(lambda: (found := newest()) and found.state is RunState.BROKEN_OFF and found)
     with archive.catalogue.read() as view:
         kept = sum(1 for _ in view.iter_packages())
     assert broken.copies < 2 * kept, "it was not read to its end"

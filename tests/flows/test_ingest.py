@@ -1,6 +1,5 @@
 """Deposits through Prefect: on their way at once, a task for each step or package, under names that tell."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -27,13 +26,12 @@ def test_one_deposit_is_on_its_way_at_once_a_task_for_each_step(
     house: House, orchestra: Orchestra, tmp_path: Path
 ) -> None:
     archive, _ = house
-    began = time.monotonic()
     [job] = deposits(archive, tmp_path, 1, title=HOSTILE)
-    until(lambda: job_of(archive, job).state is not JobState.QUEUED, 20, 0.02)
-    assert time.monotonic() - began < 20  # alone on the machine it is under 1 s
+    # Within less than any schedule needs to come round: alone on the machine it is under 1 s.
+    until(lambda: job_of(archive, job).state is not JobState.QUEUED, 50)
     [job] = ended(archive, [job])
     assert job.state is JobState.DONE
-    run = until(lambda: orchestra.ended_run_of(job.package_id), 15)
+    run = until(lambda: orchestra.ended_run_of(job.package_id))
     assert run["state_name"] == "Archived"
     assert run["name"].startswith("{parameters} {{ flow.name }} <b>bold</b> [x](http://evil)")
     assert run["name"].endswith(job.package_id[:8])
@@ -46,9 +44,9 @@ def test_one_deposit_is_on_its_way_at_once_a_task_for_each_step(
     assert "ark:" in told
     assert "<b>" not in told
     assert "\\[x\\]\\(http" in told
-    steps = until(lambda: len(found := orchestra.tasks_of(run["id"])) == 13 and found, 15)
+    steps = until(lambda: len(found := orchestra.tasks_of(run["id"])) == 13 and found)
     assert [each["name"] for each in steps][:3] == ["receive", "validate", "scan"]
-    until(lambda: job.package_id not in waiting_for_the_index(archive), 10)
+    until(lambda: job.package_id not in waiting_for_the_index(archive))
 
 
 def test_many_deposits_are_one_run_with_a_task_for_each_and_H16_staging_is_empty(
@@ -64,11 +62,11 @@ def test_many_deposits_are_one_run_with_a_task_for_each_and_H16_staging_is_empty
         jobs.append(submit(archive, local_actor(archive), Wanted(bad, new=True)))
     states = [each.state for each in ended(archive, jobs)]
     assert states == [JobState.DONE] * 15 + [JobState.REJECTED] * 5
-    until(lambda: not list(archive.staging.existing()), 15)  # a workspace goes after its job has ended
-    runs = until(orchestra.settled, 15)
+    until(lambda: not list(archive.staging.existing()))  # a workspace goes after its job has ended
+    runs = until(orchestra.settled)
     assert len(runs) - before <= 6  # a few singles while they came in, then one for all
     [bulk] = [each for each in runs if "bulk" in each["tags"]][:1]
-    tasks = until(lambda: (found := orchestra.tasks_of(bulk["id"])) and found, 15)
+    tasks = until(lambda: (found := orchestra.tasks_of(bulk["id"])) and found)
     assert len(tasks) > 5
     names = {each["name"][-8:] for each in tasks}
     assert names <= {each.package_id[:8] for each in jobs}
@@ -90,15 +88,15 @@ def test_H15_a_retry_in_prefects_pages_walks_under_the_ledgers_rules(
 ) -> None:
     archive, _ = house
     [job] = ended(archive, deposits(archive, tmp_path, 1))
-    run = until(lambda: orchestra.ended_run_of(job.package_id), 15)
+    run = until(lambda: orchestra.ended_run_of(job.package_id))
     # what has succeeded stays as it is
     orchestra.server.set_state(run["id"], "SCHEDULED", name="AwaitingRetry", force=True)
-    again = until(lambda: orchestra.ended_run_of(job.package_id, run_count=2), 20)
+    again = until(lambda: orchestra.ended_run_of(job.package_id, run_count=2))
     assert again["state_name"] == "Archived"
     assert job_of(archive, job) == job
     # what has failed is tried again
     with archive.catalogue.write() as unit:
         unit.set_job(job.id, state=JobState.FAILED, step="publish", reason="for the test", not_before=None)
     orchestra.server.set_state(run["id"], "SCHEDULED", name="AwaitingRetry", force=True)
-    [job] = until(lambda: job_of(archive, job).state is JobState.DONE and [job_of(archive, job)], 20)
+    [job] = until(lambda: job_of(archive, job).state is JobState.DONE and [job_of(archive, job)])
     assert job.step == "publish"

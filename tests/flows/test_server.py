@@ -48,7 +48,7 @@ def deploy(server: PrefectServer) -> None:
         except Unavailable:
             return False
 
-    until(done, 60, 1)
+    until(done, every=1)
 
 
 def test_a_damaged_database_is_set_aside_and_a_sound_one_stays(tmp_path: Path) -> None:

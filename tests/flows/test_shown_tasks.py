@@ -74,7 +74,7 @@ def states(listener: Listener) -> dict[str, list[str]]:
 def test_a_short_package_is_told_once_and_a_long_one_twice(listener: Listener, server: PrefectServer) -> None:
     with ShownTasks(server, RUN) as shown:
         long = shown.began("long", "1", "package:1")
-        until(lambda: listener.batches, 5, 0.01)
+        until(lambda: listener.batches)
         for number in range(5):
             shown.ended(shown.began(f"short {number}", f"2 {number}"), Completed(name="Archived"))
         shown.ended(long, Completed(name="Rejected"))
@@ -88,7 +88,7 @@ def test_what_the_server_did_not_take_is_told_again(listener: Listener, server: 
     listener.refused = 1
     with ShownTasks(server, RUN) as shown:
         shown.began("one", "1")
-        until(lambda: listener.batches, 5, 0.01)
+        until(lambda: listener.batches)
     assert states(listener) == {"one": ["Running"]}
 
 

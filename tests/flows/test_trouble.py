@@ -152,7 +152,7 @@ def test_H6_prefect_away_and_back_again(archive: Archive, tmp_path: Path) -> Non
             PrefectLauncher(_seen_by(archive, own)).launch(first[0].id)
         back = hand.said().count("at work with")
         own.start()
-        until(lambda: hand.said().count("at work with") > back, 60)
+        until(lambda: hand.said().count("at work with") > back)
         [last] = deposits(archive, tmp_path, 1, prefix="after")
         last = PrefectLauncher(_seen_by(archive, own)).launch(last.id)
         assert last.state is JobState.DONE

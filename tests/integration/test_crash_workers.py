@@ -268,7 +268,7 @@ def _content(folder: Path) -> dict[str, bytes]:
 
 
 def _wait_until_stopped(pid: int) -> None:
-    until(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
+    until(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T", every=0.01)
 
 
 def test_an_interruption_that_breaks_something_on_its_way_is_no_failure(

@@ -8,7 +8,7 @@ PATIENCE = 120.0
 """Seconds in which whatever must happen has happened on the busiest machine."""
 
 
-def until(what: Callable[[], Any], seconds: float = PATIENCE, every: float = 0.02) -> Any:
+def until(what: Callable[[], Any], seconds: float = PATIENCE, every: float = 0.1) -> Any:
     """Ask until the answer is true, and return it. Raises AssertionError after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (answer := what()):
