@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -67,6 +68,8 @@ ATTEMPTS: dict[str, Callable[[str], object]] = {
     "signal all": lambda _: os.kill(-1, 0),
     "signal itself": lambda _: os.kill(os.getpid(), 0),
     "thread": lambda _: _thread(lambda: "ran"),
+    "limit": lambda pid: resource.prlimit(int(pid), resource.RLIMIT_NOFILE),
+    "status": lambda name: Path("/proc/self/status").read_text("ascii").partition(f"{name}:")[2].split()[0],
     "renice": lambda pid: os.setpriority(os.PRIO_PROCESS, int(pid), 19),
     "user": lambda _: os.setuid(0) or Path("/etc/shadow").read_text("utf-8"),
     "wait": lambda _: signal.pause(),

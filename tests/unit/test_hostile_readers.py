@@ -152,14 +152,24 @@ def test_F5_a_reader_starts_no_program_and_touches_no_other_process(attempt: Try
     said = attempt(
         ("fork", ""),
         ("spawn", "/bin/true"),
-        ("become", "/bin/true"),
+        ("become", sys.executable),
         ("signal", os.getpid()),
         ("signal all", ""),
         ("renice", os.getpid()),
+        ("limit", os.getpid()),
         ("mount", home),
         ("user", ""),
     )
     assert said == ["PermissionError"] * len(said)
+
+
+@pytest.mark.usefixtures("confined")
+def test_F5_a_reader_has_no_privileges_and_gains_none(attempt: Try) -> None:
+    assert attempt(("status", "CapPrm"), ("status", "NoNewPrivs"), ("status", "Seccomp")) == [
+        f"did: {4 if os.geteuid() == 0 else 0:016x}",  # root may read what others deposited, and no more
+        "did: 1",
+        "did: 2",
+    ]
 
 
 @pytest.mark.usefixtures("confined")
