@@ -29,8 +29,12 @@ KEPT = ("HOLDFAST_TEST_",)  # set by scripts/services for the tests that use rea
 OUTSIDE_TOOLS = "HOLDFAST_OUTSIDE_TOOLS"
 
 
-LONGEST = ("up", "flows", "test_schemathesis", "test_crash_instants")
-"""Groups that take longest: they begin first, so that no core idles at the end beside one of them."""
+LONGEST = (
+    *("up", "flows", "test_schemathesis", "test_crash_instants", "test_crash_boundaries"),
+    *("test_browser_archivist", "test_crash_workers", "test_crash_disk_full", "test_browser_depositor"),
+    *("test_archival_store", "test_cli_edge", "test_edge_kinds", "test_edge_names", "test_browser_reader"),
+)
+"""Groups that take longest, a minute and more: they begin first, so that nobody waits for one at the end."""
 UP = {"test_demo_played", "test_up"}
 """Modules that start `holdfast up`, each with the usual ports while they are free: one after the other."""
 
