@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stage import CORPUS, SAMPLES, Stage, files_below, is_equal, size_of
+from stage import CORPUS, SAMPLES, Stage, files_below, is_equal, shorten, size_of
 
 TITLE = "Good files are archived in two verified copies, found by search, and come back byte for byte"
 
@@ -47,7 +47,7 @@ def _archive(stage: Stage, source: Path, word: str, *, record: Path | None = Non
     export = stage.run("export", package["id"], "--to", out, "--aip").document
     compare(stage, source, out)
     stage.tell(f"{package['title']}: {package['pid']}, {answer.seconds:.1f} s")
-    stage.tell(f"  virus scan: {scan}; bagit-python on the exported bag: {export['second_judge']}")
+    stage.tell(f"  virus scan: {scan.replace('_', ' ')}; second judge: {shorten(export['second_judge'], 76)}")
 
 
 def compare(stage: Stage, source: Path, exported: Path) -> None:
