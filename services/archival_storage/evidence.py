@@ -341,7 +341,7 @@ def _set_copy(unit: WriteSession, report: CopyReport, copies: Sequence[CopyRecor
         unit.set_copy(
             CopyRecord(report.package_id, found.store, version, COPY_STATES[found.verdict], verified, message)
         )
-    elif known.verified is None or known.verified <= report.at:
+    elif known.verified is None or known.verified <= report.at or known.verified > now():  # by a clock ahead
         if known.state is CopyState.PENDING and found.verdict is Verdict.MISSING:
             return  # it is still to be made
         unit.set_copy_state(report.package_id, found.store, COPY_STATES[found.verdict], verified, message)

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from packages.errors import HoldfastError, NotFound, Recalling, Refused, Unavailable
 from packages.ledger import KEPT_STATES, CopyRecord, CopyState, Package
-from packages.model import Actor, later
+from packages.model import Actor, later, now
 from packages.ocfl.inventory import NAME as INVENTORY
 from packages.premis import URN, package_urn
 from services.administration.people import require_archivist
@@ -180,7 +180,7 @@ def _copies_of(archive: Archive, packages: Iterable[str], stores: Sequence[Archi
 def _due(archive: Archive, store: ArchivalStore, started: str, *, due: bool) -> Iterator[Copy]:
     """Yield the copies of a store that are to be read, page by page: an audit takes days, a session may not.
 
-    All of them are those that were not read since the run began.
+    All of them are those that were not read since the run began, or by a clock that was ahead.
     """
     before = started
     if due:
@@ -189,7 +189,7 @@ def _due(archive: Archive, store: ArchivalStore, started: str, *, due: bool) -> 
 
     def page(after: Key | None) -> list[CopyRecord]:
         with archive.catalogue.read() as view:
-            return view.copies_due(store.name, before, after=after, limit=PAGE)
+            return view.copies_due(store.name, before, ahead=now(), after=after, limit=PAGE)
 
     return ((each.package_id, store) for each in paged(page, by_reading))
 

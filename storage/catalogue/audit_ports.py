@@ -61,12 +61,19 @@ class AuditReading(LogReading, Protocol):
         ...
 
     def copies_due(
-        self, store: str, before: str | None, *, after: tuple[str, str] | None = None, limit: int = 100
+        self,
+        store: str,
+        before: str | None,
+        *,
+        ahead: str | None = None,
+        after: tuple[str, str] | None = None,
+        limit: int = 100,
     ) -> list[CopyRecord]:
         """Return copies of kept packages that were not read back since `before` (None: ever).
 
         Never read ones first, then the oldest reading, by (time or "", package id), behind the key `after`;
-        copies that are still to be made are left out.
+        copies that are still to be made are left out. Last come those read after `ahead`, the present: the
+        clock by which they were was wrong.
         """
         ...
 

@@ -117,11 +117,17 @@ class AuditReading:
         return {verdict: int(number) for verdict, number in counted}
 
     def copies_due(
-        self, store: str, before: str | None, *, after: tuple[str, str] | None = None, limit: int = 100
+        self,
+        store: str,
+        before: str | None,
+        *,
+        ahead: str | None = None,
+        after: tuple[str, str] | None = None,
+        limit: int = 100,
     ) -> list[CopyRecord]:
         found: list[CopyRecord] = []
         seen, last = after if after is not None else ("", "")
-        if not seen:  # two queries, because an index serves each
+        if not seen:  # several queries, because an index serves each
             never = _kept_copies(store).where(copies.c.verified.is_(None), copies.c.package_id > last)
             never = never.order_by(copies.c.package_id).limit(limit)
             found = [rows.copy_of(row) for row in self._connection.execute(never)]
@@ -130,11 +136,14 @@ class AuditReading:
             behind = or_(
                 copies.c.verified > seen, and_(copies.c.verified == seen, copies.c.package_id > last)
             )
-            query = _kept_copies(store).where(copies.c.verified.is_not(None), behind)
-            if before is not None:
-                query = query.where(copies.c.verified < before)
-            query = query.order_by(copies.c.verified, copies.c.package_id).limit(limit - len(found))
-            found += [rows.copy_of(row) for row in self._connection.execute(query)]
+            read = _kept_copies(store).where(copies.c.verified.is_not(None), behind)
+            read = read.order_by(copies.c.verified, copies.c.package_id)
+            parts = [read] if before is None else [read.where(copies.c.verified < before)]
+            if before is not None and ahead is not None:
+                parts.append(read.where(copies.c.verified > max(before, ahead)))
+            for part in parts:
+                query = part.limit(limit - len(found))
+                found += [rows.copy_of(row) for row in self._connection.execute(query)]
         return found
 
     def roots_of(self, package_id: str) -> Mapping[int, str]:

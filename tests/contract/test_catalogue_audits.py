@@ -145,6 +145,8 @@ def test_J3_never_read_comes_first_then_the_oldest_reading(catalogue: Catalogue)
         assert [each.package_id for each in view.copies_due("copy", T9)] == expected
         assert [each.package_id for each in view.copies_due("copy", None)] == [*expected, made[5]]
         assert [each.package_id for each in view.copies_due("copy", T2)] == expected[:4]
+        assert [each.package_id for each in view.copies_due("copy", T2, ahead=T2)] == [*expected[:4], made[5]]
+        assert [each.package_id for each in view.copies_due("copy", T2, ahead=T9)] == expected[:4]
         for limit in range(1, 6):
             walked: list[str] = []
             after = None

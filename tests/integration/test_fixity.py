@@ -23,12 +23,13 @@ from services.archive import open_archive
 from services.data_management import views
 from storage.audits import RunState
 from storage.ports import ObjectReport
-from tests.support.depositor import Depositor
+from tests.support.depositor import Depositor, put
 from tests.support.harm import (
     LETTER,
     many,
     object_in,
     one,
+    overwrite,
     root_of,
 )
 
@@ -278,3 +279,35 @@ def test_two_who_record_at_once_both_get_a_link_of_their_own(many: Depositor) ->
             assert last.number == 2
     finally:
         other.close()
+
+
+@pytest.mark.parametrize("due", [True, False])
+def test_J3_what_a_clock_that_was_ahead_has_noted_is_read_again_and_believed_no_more(
+    one: tuple[Depositor, str], due: bool
+) -> None:
+    depositor, package = one
+    archive, actor = depositor.archive, depositor.actor
+    with archive.catalogue.write() as unit:
+        for store in ("primary", "copy"):
+            unit.set_copy_state(package, store, CopyState.INTACT, "2999-01-01T00:00:00.000000Z", "")
+    overwrite(object_in(archive, package) / LETTER, b"rot")
+    assert [each.verdict for each in audit(archive, actor, due=due)] == ["intact", "corrupt"]
+    with archive.catalogue.read() as view:
+        assert {each.store: each.state for each in view.copies(package)} == {
+            "primary": CopyState.INTACT,
+            "copy": CopyState.CORRUPT,
+        }
+    assert [each.verdict for each in audit(archive, actor, due=True)] == []
+
+
+def test_J6_a_long_audit_holds_up_no_ingest_and_the_newcomer_is_read_by_the_next(
+    many: Depositor, tmp_path: Path
+) -> None:
+    running = iter(audit(many.archive, many.actor))
+    first = next(running)
+    newcomer = many.accepted(put(tmp_path / "meanwhile", {"new.txt": b"new"}))
+    reports = [first, *running]
+    assert all(each.verdict == "intact" for each in reports)
+    assert len({(each.object_id, each.store) for each in reports}) == len(reports) >= 10
+    following = [each.object_id for each in audit(many.archive, many.actor, [newcomer.id])]
+    assert following == [package_urn(newcomer.id)] * 2
