@@ -70,13 +70,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_configure() -> None:
     """Use no outside converter or validator, in any process, unless a test says so by the marker `tools`."""
     os.environ[OUTSIDE_TOOLS] = "none"
-    gc.disable()  # while tests are collected, nothing becomes garbage
 
 
-def pytest_collection_finish() -> None:
-    """Let the garbage collector pass over all that was loaded and collected, which stays to the end."""
-    gc.freeze()
-    gc.enable()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Look for no garbage among what is loaded and collected, neither now nor later: it stays to the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(autouse=True)
