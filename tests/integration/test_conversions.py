@@ -6,9 +6,9 @@ import hashlib
 import os
 import shutil
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pikepdf
 import pytest
@@ -19,8 +19,10 @@ from packages.model import FileEntry
 from services.preservation_planning.derivatives import Derivative, Judges, derivatives
 from tests.support import outlook, specimens
 from tools.characterise import Characteriser
-from tools.normalise import Normaliser
+from tools.normalise import Normaliser, libreoffice
 from tools.pronom import PronomIdentifier
+from tools.runs import Job, Ran
+from tools.sandbox import Sandbox
 
 COMMANDS = ("soffice", "gs", "vips", "ffmpeg", "ffprobe", "rsvg-convert", "dcraw_emu", "heif-enc")
 PDFA, ODT, ODS, ODG = "fmt/477", "fmt/1756", "fmt/1755", "fmt/1753"
@@ -188,10 +190,30 @@ def entries(judges: Judges, folder: Path) -> list[tuple[FileEntry, Path]]:
 
 
 @pytest.fixture(scope="module")
-def made(judges: Judges, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Derivative]]:
+def started() -> Iterator[list[tuple[str, int]]]:
+    """The programs that are started for files, and how each ended."""
+    listed: list[tuple[str, int]] = []
+    run = Sandbox.run
+
+    def noted(self: Sandbox, command: Sequence[str | Path], jobs: Sequence[Job], **more: Any) -> Ran:
+        ran = run(self, command, jobs, **more)
+        if jobs:
+            listed.append((str(command[0]), ran.status))
+        return ran
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Sandbox, "run", noted)
+        yield listed
+
+
+@pytest.fixture(scope="module")
+def made(
+    judges: Judges, tmp_path_factory: pytest.TempPathFactory, started: list[tuple[str, int]]
+) -> dict[str, list[Derivative]]:
     """All specimens in one package: one start of LibreOffice for all documents that want the same."""
     folder = tmp_path_factory.mktemp("specimens")
     write_specimens(folder)
+    assert not started
     before = {each: hashlib.sha256(each.read_bytes()).digest() for each in folder.iterdir()}
     out = tmp_path_factory.mktemp("derivatives")
     results = derivatives(entries(judges, folder), out, default_policy(), judges)
@@ -257,6 +279,16 @@ def test_pdfa_has_all_pages_its_fonts_and_an_output_intent(made: dict[str, list[
     assert [(box[2] > box[3]) for box in boxes] == [True, False], "pages were turned"
     with pikepdf.open(output(made, "figure.eps", P, ".pdf")) as pdf:
         assert [round(float(each)) for each in pdf.pages[0].MediaBox] == [0, 0, 200, 100]
+
+
+@pytest.mark.slow
+def test_no_start_of_libreoffice_goes_into_its_new_profile(
+    made: dict[str, list[Derivative]], started: list[tuple[str, int]]
+) -> None:
+    assert made
+    ends = [status for program, status in started if program == "soffice"]
+    assert len(ends) >= len({"PDF/A", "ODT", "ODS", "ODG", "CSV"})
+    assert libreoffice.AGAIN not in ends
 
 
 @pytest.mark.slow

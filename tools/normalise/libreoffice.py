@@ -12,9 +12,10 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from hashlib import md5
 from pathlib import Path
-from shutil import copyfile
+from shutil import copyfile, which
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -151,7 +152,7 @@ def _is_there(want: _Want, job: Job, out: Path) -> bool:
 
 
 def _start(want: _Want, jobs: Sequence[Job], runner: Runner, out: Path) -> Ran:
-    """Start the program once for all `jobs`; with a new profile twice, as it wants to be started again then.
+    """Start the program once for all `jobs`; a second time where it took offence at a new profile.
 
     It would do that by itself, but finds the socket of its first life, which it may not remove.
     """
@@ -186,7 +187,10 @@ def _remove_socket(profile: Path) -> None:
 
 
 def _prepare(profile: Path, part: int) -> None:
-    """Write the profile's settings, as the program itself would."""
+    """Write the profile's settings, as the program itself would, and which build of it the profile is for.
+
+    Without that the program takes the profile for another build's, and wants to be started again.
+    """
     settings = {**SETTINGS, f"{OFFICE}.Common/Filter/PDF/Export": {"SelectPdfVersion": str(part)}}
     items = "".join(
         f'<item oor:path="{escape(path)}"><prop oor:name="{name}" oor:op="fuse">'
@@ -194,13 +198,28 @@ def _prepare(profile: Path, part: int) -> None:
         for path, properties in settings.items()
         for name, value in properties.items()
     )
-    (profile / "user").mkdir(parents=True, exist_ok=True)
+    extensions = profile / "user" / "extensions"
+    if not extensions.exists():  # later the program's own word stands there
+        extensions.mkdir(parents=True)
+        (extensions / "buildid").write_text(_build(), "utf-8")
     (profile / "user" / "registrymodifications.xcu").write_text(
         '<?xml version="1.0" encoding="UTF-8"?>\n<oor:items xmlns:oor="http://openoffice.org/2001/registry"'
         ' xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">\n'
         f"{items}</oor:items>\n",
         "utf-8",
     )
+
+
+@cache
+def _build() -> str:
+    """Return the id of the installed build, from the file beside the program; empty where it does not say."""
+    program = which("soffice")
+    try:
+        said = Path(program or "").resolve().with_name("versionrc").read_text("utf-8")
+    except (OSError, ValueError):
+        return ""
+    found = re.search(r"^buildid=(.*)$", said, re.MULTILINE)
+    return found[1].strip() if found else ""
 
 
 def _one(job: Job, ran: Ran, made: Path) -> Converted:
