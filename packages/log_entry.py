@@ -8,14 +8,14 @@ but for two that were written at the same time), so that none between two others
 
 import heapq
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from hashlib import sha512
 from typing import Any
 
 import orjson
 
 from packages.errors import Corrupt
-from packages.model import Agent, Event
+from packages.model import Agent, Event, fields_of
 
 FORMAT = "https://holdfast.example/schemas/log-1.0.json"
 
@@ -85,11 +85,15 @@ def dump_log_entry(entry: LogEntry) -> bytes:
         "$schema": FORMAT,
         "package": entry.package,
         "at": entry.at,
-        "events": [asdict(each) for each in entry.events],
+        "events": [_told(each) for each in entry.events],
         "facts": dict(entry.facts),
         "previous": list(entry.previous),
     }
     return orjson.dumps(said, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
+
+
+def _told(event: Event) -> dict[str, Any]:
+    return fields_of(event) | {"agents": [fields_of(each) for each in event.agents]}
 
 
 def parse_log_entry(data: bytes) -> LogEntry:
@@ -106,7 +110,7 @@ def parse_log_entry(data: bytes) -> LogEntry:
 def dump_events(happened: Iterable[tuple[str, Event]]) -> bytes:
     """Return (package id, event) pairs as JSON, a line each."""
     return b"".join(
-        orjson.dumps({"package": package_id, **asdict(event)}, option=orjson.OPT_APPEND_NEWLINE)
+        orjson.dumps({"package": package_id, **_told(event)}, option=orjson.OPT_APPEND_NEWLINE)
         for package_id, event in happened
     )
 

@@ -80,6 +80,14 @@ class FileEntry(NamedTuple):
     packed_offset: int | None = None
 
 
+def fields_of(record: Any) -> dict[str, Any]:
+    """Return the fields of a dataclass by their names, each value as it is.
+
+    ``dataclasses.asdict`` copies every value, deeply, and takes ten times as long.
+    """
+    return {name: getattr(record, name) for name in record.__dataclass_fields__}
+
+
 def evolved(entry: FileEntry, **changes: Any) -> FileEntry:
     """Return `entry` with `changes`."""
     return entry._replace(**changes)

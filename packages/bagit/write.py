@@ -44,8 +44,11 @@ class DigestingFile:
         self._size = 0
 
     def __enter__(self) -> Self:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._stream = self._path.open("wb", buffering=0)
+        try:
+            self._stream = self._path.open("wb", buffering=0)
+        except FileNotFoundError:  # seldom: most have a folder by now
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._stream = self._path.open("wb", buffering=0)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -232,9 +232,13 @@ class LocalMedium:
     def adopt(self, folder: Path, key: str) -> bool:
         """Rename a folder of the same file system into the root, and make the names durable."""
         target = Path(self._path(key))
+        above: list[Path] = []
         with _translated(f"Cannot publish {key} in {self._root}"):
-            above = [each for each in target.parents if self._folder in each.parents and not each.exists()]
-            target.parent.mkdir(parents=True, exist_ok=True)
+            if not target.parent.is_dir():  # `sync` was not told, or somebody removed it as empty
+                above = [
+                    each for each in target.parents if self._folder in each.parents and not each.exists()
+                ]
+                target.parent.mkdir(parents=True, exist_ok=True)
             try:
                 folder.rename(target)
             except OSError as error:

@@ -27,7 +27,7 @@ from packages.ledger import (
     StepRecord,
     VersionRecord,
 )
-from packages.model import NOTHING, Access, Agent, Event, FileEntry, Openness, Role
+from packages.model import NOTHING, Access, Agent, Event, FileEntry, Openness, Role, fields_of
 
 AnyRow = Row[*tuple[Any, ...]]
 Values = dict[str, Any]
@@ -126,7 +126,7 @@ def resource_type(record: Mapping[str, Any]) -> str | None:
 
 def package_row(package: Package) -> Values:
     """Return the row of a package."""
-    return package_values({each.name: getattr(package, each.name) for each in dataclasses.fields(package)})
+    return package_values(fields_of(package))
 
 
 def package_of(row: AnyRow) -> Package:
@@ -171,7 +171,7 @@ def job_values(changes: Mapping[str, Any]) -> Values:
 
 def job_row(job: Job) -> Values:
     """Return the row of a job."""
-    return job_values({each.name: getattr(job, each.name) for each in dataclasses.fields(job)})
+    return job_values(fields_of(job))
 
 
 def job_of(row: AnyRow) -> Job:
@@ -214,9 +214,7 @@ def step_of(row: AnyRow) -> StepRecord:
 
 def step_row(step: StepRecord) -> Values:
     """Return the row of a step."""
-    return {each.name: getattr(step, each.name) for each in dataclasses.fields(step)} | {
-        "message": clean(step.message)
-    }
+    return fields_of(step) | {"message": clean(step.message)}
 
 
 def version_of(row: AnyRow) -> VersionRecord:

@@ -1,6 +1,7 @@
 """Log entries and audit lines: valid by their schema, and read back as they were written."""
 
 import hashlib
+from dataclasses import asdict
 
 import orjson
 import pytest
@@ -120,3 +121,9 @@ def test_an_event_that_was_written_again_after_a_kill_counts_as_it_was_written_l
     other = Event("2", "fixity check", AT, "success", "read back", ())
     entries = [LogEntry(PACKAGE, AT, (first, other), {}), LogEntry(PACKAGE, again.at, (again,), {})]
     assert events_in(entries) == [again, other]
+
+
+@given(EVENTS)
+def test_an_event_is_told_field_by_field_in_their_order(event: Event) -> None:
+    # the names of entries and the digests of audits rest on these bytes
+    assert dump_events([(PACKAGE, event)]) == orjson.dumps({"package": PACKAGE, **asdict(event)}) + b"\n"

@@ -1,11 +1,10 @@
 """Publish: register the PID, set the OAI datestamp, and let the outbox tell the search index."""
 
-from dataclasses import asdict
 from typing import Any
 
 from packages.access import may_read_metadata, today
 from packages.ledger import PackageState, PidState, StepOutcome
-from packages.model import ANONYMOUS, now
+from packages.model import ANONYMOUS, fields_of, now
 from services.archival_storage.logbook import write_log
 from services.ingest.steps.context import StepContext, StepResult
 from services.work.outbox import INDEX
@@ -37,8 +36,8 @@ def publish(context: StepContext) -> StepResult:
     )
     event = context.event("publication", public)
     with archive.catalogue.read() as view:
-        steps = [_ended(asdict(each), at, "published", public) for each in view.steps(context.job.id)]
-        findings = [asdict(each) for each in view.findings(context.job.id)]
+        steps = [_ended(fields_of(each), at, "published", public) for each in view.steps(context.job.id)]
+        findings = [fields_of(each) for each in view.findings(context.job.id)]
         events = list(view.events(package.id))
     facts = {
         "job": context.job.id,
@@ -69,8 +68,8 @@ def _out_of_sight(context: StepContext) -> StepResult:
     package, at = context.package, now()
     told = "the package stays withdrawn"
     with context.archive.catalogue.read() as view:
-        steps = [_ended(asdict(each), at, "withdrawn", told) for each in view.steps(context.job.id)]
-        findings = [asdict(each) for each in view.findings(context.job.id)]
+        steps = [_ended(fields_of(each), at, "withdrawn", told) for each in view.steps(context.job.id)]
+        findings = [fields_of(each) for each in view.findings(context.job.id)]
         events = [each for each in view.events(package.id) if each.step in SINCE_SEALING]
     facts = {
         "job": context.job.id,
