@@ -2,6 +2,7 @@
 
 import json
 import logging
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -258,6 +259,34 @@ def test_M9_text_that_xml_cannot_hold_is_replaced(harvester: Harvester) -> None:
     for prefix in ("oai_dc", "oai_datacite"):
         (page,) = harvester.pages(metadataPrefix=prefix)
         assert "\ufffd \ufffd ]]&gt; &lt;b&gt; &amp;amp;" in etree.tostring(page, encoding="unicode")
+
+
+def test_M10_a_part_of_a_long_list_needs_no_more_memory_than_one_of_a_short_list(
+    harvester: Harvester,
+) -> None:
+    def peaks() -> list[int]:
+        """Walk the whole list, and return the most memory that each part took."""
+        given, found = {"verb": "ListRecords", "metadataPrefix": "oai_dc"}, []
+        while given:
+            tracemalloc.reset_peak()
+            before = tracemalloc.get_traced_memory()[0]
+            page = harvester.client.get("/oai", params=given).content
+            found.append(tracemalloc.get_traced_memory()[1] - before)
+            token = etree.fromstring(page).findtext(".//o:resumptionToken", namespaces=NS)
+            given = {"verb": "ListRecords", "resumptionToken": token} if token else {}
+        return found
+
+    tracemalloc.start()
+    try:
+        fill(harvester, 20)
+        peaks()  # what is made once, and kept
+        short = peaks()
+        fill(harvester, 180, first=21)
+        long = peaks()
+    finally:
+        tracemalloc.stop()
+    assert (len(short), len(long)) == (2, 20)
+    assert max(long) < 2 * max(short)
 
 
 def test_M11_who_leaves_a_set_is_seen_in_the_other_and_in_the_whole(harvester: Harvester) -> None:
