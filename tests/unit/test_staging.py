@@ -36,6 +36,7 @@ def entry(path: str, size: int = 3) -> FileEntry:
         warning=st.none() | TEXT,
         properties=st.dictionaries(TEXT, TEXT | st.integers(0, 99) | st.booleans(), max_size=3),
         derived_from=st.none() | TEXT,
+        packed_offset=st.none() | st.integers(0, 1 << 62),
     )
 )
 def test_a_row_comes_back_as_it_was_on_one_line(row: FileEntry) -> None:
