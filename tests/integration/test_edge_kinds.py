@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import socket
-import sqlite3  # noqa: F401  # nobody may not be able to load it from the folders of whoever tests
 import tarfile
 import tempfile
 import zipfile
@@ -139,7 +138,10 @@ def unprivileged() -> Iterator[None]:
             os.seteuid(0)
 
 
-def test_B5_an_unreadable_file_fails_and_is_taken_once_it_can_be_read(open_scratch: Path) -> None:
+def test_B5_an_unreadable_file_fails_and_is_taken_once_it_can_be_read(
+    shared_depositor: Depositor, open_scratch: Path, tmp_path: Path
+) -> None:
+    shared_depositor.accepted(put(tmp_path / "first", {"a": b"loads what nobody may not be able to"}))
     source = put(open_scratch / "source", {"a/file": b"x", "b": b"y"})
     (source / "a/file").chmod(0)
     with unprivileged(), depositor_of(open_scratch / "home", open_scratch / "out") as depositor:
