@@ -13,7 +13,7 @@ UNKNOWN = Identification(None, None, None, "text/plain", None, "no match")
 
 
 def weighed(rules: str, identification: Identification, size: int = 1) -> list[Severity]:
-    found = findings_for("x", identification, size)
+    found = findings_for("x.dat", identification, size)  # without an extension none can be wrong
     return [each.severity for each in FormatFindings(rules).judge(found, identification.puid)]
 
 
