@@ -20,9 +20,9 @@ def rebuild(catalogue: bool = False, index: bool = True) -> State[Any]:
     shop = current()
     done = [_catalogue(shop)] if catalogue else []
     done += [_index(shop)] if index else []
-    failed = [f"{name}: {reason}" for each in done for name, reason in each.failed]
+    failed = [f"{name}: {reason}" for each in done for name, reason in (*each.failed, *each.differing)]
     packages = counted(sum(each.packages for each in done), "package")
-    told = f"{packages} restored, {sum(each.indexed for each in done)} indexed, {len(failed)} failed"
+    told = f"{packages} restored, {sum(each.indexed for each in done)} indexed, {len(failed)} to be looked at"
     tell(shop.server, "rebuild", listed(told, failed[:200]), "what was made again")
     return Failed(message=told) if failed else Completed(message=told)
 
