@@ -20,6 +20,7 @@ from services.administration.decisions import decide
 from services.ingest.submission import Wanted, submit
 from services.work.engine import Silence, run_job
 from tests.support.depositor import Depositor, depositor_of, put, tree, zipped_bag
+from tests.support.shared_tools import shared_tools
 
 NOBODY = 65534
 MIB = 1 << 20
@@ -138,28 +139,28 @@ def unprivileged() -> Iterator[None]:
             os.seteuid(0)
 
 
-def test_B5_an_unreadable_file_fails_and_is_taken_once_it_can_be_read(
-    shared_depositor: Depositor, open_scratch: Path, tmp_path: Path
-) -> None:
-    shared_depositor.accepted(put(tmp_path / "first", {"a": b"loads what nobody may not be able to"}))
+def test_B5_an_unreadable_file_fails_and_is_taken_once_it_can_be_read(open_scratch: Path) -> None:
     source = put(open_scratch / "source", {"a/file": b"x", "b": b"y"})
     (source / "a/file").chmod(0)
-    with unprivileged(), depositor_of(open_scratch / "home", open_scratch / "out") as depositor:
-        job = submit(depositor.archive, depositor.actor, Wanted(source))
-        failed = depositor.again(run_job(depositor.archive, job.id))
-        assert (failed.job.state, failed.job.step) == ("failed", "receive")
-        assert "a/file" in failed.job.reason
-        assert "Permission denied" in failed.job.reason
-        assert failed.status["state"] == "submitted"
-        assert not any(depositor.held().objects.values())
-        assert sorted(each.name for each in source.iterdir()) == ["a", "b"]
-        os.seteuid(os.getuid())
-        (source / "a/file").chmod(0o644)
-        [decided] = decide(depositor.archive, depositor.actor, "retry", [failed.id])
-        assert decided.error is None
-        made = depositor.again(run_job(depositor.archive, job.id))
-        depositor.prove_accepted(made)
-        depositor.prove_identical(made, {"a/file": b"x", "b": b"y"})
+    with shared_tools(open_scratch):  # whose children start as root: nobody may not get at root's Python
+        with depositor_of(open_scratch / "first", open_scratch / "out") as first:
+            first.accepted(put(open_scratch / "readable", {"a": b"a"}))
+        with unprivileged(), depositor_of(open_scratch / "home", open_scratch / "out") as depositor:
+            job = submit(depositor.archive, depositor.actor, Wanted(source))
+            failed = depositor.again(run_job(depositor.archive, job.id))
+            assert (failed.job.state, failed.job.step) == ("failed", "receive")
+            assert "a/file" in failed.job.reason
+            assert "Permission denied" in failed.job.reason
+            assert failed.status["state"] == "submitted"
+            assert not any(depositor.held().objects.values())
+            assert sorted(each.name for each in source.iterdir()) == ["a", "b"]
+            os.seteuid(os.getuid())
+            (source / "a/file").chmod(0o644)
+            [decided] = decide(depositor.archive, depositor.actor, "retry", [failed.id])
+            assert decided.error is None
+            made = depositor.again(run_job(depositor.archive, job.id))
+            depositor.prove_accepted(made)
+            depositor.prove_identical(made, {"a/file": b"x", "b": b"y"})
 
 
 @pytest.mark.slow
