@@ -59,9 +59,12 @@ class Terms:
     def let_read(self, *places: Path) -> None:
         """Let children read `places` and everything below them."""
         with self._lock:
+            known = set(self.places)
             for place in map(Path.resolve, places):
-                if self.places.isdisjoint((place, *place.parents)):
-                    self.places |= {place}
+                if known.isdisjoint((place, *place.parents)):
+                    known.add(place)
+            if len(known) > len(self.places):
+                self.places = frozenset(known)
 
     def given(self, own: Path) -> dict[str, Any]:
         """Return what a child is told before its first job; `own` is the folder that it may write to."""

@@ -153,7 +153,8 @@ class _Child:
         except OSError as error:
             self.end()
             raise _Ended(f"it cannot be given work: {error.strerror}", answers) from None
-        except (LookupError, TypeError, ValueError):  # whoever took it over may have it say anything
+        # whoever took it over may have it say anything
+        except (AttributeError, LookupError, RecursionError, TypeError, ValueError):
             self.end()
             raise _Ended("its answer makes no sense", answers) from None
         return answers

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,6 +48,16 @@ def test_answers_keep_the_order_of_the_jobs(crew: Crew) -> None:
 @pytest.mark.slow
 def test_F5_F10_only_the_culprit_is_lost(crew: Crew, job: str, reason: str) -> None:
     assert said(crew, ["a", "b", job, "c", "d", "e"]) == ["a", "b", reason, "c", "d", "e"]
+
+
+def test_F5_answers_that_make_no_sense_cost_only_what_they_are_for(crew: Crew) -> None:
+    assert said(crew, ["a", "nest", "b"]) == ["a", "its answer makes no sense", "b"]
+
+    def passed_on(job: str, answer: Any, _: Path) -> Any:
+        return answer if job != "b" else answer.get("error")  # it was to be an object, and is a list
+
+    found = list(crew.map(["a", "b", "c"], passed_on))
+    assert [isinstance(each, Lost) for each in found] == [False, True, False]
 
 
 def test_what_a_library_prints_is_not_an_answer(crew: Crew) -> None:
