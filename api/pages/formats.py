@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from api.answers import key_of, token_of
 from api.formats import MOST_PACKAGES, MOST_PUIDS, Puid
 from api.identity import Archivist, Served
-from api.pages.forms import ArchivistVisitor, Posted, page, sent_on, text_of, texts_of
+from api.pages.forms import ArchivistVisitor, Posted, number_of, page, sent_on, text_of, texts_of
 from packages.errors import Invalid
 from services.administration.decisions import require_number
 from services.preservation_planning.held_formats import held_formats
@@ -53,10 +53,10 @@ def plan_page(
 @router.post(f"{PAGE}/migration")
 def migrate(archive: Served, form: Posted, actor: Archivist) -> Response:
     """Enter a job for each package of the plan that was shown, and show the run."""
-    puids, expected = texts_of(form, "puid")[:MOST_PUIDS], text_of(form, "expected")
+    puids = texts_of(form, "puid")[:MOST_PUIDS]
     again = bool(text_of(form, "again"))
     plan = plan_migration(archive, actor, puids, limit=MOST_PACKAGES, again=again)
-    require_number(len(plan.due), int(expected) if expected.isdecimal() else None)
+    require_number(len(plan.due), number_of(form, "expected"))
     jobs = list(enter_migration(archive, actor, plan))
     return sent_on(f"{PAGE}/migrations/{jobs[0].options['run']}" if jobs else PAGE)
 

@@ -16,6 +16,7 @@ from packages.errors import Refused
 from packages.model import ANONYMOUS, Actor
 
 MOST_FIELDS = 5_000
+_DIGITS = 18
 _OURS = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*")
 
 
@@ -53,6 +54,12 @@ def text_of(form: FormData, name: str) -> str:
     """Return a field of a form as text, empty where it is absent."""
     value = form.get(name, "")
     return value.strip() if isinstance(value, str) else ""
+
+
+def number_of(form: FormData, name: str) -> int | None:
+    """Return a field of a form as a number; nothing where it is none. A very long one is cut."""
+    text = text_of(form, name)
+    return int(text[:_DIGITS]) if text.isdecimal() else None
 
 
 def texts_of(form: FormData, name: str) -> list[str]:

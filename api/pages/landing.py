@@ -127,8 +127,9 @@ def _picture_address(seen: Landing, file: ShownFile) -> str:
         return thumbnail_address(seen, file.path)
     entry = file.entry
     if seen.are_files_open and entry.mime in OWN_PICTURE_TYPES and entry.size <= OWN_PICTURE_BYTES:
-        sides = [entry.properties.get(each, 0) for each in ("width", "height")]
-        return file_address(seen, file.path) if 0 < min(sides) <= max(sides) <= OWN_PICTURE_SIDE else ""
+        sides = [entry.properties.get(each) for each in ("width", "height")]
+        if all(isinstance(each, int) and 0 < each <= OWN_PICTURE_SIDE for each in sides):
+            return file_address(seen, file.path)
     return ""
 
 

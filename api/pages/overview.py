@@ -13,7 +13,7 @@ from starlette.datastructures import FormData
 from api.answers import key_of, token_of
 from api.filters import STEPS
 from api.identity import Reader, Served, SignedIn
-from api.pages.forms import Posted, Visitor, own_path, page, sent_on, text_of, texts_of
+from api.pages.forms import Posted, Visitor, number_of, own_path, page, sent_on, text_of, texts_of
 from api.problems import STATUS_BY_KIND
 from packages.errors import Conflict, HoldfastError, Invalid, Refused
 from packages.ledger import OPEN_STATES, JobState, PackageFilter, PackageState
@@ -128,9 +128,8 @@ def decide_on_many(request: Request, archive: Served, form: Posted, actor: Signe
     if verb == "reject" and not reason:
         return _preview(request, archive, actor, form, "A rejection needs a reason, for the depositor.")
     ids = _ids(archive, actor, form)
-    expected = text_of(form, "expected")
     try:
-        require_number(len(ids), int(expected) if expected.isdecimal() else None)
+        require_number(len(ids), number_of(form, "expected"))
     except Conflict as error:
         return _preview(request, archive, actor, form, f"{error.message}.")
     outcomes = decide(archive, actor, verb, ids, reason)

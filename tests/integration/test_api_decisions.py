@@ -90,6 +90,8 @@ def test_many_are_previewed_then_decided_on_by_filter(waiting: House) -> None:
     waiting.deposit("owner", "four")
     surprised = client.post("/api/decisions", json=chosen | {"expected": 3})
     assert surprised.status_code == 409, "one more waits than the preview showed"
+    for word in ({"expected": False}, {"expected": "4"}, {"dry_run": "no"}):
+        assert client.post("/api/decisions", json=chosen | word).status_code == 422, word
     done = decide(client, **chosen, expected=4, reason="all looked through")
     assert [each["changed"] for each in done["outcomes"]] == [True] * 4
     assert {each["work"] for each in done["outcomes"]} == {"queued"}

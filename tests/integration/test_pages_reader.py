@@ -3,13 +3,17 @@
 import html
 import re
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.pages.landing import _picture_address
 from api.pages.search import pieces
+from packages.model import FileEntry
 from services.ingest.submission import Wanted, submit
 from services.work.engine import run_job
 from storage.search.port import Fragment
@@ -106,6 +110,15 @@ def test_a_small_image_is_its_own_picture(house: House) -> None:
     picture = client.get(address)
     assert picture.content == PICTURE["pictures/dot.gif"]
     assert picture.headers["content-disposition"].startswith("inline")
+
+
+@pytest.mark.parametrize("width", [None, "9", [9], 0, 2_001])
+def test_an_image_of_odd_measures_is_listed_without_a_picture(width: object) -> None:
+    measures = {"width": width, "height": 9}
+    entry = FileEntry("data/original/a.png", "", 9, "", 0, mime="image/png", properties=measures)
+    seen: Any = SimpleNamespace(are_files_open=True)
+    shown: Any = SimpleNamespace(entry=entry, path="a.png", has_thumbnail=False)
+    assert _picture_address(seen, shown) == ""
 
 
 def test_facets_narrow_without_changing_what_was_typed(house: House) -> None:
