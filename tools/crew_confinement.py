@@ -29,6 +29,8 @@ REFUSED = {
     "sched_setattr": (314, 274), "sched_setaffinity": (203, 122), "ioprio_set": (251, 30),
     "move_pages": (279, 239), "migrate_pages": (256, 238), "process_madvise": (440, 440),
     "shmget": (29, 194), "shmat": (30, 196), "msgget": (68, 186), "semget": (64, 190), "mq_open": (240, 180),
+    "shmctl": (31, 195), "msgctl": (71, 187), "msgsnd": (69, 189), "msgrcv": (70, 188),
+    "mq_unlink": (241, 181), "semctl": (66, 191), "semop": (65, 193), "semtimedop": (220, 192),
     "add_key": (248, 217), "request_key": (249, 218), "keyctl": (250, 219),
     # no rights and times of files: Landlock leaves those to whoever owns a file, and the first its length
     "chmod": (90, 0), "fchmod": (91, 52), "fchmodat": (268, 53), "fchmodat2": (452, 452),

@@ -31,6 +31,14 @@ def _mount_of_memory(place: str) -> object:
     return "mounted"
 
 
+def _others_in_the_kernel(name: str) -> object:
+    """Ask for what programs of the same user keep in the kernel, by a number that nothing has."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if getattr(libc, name)(-1, 0, 0, 0, 0) < 0:
+        raise OSError(ctypes.get_errno(), name)
+    return "had"
+
+
 def _ring_of_calls() -> object:
     """Ask for io_uring, which would make a socket behind the back of a filter."""
     libc = ctypes.CDLL(None, use_errno=True)
@@ -59,6 +67,7 @@ ATTEMPTS: dict[str, Callable[[str], object]] = {
     "connect": lambda port: socket.create_connection(("127.0.0.1", int(port)), 5),
     "send": lambda port: socket.socket(type=socket.SOCK_DGRAM).sendto(b"x", ("127.0.0.1", int(port))),
     "connect to a name": lambda place: socket.socket(socket.AF_UNIX).connect(place),
+    "others in the kernel": _others_in_the_kernel,
     "ring": lambda _: _ring_of_calls(),
     "mount": _mount_of_memory,
     "fork": lambda _: os.fork() or os._exit(0),

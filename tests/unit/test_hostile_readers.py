@@ -159,6 +159,7 @@ def test_F5_a_reader_starts_no_program_and_touches_no_other_process(attempt: Try
         ("limit", os.getpid()),
         ("mount", home),
         ("user", ""),
+        *(("others in the kernel", each) for each in ("semctl", "semop", "shmctl", "msgctl", "msgsnd")),
     )
     assert said == ["PermissionError"] * len(said)
 
