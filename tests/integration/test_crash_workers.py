@@ -32,6 +32,19 @@ def other() -> Iterator[Killer]:
         yield one
 
 
+def test_children_that_read_are_seen_while_they_are_there_and_go_with_who_started_them(
+    killer: Killer, crash_home: Path, tmp_path: Path
+) -> None:
+    deposit = deposits.make("image", tmp_path, 1)
+    die = {"step": "identify", "point": "recorded", "signal": signal.SIGSTOP}
+    asleep = killer.order(crash_home, "ingest", sources=[str(deposit.source)], die=die)
+    asleep.until("job")
+    _wait_until_stopped(asleep.pid)
+    assert any("tools.pronom_worker" in each for each in killer.orphans(seconds=0))
+    assert asleep.kill() == -signal.SIGKILL
+    assert killer.orphans() == []
+
+
 def test_H1_two_processes_ingest_into_one_home(
     killer: Killer, other: Killer, crash_home: Path, opened: Archive, reference: Reference, tmp_path: Path
 ) -> None:

@@ -131,7 +131,7 @@ class Killer:
         assert victim.end() == 0, victim.said
         return victim
 
-    def orphans(self, seconds: float = 5.0) -> list[str]:
+    def orphans(self, seconds: float = 20.0) -> list[str]:
         """Return the commands of processes that outlive the victims that started them by `seconds`."""
         deadline = time.monotonic() + seconds
         while left := self._marked():
