@@ -13,7 +13,7 @@ from typing import Any
 from packages.errors import HoldfastError, NotFound, Refused, Unavailable
 from packages.log_entry import LogEntry, digest_of, dump_log_entry, newest_of
 from packages.model import Actor, Agent, Event, now
-from packages.premis import package_urn
+from packages.premis import URN, package_urn
 from packages.tombstone import tombstone_id
 from packages.wording import counted
 from services.administration.people import require_archivist
@@ -82,7 +82,7 @@ def _spread(archive: Archive, object_id: str, book: Logbook, added: list[bytes])
 
 
 def bring_up_logs(archive: Archive, object_id: str) -> tuple[list[str], list[str]]:
-    """Bring entries of an object's log to the stores that have it and lack them; say what was done.
+    """Bring entries of an object's log to the stores, and the catalogue, that lack them; say what was done.
 
     Second comes what a person has to see to, a line each: entries that are damaged in a store, and those that
     are not ours: they stay where they are, and nobody else gets them.
@@ -104,7 +104,25 @@ def bring_up_logs(archive: Archive, object_id: str) -> tuple[list[str], list[str
             told = counted(len(damaged), "damaged entry", "damaged entries")
             repair = f"`holdfast repair {package_of(object_id)}`"
             strange.append(f"{name}: {told} in the log of {object_id}: {repair}")
+    if object_id.startswith(URN):
+        done += _take_up(archive, package_of(object_id), book)
     return done, [*strange, *_strange(package_of(object_id), book, trust)]
+
+
+def _take_up(archive: Archive, package_id: str, book: Logbook) -> list[str]:
+    """Record what our entries tell and the catalogue does not know: their writer died in between.
+
+    Not where facts hold from an entry on: whoever was at it does it again, and means the same entry.
+    """
+    told = [event for entry in book.in_order() if not entry.facts for event in entry.events]
+    with archive.catalogue.read() as view:
+        known = {each.id for each in view.events(package_id)} if told else set()
+    lacking = [each for each in told if each.id not in known]
+    if not lacking:
+        return []
+    with archive.catalogue.write() as unit:
+        unit.add_events(package_id, lacking)
+    return [f"{package_id}: {counted(len(lacking), 'event')} of its log taken up into the catalogue"]
 
 
 def settle(archive: Archive, actor: Actor, reference: str, *, accept: bool) -> int:
