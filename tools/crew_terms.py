@@ -55,6 +55,20 @@ class Terms:
         self.places: frozenset[Path] = frozenset()
         self.scratch = Path(tempfile.gettempdir())
         """The folder in which children have their own."""
+        self._workplace: Path | None = None
+
+    def work_in(self, folder: Path) -> None:
+        """Let children read `folder`, also when another one is made or mounted in its place."""
+        self._workplace = folder
+        self.let_read(folder)
+
+    def valid(self) -> tuple[object, ...]:
+        """Return what a child has to have been told, and of which folder; what differs asks for another."""
+        try:
+            found = self._workplace.stat() if self._workplace is not None else None
+        except OSError:
+            found = None
+        return self.places, found and (found.st_dev, found.st_ino)
 
     def let_read(self, *places: Path) -> None:
         """Let children read `places` and everything below them."""

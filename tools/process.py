@@ -130,7 +130,7 @@ class _Child:
         self._terms = terms
         self._process: subprocess.Popen[bytes] | None = None
         self._buffer = b""
-        self._given: frozenset[Path] | None = None
+        self._given: tuple[object, ...] | None = None
         self._folder = Path()
         self._owned = ExitStack()
 
@@ -204,13 +204,13 @@ class _Child:
         return self._process
 
     def _engaged(self) -> subprocess.Popen[bytes]:
-        """Return the process when it has its terms: those of today, or a process that was given less ends."""
+        """Return the process when it has its terms: those of today; one that was given others ends."""
         terms = self._terms
-        if self._given is not None and self._given != terms.places:
+        if self._given is not None and self._given != terms.valid():
             self.end()
         process = self._started()
         if self._given is None:
-            self._given = terms.places
+            self._given = terms.valid()
             self._folder = self._owned.enter_context(scratch_folder("reader-", terms.scratch)) / "own"
             self._folder.mkdir()
             _opened(process.stdin).write(json.dumps(terms.given(self._folder)).encode() + b"\n")
@@ -344,7 +344,7 @@ class Employer:
 
     def work_in(self, folder: Path, scratch: Path) -> None:
         """Let the child processes read `folder`, and have folders of their own in `scratch`."""
-        self._crew.terms.let_read(folder)
+        self._crew.terms.work_in(folder)
         self._crew.terms.scratch = scratch
 
     def start(self) -> None:

@@ -1,6 +1,7 @@
 """Readers meet hostile bytes: one that was taken over finds nothing of ours, and can do no harm."""
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -196,6 +197,18 @@ def test_F5_what_it_may_read_later_a_new_child_reads(home: Path) -> None:
         )
         crew.terms.let_read(home)
         assert list(crew.map([["read", str(home / "catalogue.db")]])) == ["did: tokens"]
+
+
+def test_a_folder_that_is_made_anew_can_be_read_by_who_works_there(home: Path) -> None:
+    crew = Crew(WORK, size=1)
+    job = [["read", str(home / "staging/job/deposited")]]
+    crew.terms.work_in(home / "staging")
+    with closing(crew):
+        before = list(crew.map(job))
+        (home / "staging").rename(home / "former")  # and it stays, so that no inode is given again
+        shutil.copytree(home / "former", home / "staging")
+        assert list(crew.map(job)) == before
+        assert str(before[0]).startswith("did: ")
 
 
 @pytest.mark.usefixtures("confined")

@@ -72,7 +72,7 @@ def upgrade(connection: Connection, target: str = "head") -> None:
     if present is not None and present not in known:
         raise Refused(
             f"a newer Holdfast has made this catalogue (its tables are at {present}).",
-            hint="Use that release, or restore the catalogue with: holdfast rebuild",
+            hint="Use that release; or set this database aside, then make it anew: holdfast rebuild",
         )
 
     def steps(found: Any, _context: Any) -> Any:
