@@ -71,7 +71,7 @@ def publish(medium: Medium, staged: StagedVersion, pace: Pace) -> Inventory:
         )
     )
     with medium.attempt(None if first else intent(staged.object_id)) as attempt:
-        with medium.sync(target):
+        with medium.sync():
             pass  # the staged files were written before us
         if not medium.adopt(folder, target):
             copy = f"{attempt}/copy"
@@ -110,7 +110,7 @@ def bring(
         names = [name for number in range(have + 1, inventory.head + 1) for name in _names(inventory, number)]
         if not have:
             names = [DECLARATION, NAME, SIDECAR, *names]
-        with medium.sync(root):
+        with medium.sync():
             if folder is not None and isinstance(medium, LocalMedium):
                 known = medium.copy_from(folder, ((name, f"{copy}/{name}") for name in names), pace)
             else:

@@ -18,7 +18,6 @@ from packages.ocfl.path_index import PathIndex
 from storage.archival import readback, readbehind
 from storage.archival.copying import copy_file, copy_stream
 from storage.archival.medium import INTENT, STAGING, Files, Item, Pace, Reading, walk
-from storage.clearing import delete_tree
 from storage.durability import SyncPoint, fsync_folder, unavailable
 from storage.ports import Capabilities, ReadBack
 
@@ -159,7 +158,7 @@ class LocalMedium:
         path = Path(self._path(key))
         with _translated(f"Cannot remove {key} in {self._root}"):
             if path.is_dir() and not path.is_symlink():
-                delete_tree(path)
+                shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
 
@@ -168,13 +167,10 @@ class LocalMedium:
         return readback.readings(self._root, keys, pace)
 
     @contextmanager
-    def sync(self, way_to: str = "") -> Iterator[None]:
+    def sync(self) -> Iterator[None]:
         """Sync the file system once, at the end; its errors are heard from the beginning on."""
         with SyncPoint(self._folder) as point:
             yield
-            if way_to:
-                with _translated(f"Cannot make the folders of {way_to} in {self._root}"):
-                    Path(self._path(way_to)).parent.mkdir(parents=True, exist_ok=True)
             point.sync()
 
     @contextmanager

@@ -144,11 +144,8 @@ class Medium(Protocol):
         """Read files back from the medium and digest them; in no order, errors as readings."""
         ...
 
-    def sync(self, way_to: str = "") -> AbstractContextManager[None]:
-        """Return a context; what is written inside is durable once it is left without an error.
-
-        So are the folders above the key `way_to`, where there are folders: `adopt` finds them made.
-        """
+    def sync(self) -> AbstractContextManager[None]:
+        """Return a context; what is written inside is durable once it is left without an error."""
         ...
 
     def attempt(self, intent: bytes | None) -> AbstractContextManager[str]:

@@ -162,9 +162,8 @@ class RemoteMedium:
                 yield Reading(key, hashed.hexdigest(), size)
 
     @contextmanager
-    def sync(self, way_to: str = "") -> Iterator[None]:
+    def sync(self) -> Iterator[None]:
         """Do nothing: see the module."""
-        del way_to
         yield
 
     @contextmanager

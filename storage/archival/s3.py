@@ -176,9 +176,8 @@ class S3Medium:
         ):
             yield from _in_flight(pool, read, keys)
 
-    def sync(self, way_to: str = "") -> AbstractContextManager[None]:
+    def sync(self) -> AbstractContextManager[None]:
         """Do nothing: a key that was accepted is durable as far as the service promises."""
-        del way_to
         return nullcontext()
 
     @contextmanager

@@ -97,9 +97,9 @@ class Wrapped:
         """Read files back."""
         return self._medium.readings(keys, pace)
 
-    def sync(self, way_to: str = "") -> AbstractContextManager[None]:
+    def sync(self) -> AbstractContextManager[None]:
         """Return a context after which what was written is durable."""
-        return self._medium.sync(way_to)
+        return self._medium.sync()
 
     def attempt(self, intent: bytes | None) -> AbstractContextManager[str]:
         """Return a context that counts as a living writer."""
