@@ -85,7 +85,10 @@ def test_a_rebuild_says_what_to_do_about_an_entry_that_one_store_lacks(
         each.unlink()
     told = holdfast("rebuild", code=5).err
     assert f"not confirmed: {package['id']}: copy has no entry" in told
-    assert "→ `holdfast repair ID --entries accept` where it is right, `--entries refuse` where it is not" in told
+    assert (
+        "→ `holdfast repair ID --entries accept` where it is right, `--entries refuse` where it is not"
+        in told
+    )
 
 
 def test_lost_settings_are_made_again_by_init(holdfast: Holdfast, package: dict[str, Any]) -> None:
