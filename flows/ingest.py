@@ -9,7 +9,7 @@ from prefect.states import Cancelled, Completed, Failed
 
 from flows.runs import tell
 from flows.walk import Step
-from flows.words import LONGEST_REASON, plain, state_of, summary
+from flows.words import ELSEWHERE, LONGEST_REASON, plain, state_of, summary
 from flows.workshop import PREFECT, Workshop, current
 from packages.errors import NotFound
 from packages.ledger import Job, JobState, StepOutcome
@@ -31,7 +31,7 @@ def ingest(package: str) -> State[Any]:
         decide(shop.archive, PREFECT, "retry", [job.package_id])
     if job.is_open:
         if not shop.hold(job.id):
-            return Cancelled(message="another run is at work on this package")
+            return Cancelled(name=ELSEWHERE, message="another run is at work on this package")
         job = walk(shop, job)
     tell(shop.server, f"package-{job.package_id}", summary(shop.archive, job), "what became of the package")
     return state_of(job)

@@ -5,6 +5,7 @@ import threading
 import time
 
 from flows.runs import troubles
+from flows.words import ELSEWHERE
 from flows.workshop import PREFECT, Workshop
 from packages.errors import HoldfastError
 from packages.ledger import JobState
@@ -84,7 +85,8 @@ class Overseer:
         with troubles("a look at cancelled runs"):
             wanted = {"id": {"any_": list(runs)}, "state": {"type": {"any_": sorted(CANCELLED)}}}
             for run in server.post("/flow_runs/filter", {"flow_runs": wanted, "limit": len(runs)}):
-                self._cancel(run["id"], runs[run["id"]])
+                if run["state_name"] != ELSEWHERE:
+                    self._cancel(run["id"], runs[run["id"]])
 
     def _cancel(self, run: str, package: str | None) -> None:
         self._shop.stop_of(run).set()

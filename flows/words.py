@@ -16,6 +16,8 @@ LONGEST_TITLE = 60
 SHORT_ID = 8
 """Characters of an id that are shown; `holdfast status` takes them as well."""
 LONGEST_REASON = 500
+ELSEWHERE = "Elsewhere"
+"""How a run ends that leaves its package to another one: of Prefect's type *Cancelled*, and nobody's wish."""
 _MARKED = re.compile(r"([\\`*_{}\[\]()#+.!|~<>&-])")
 
 
@@ -57,7 +59,7 @@ _STATES: dict[JobState, Callable[[str], State[None]]] = {
     JobState.WAITING: lambda _: Completed(name="Waiting", message="an archivist decides: approve or reject"),
     JobState.CANCELLED: lambda told: Cancelled(message=told),
     JobState.FAILED: lambda told: Failed(message=told),
-    JobState.RUNNING: lambda _: Cancelled(message="another worker has it"),
+    JobState.RUNNING: lambda _: Cancelled(name=ELSEWHERE, message="another worker has it"),
 }
 
 

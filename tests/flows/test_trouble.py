@@ -10,7 +10,9 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
+from flows.overseer import Overseer
 from flows.server import api_url
+from flows.workshop import Workshop
 from packages.errors import Unavailable
 from packages.ledger import JobState, PackageState
 from services.administration.decisions import decide
@@ -127,7 +129,7 @@ def test_H12_a_package_that_kills_its_workers_is_set_aside(
         if in_scan(archive, poison) and job.fence not in killed and job.lease_owner:
             killed.add(job.fence)
             os.kill(int(job.lease_owner.split("/")[1]), signal.SIGKILL)
-        return job.state is JobState.FAILED
+        return not job.is_open or job.state is JobState.FAILED
 
     until(kill, 600)  # five workers begin and die
     scanner.go.set()
@@ -137,6 +139,25 @@ def test_H12_a_package_that_kills_its_workers_is_set_aside(
     assert (set_aside.state, set_aside.not_before) == (JobState.FAILED, None)
     assert "died" in set_aside.reason
     assert len(killed) == 5
+
+
+@pytest.mark.parametrize(("name", "is_wish"), [("Elsewhere", False), ("Cancelled", True)])
+def test_H12_only_people_cancel_a_package_in_prefects_pages(
+    archive: Archive, orchestra: Orchestra, tmp_path: Path, name: str, *, is_wish: bool
+) -> None:
+    """A run that found its package in other hands ends as *Elsewhere*, for Prefect a kind of cancelled."""
+    server = orchestra.server
+    [job] = deposits(archive, tmp_path, 1)
+    flow = server.post("/flows/", {"name": "ingest"})
+    state = {"type": "CANCELLED", "name": name}
+    run = server.post("/flow_runs/", {"flow_id": flow["id"], "state": state})
+    shop = Workshop(archive, 1)
+    shop.server = server
+    overseer = Overseer(shop)
+    overseer.watch_run(run["id"], job.package_id)
+    overseer.look()
+    assert (job_of(archive, job).state is JobState.CANCELLED) == is_wish
+    assert overseer.leave_run(run["id"]) == is_wish
 
 
 def test_H6_prefect_away_and_back_again(archive: Archive, tmp_path: Path) -> None:
