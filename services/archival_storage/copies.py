@@ -21,7 +21,7 @@ from packages.premis import URN, package_urn
 from packages.store_life import StoreRecord, StoreState
 from services.administration.people import require_archivist
 from services.agents import HOLDFAST
-from services.archival_storage.logbook import bring_up_logs, write_log
+from services.archival_storage.logbook import REPLICATE, bring_up_logs, write_log
 from services.archival_storage.testimony import Testimony, bring_all
 from services.archive import Archive
 from services.store_settings import masked
@@ -34,7 +34,6 @@ log = logging.getLogger("holdfast.copies")
 CHUNK = 16
 """Copies that are recorded together; what a kill undoes is read back again, not copied again."""
 THREADS = 4
-STEP = "replicate"
 REPLICATION = "replication"
 
 Told = Callable[[int, int], None]
@@ -232,7 +231,7 @@ def _attempt(
         with archive.catalogue.read() as view:
             package = view.package(wanted.package_id)
             before = sum(
-                each.type == REPLICATION and each.step == STEP and each.note == store.name
+                each.type == REPLICATION and each.step == REPLICATE and each.note == store.name
                 for each in view.events(package.id)
             )
         version = bring_up(archive, store, package, progress)
@@ -317,9 +316,16 @@ def _events(copy: CopyRecord, before: int) -> list[Event]:
     at, key = now(), uuid.UUID(copy.package_id)
 
     def event(kind: str, detail: str) -> Event:
-        name = f"{STEP}/{kind}/{copy.store}/{copy.version}/{before}"
+        name = f"{REPLICATE}/{kind}/{copy.store}/{copy.version}/{before}"
         return Event(
-            str(uuid.uuid5(key, name)), kind, at, "success", detail, (HOLDFAST,), step=STEP, note=copy.store
+            str(uuid.uuid5(key, name)),
+            kind,
+            at,
+            "success",
+            detail,
+            (HOLDFAST,),
+            step=REPLICATE,
+            note=copy.store,
         )
 
     return [

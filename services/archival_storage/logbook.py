@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from packages.errors import HoldfastError, NotFound, Refused, Unavailable
+from packages.ledger import CopyState
 from packages.log_entry import LogEntry, digest_of, dump_log_entry, newest_of
 from packages.model import Actor, Agent, Event, now
 from packages.premis import URN, package_urn
@@ -22,6 +23,8 @@ from services.archival_storage.log_trust import Trust, note, open_ours, package_
 from services.archival_storage.logbook_reading import Logbook
 from services.archive import Archive
 
+REPLICATE = "replicate"
+"""The step of events that tell of a copy made in a store, which their note names."""
 NAMED = 20
 """Entries that are not ours, of which each is named; of more in one place there is one line."""
 
@@ -112,12 +115,17 @@ def bring_up_logs(archive: Archive, object_id: str) -> tuple[list[str], list[str
 def _take_up(archive: Archive, package_id: str, book: Logbook) -> list[str]:
     """Record what our entries tell and the catalogue does not know: their writer died in between.
 
-    Not where facts hold from an entry on: whoever was at it does it again, and means the same entry.
+    Not where facts hold from an entry on, nor the making of a copy that is still *pending*: whoever was at it
+    does it again, and means the same entry or event.
     """
     told = [event for entry in book.in_order() if not entry.facts for event in entry.events]
+    if not told:
+        return []
     with archive.catalogue.read() as view:
-        known = {each.id for each in view.events(package_id)} if told else set()
-    lacking = [each for each in told if each.id not in known]
+        known = {each.id for each in view.events(package_id)}
+        pending = {each.store for each in view.copies(package_id) if each.state is CopyState.PENDING}
+    told_again = {each.id for each in told if each.step == REPLICATE and each.note in pending}
+    lacking = [each for each in told if each.id not in known | told_again]
     if not lacking:
         return []
     with archive.catalogue.write() as unit:
