@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
+from packages.format_names import format_name, formats_told, with_version
 from packages.wording import SUSPECT
 from services.data_management.overview import place_of
 
@@ -189,5 +190,8 @@ FILTERS = {
     "address": address,
     "standing": standing,
     "progress": progress,
+    "format_name": format_name,
+    "formats_told": formats_told,
+    "with_version": with_version,
     "mark": lambda state: MARKS.get(state, ""),
 }

@@ -13,6 +13,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))  # the rooms are top-level packages of the project's folder
 
+from packages.format_names import formats_told  # noqa: E402  # as below
 from packages.format_policy import Action, Kind, default_policy, parts_of  # noqa: E402  # as below
 from services.settings import Settings  # noqa: E402  # only found after the line above
 from services.store_settings import StoreFacts  # noqa: E402  # only found after the line above
@@ -139,7 +140,7 @@ FORMATS = """\
 
 {made}
 
-The format policy, version {version}: {rules} rules for {formats} formats, by their PUIDs in
+The format policy, version {version}: {rules} rules for {formats} formats, by the names and PUIDs of
 [PRONOM](https://www.nationalarchives.gov.uk/PRONOM/). A format in no rule is kept as it came. So is every
 original: a derivative comes beside it, and is kept only if it is of a format that the rule expects, within
 its limits, and the same as its source in everything that the rule compares. Else a finding says why
@@ -187,7 +188,7 @@ def formats_page() -> str:
             kept = (["the original will do"] if keeps else []) + made[Kind.PRESERVATION]
             cells = (
                 f"**{rule['name']}**: {rule['reason']}",
-                ", ".join(rule["puids"]),
+                formats_told(rule["puids"]),
                 "<br>".join(kept) or "nothing",
                 "<br>".join(made[Kind.ACCESS] + made[Kind.THUMBNAIL]) or "nothing",
             )
@@ -200,7 +201,7 @@ def _action(action: Action) -> str:
     arguments = "".join(f" {name}={value}" for name, value in action.arguments.items())
     told = f"{action.kind}: " if action.kind is Kind.THUMBNAIL else ""
     told += f"`{action.tool} {action.recipe}{arguments}`"
-    told += f" → {', '.join(action.expect)}" if action.expect else ""
+    told += f" → {formats_told(action.expect)}" if action.expect else ""
     told += f"; the same: {', '.join(action.checks)}" if action.checks else ""
     return told + (f"; {action.condition}" if action.condition else "")
 

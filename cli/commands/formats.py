@@ -10,6 +10,7 @@ from cli.call import Call
 from cli.main_app import app
 from cli.options import References, command
 from cli.text import counted, padded, printable
+from packages.format_names import format_name, formats_told
 
 if TYPE_CHECKING:
     from services.preservation_planning.reidentify import Reidentified
@@ -45,7 +46,7 @@ def formats(
         call.voice.say(
             f"{padded(each.puid or 'unknown', 12)}  {padded(_STANDING[each.standing], 22)}  "
             f"{counted(each.files, 'file')} in {counted(each.packages, 'package')}  "
-            f"{printable(each.name)}{rule}"
+            f"{format_name(each.puid or '') or printable(each.name)}{rule}"
         )
         if puids:
             for package, files in each.where:
@@ -86,7 +87,7 @@ def reidentify(
             _show(call, found)
     if not call.voice.json:
         for (was, now), number in moves.most_common():
-            call.voice.say(f"{was or 'unknown'} → {now or 'unknown'}: {counted(number, 'file')}")
+            call.voice.say(f"{_told(was)} → {_told(now)}: {counted(number, 'file')}")
         _sum_up(call, outcomes, dry_run=dry_run)
     return exit_codes.SYSTEM if outcomes[Outcome.FAILED] else exit_codes.DONE
 
@@ -97,7 +98,11 @@ def _show(call: Call, found: "Reidentified") -> None:
         return
     call.voice.say(f"{found.package_id}  {found.outcome}  {found.message or counted(found.changed, 'file')}")
     for each in found.changes:
-        call.voice.say(f"  {each.was or 'unknown'} → {each.puid or 'unknown'}  {printable(each.path)}")
+        call.voice.say(f"  {_told(each.was)} → {_told(each.puid)}  {printable(each.path)}")
+
+
+def _told(puid: str | None) -> str:
+    return formats_told([puid]) if puid else "unknown"
 
 
 def _sum_up(call: Call, outcomes: Counter[str], *, dry_run: bool) -> None:

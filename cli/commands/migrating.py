@@ -13,6 +13,7 @@ from cli.main_app import app
 from cli.options import Yes, command
 from cli.text import counted, padded, printable, size
 from cli.walking import go_on_with_abandoned, walk
+from packages.format_names import formats_told
 from packages.ledger import JobState
 
 if TYPE_CHECKING:
@@ -86,7 +87,8 @@ def _show_plan(plan: "MigrationPlan", *, to_out: bool) -> None:
             f"{printable(each.title)}")  # fmt: skip  # fewer lines read better
     for made, files in sorted(plan.made.items()):
         label = f" ({made.label})" if made.label else ""
-        say(f"{made.puid} → {made.kind}{label}: {counted(files, 'file')} by {made.tool} {made.recipe}")
+        which = f"{formats_told([made.puid])} → {made.kind}{label}"
+        say(f"{which}: {counted(files, 'file')} by {made.tool} {made.recipe}")
     for tool, why in plan.missing.items():
         say(f"missing: {tool}: {why}")
     others = Counter(each.standing for each in plan.packages if each.standing in _STANDING)

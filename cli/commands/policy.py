@@ -11,8 +11,10 @@ from cli.call import Call
 from cli.main_app import policy_app
 from cli.options import command
 from cli.text import counted, padded, painted, printable, size
+from packages.format_names import formats_told
 
 if TYPE_CHECKING:
+    from packages.model import FileEntry
     from services.preservation_planning.policy import Tried
 
 _BY_OUTCOME = {
@@ -114,14 +116,14 @@ def test(
 
 def _show_rule(call: Call, rule: dict[str, Any]) -> None:
     call.voice.say(painted(printable(rule["name"]), "bold", sys.stdout) + f"  {printable(rule['family'])}")
-    rows = [("formats", ", ".join(rule["puids"])), ("why", printable(rule["reason"]))]
+    rows = [("formats", formats_told(rule["puids"])), ("why", printable(rule["reason"]))]
     if rule["keeps_original"]:
         rows.append(("preservation", "the original is kept as it is"))
     for action in rule["actions"]:
         arguments = "".join(f" {name}={value}" for name, value in action["arguments"].items())
         told = f"{action['tool']} {action['recipe']}{arguments}"
         if action["expect"]:
-            told += f" → {', '.join(action['expect'])}"
+            told += f" → {formats_told(action['expect'])}"
         if action["checks"]:
             told += f"; compared: {', '.join(action['checks'])}"
         if action["condition"]:
@@ -133,26 +135,30 @@ def _show_rule(call: Call, rule: dict[str, Any]) -> None:
 
 
 def _show_tried(call: Call, each: "Tried") -> None:
-    puid, name = each.entry.puid or "unknown", each.entry.format_name or "unknown format"
     rule = f"rule “{printable(each.rule)}”" if each.rule else "no rule"
-    call.voice.say(f"{printable(each.path)}  {puid} {printable(name)}: {rule}")
+    call.voice.say(f"{printable(each.path)}  {_format(each.entry)}: {rule}")
     for one in each.derivatives:
         made, entry = one.made, one.entry
         code = _BY_OUTCOME.get(made.outcome, exit_codes.CONTENT)
         word = painted(made.outcome.replace("_", " "), _COLOURS[code], sys.stdout)
         told = printable(made.message)
         if entry is not None:
-            told = f"{entry.puid or 'unknown'} {printable(entry.format_name or '')}, {size(entry.size)}"
+            told = f"{_format(entry)}, {size(entry.size)}"
         call.voice.say(f"  {padded(made.kind, 12)}  {word}  {told}")
         if made.command:
             call.voice.say(f"    {printable(made.command)}")
         for compared in one.checks:
             state = {True: "the same", False: "differs", None: "not known"}[compared.is_same]
-            values = "" if compared.is_same is None else f" ({_value(compared.after)})"
-            call.voice.say(f"    {compared.name}: {state}{values}")
+            is_told = compared.is_same is None or compared.after == state  # some tools only say so
+            values = "" if is_told else f" ({_value(compared.after)})"
+            call.voice.say(f"    {compared.name.replace('_', ' ')}: {state}{values}")
         for changed in one.changed:
             told = f"{_value(changed.before)} became {_value(changed.after)}"
-            call.voice.say(f"    {changed.name}: {told}")
+            call.voice.say(f"    {changed.name.replace('_', ' ')}: {told}")
+
+
+def _format(entry: "FileEntry") -> str:
+    return formats_told([entry.puid]) if entry.puid else "unknown format"
 
 
 def _value(value: Any) -> str:

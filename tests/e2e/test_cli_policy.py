@@ -31,6 +31,7 @@ def test_the_policy_is_shown_checked_and_tried_out(holdfast: Holdfast, tmp_path:
         ("pixels_hash", True),
     ]
     failed = holdfast("policy", "test", str(bad), code=1)
+    assert "Windows Bitmap 3.0 (fmt/116): rule “uncommon rasters”" in failed.out
     assert "truncated" in failed.out
     assert list(tmp_path.glob("**/*.png")) == []
 
@@ -79,7 +80,7 @@ def test_a_migration_is_planned_run_and_reported(holdfast: Holdfast, tmp_path: P
     own.unlink()
     assert "no such migration" in holdfast("migrate", "--report").err
     plan = holdfast("migrate", "fmt/116", "--dry-run").out
-    assert "fmt/116 → preservation: 2 files by pillow lossless" in plan
+    assert "Windows Bitmap 3.0 (fmt/116) → preservation: 2 files by pillow lossless" in plan
     assert "2 packages due, 2 files" in plan
     assert "nobody is there to be asked" in holdfast("migrate", "fmt/116", code=2).err
     done = holdfast.json("migrate", "fmt/116", "--yes").lines
