@@ -45,7 +45,11 @@ class Settings(BaseModel):
     ark_naan: str = Field(default="99999", description="name assigning authority number; 99999 is for tests")
     ark_shoulder: str = Field(default="hf1", description="start of each ARK name under the NAAN")
     approval: Literal["never", "on_warning", "always"] = Field(
-        default="never", description="when a package waits for an archivist before it is archived"
+        default="never",
+        description=(
+            "when a package waits for an archivist before it is archived; on_warning: for warnings about its"
+            " content, not about what the archive lacks (a virus scanner, a tool)"
+        ),
     )
     clamd: str = Field(
         default="", description="unix:///socket or tcp://host:port of clamd; unset: not configured"

@@ -74,7 +74,7 @@ def test_the_first_line_answers_the_nights_questions(visit: Visit) -> None:
         if "#" in address:
             assert page.locator(f"[id='{address.partition('#')[2]}']").count() == 1, address
     archivist.open("/")
-    expect(page.locator("#needs").get_by_role("row").filter(has_text=DOUBTFUL)).to_contain_text("2 warnings")
+    expect(page.locator("#needs").get_by_role("row").filter(has_text=DOUBTFUL)).to_contain_text("1 warning:")
     expect(page.locator("#needs").get_by_role("link", name="1 deletion")).to_be_visible()
     expect(page.locator("#lately")).to_contain_text("rejected")
     archivist.accessible()

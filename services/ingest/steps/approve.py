@@ -5,10 +5,15 @@ from packages.ledger import StepOutcome
 from packages.wording import counted
 from services.ingest.steps.context import StepContext, StepResult
 
+OF_THE_ARCHIVE = frozenset({"scan.not-configured", "characterise.tool-missing", "normalise.tool-missing"})
+"""Warnings of what the archive itself lacks. They are the same for every package, and no decision about one
+of them would change anything: an operator mends them, and the overview shows them."""
+
 
 def approve(context: StepContext) -> StepResult:
     """Let the package through, or wait until an archivist has decided (``HOLDFAST_APPROVAL``).
 
+    ``on_warning`` waits for warnings about the content, not for those about the archive (`OF_THE_ARCHIVE`).
     The decision stands in the job's options as ``decision``: who, when and why. A rejection ends the job
     without anything in the stores and without an identifier.
     """
@@ -25,7 +30,10 @@ def approve(context: StepContext) -> StepResult:
         return StepResult(StepOutcome.SKIPPED, "not_required")
     if policy == "on_warning":
         with context.archive.catalogue.read() as view:
-            warnings = sum(each.severity is Severity.WARNING for each in view.findings(context.job.id))
+            warnings = sum(
+                each.severity is Severity.WARNING and each.code not in OF_THE_ARCHIVE
+                for each in view.findings(context.job.id)
+            )
         if not warnings:
             return StepResult(StepOutcome.SKIPPED, "no_warnings")
         reason = f"{counted(warnings, 'warning')}: an archivist must approve or reject"
