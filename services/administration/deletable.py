@@ -7,6 +7,7 @@ from packages.deletions import Deletion, DeletionItem, DeletionState, ItemState
 from packages.errors import Conflict, HoldfastError, Refused
 from packages.ledger import KEPT_STATES, Job, JobKind, JobState, Package
 from packages.model import Agent, Event, now
+from services.administration.holding import take_up
 from services.agents import HOLDFAST
 from services.archival_storage.logbook import write_log
 from services.archival_storage.not_kept import why_not_kept
@@ -59,7 +60,12 @@ def logged(archive: Archive, deletion: Deletion, item: DeletionItem, event: Even
 
 
 def require_as_asked(archive: Archive, deletion: Deletion, item: DeletionItem) -> None:
-    """Raise unless the package may be deleted now, and is still the one that was asked for."""
+    """Raise unless the package may be deleted now, and is still the one that was asked for.
+
+    A hold that its log tells of and the catalogue does not yet counts. Raises Unavailable where that cannot
+    be told, as a store is away.
+    """
+    take_up(archive, item.package_id, sure=True)
     with archive.catalogue.read() as view:
         package = view.package(item.package_id)
         require_deletable(view, package, of=deletion.id)

@@ -17,7 +17,7 @@ from packages.deletions import (
     DeletionState,
     ItemState,
 )
-from packages.errors import Conflict, HoldfastError, NotFound, Refused
+from packages.errors import Conflict, HoldfastError, NotFound, Refused, Unavailable
 from packages.ledger import KEPT_STATES, Job, JobKind, Package, PackageFilter, PackageState
 from packages.model import Actor, now
 from packages.premis import URN
@@ -310,6 +310,8 @@ def _judged(archive: Archive, deletion: Deletion, item: DeletionItem) -> tuple[O
         try:
             require_as_asked(archive, deletion, item)
             after = replace(item, state=ItemState.APPROVED, updated=at)
+        except Unavailable:
+            raise  # whether it may go cannot be told now: the decision is carried on later
         except HoldfastError as trouble:
             error = trouble
             after = replace(item, state=ItemState.REFUSED, updated=at, message=trouble.message)

@@ -1,6 +1,11 @@
-"""Withdraw a package from sight, hold and release it; nothing here touches archived content."""
+"""Withdraw a package from sight, hold and release it; nothing here touches archived content.
+
+The log in storage comes before the row. What it says, and the catalogue does not yet, is taken up before
+anybody decides on the package again: its writer died in between, or is about to write the row.
+"""
 
 import uuid
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from packages.errors import Conflict, Refused
@@ -8,10 +13,14 @@ from packages.ledger import KEPT_STATES, Package, PackageState, PidState
 from packages.model import Actor, Agent, Event, now
 from services.administration.people import require_archivist
 from services.agents import HOLDFAST
-from services.archival_storage.logbook import write_log
+from services.archival_storage.logbook import is_told, our_log, write_log
 from services.archival_storage.not_kept import why_not_kept
 from services.archive import Archive
 from services.work.outbox import INDEX, drain
+from storage.catalogue.port import WriteSession
+
+STEP = "holding"
+"""The step of the events of what is decided here."""
 
 
 def withdraw(archive: Archive, actor: Actor, reference: str, reason: str) -> None:
@@ -29,12 +38,8 @@ def withdraw(archive: Archive, actor: Actor, reference: str, reason: str) -> Non
     event = _event(actor, "withdrawal", f"withdrawn from sight: {reason}", at)
     write_log(archive, package.id, [event], facts, at=at)
     with archive.catalogue.write() as unit:
-        dated = unit.datestamp()
-        unit.update_package(package.id, state=PackageState.WITHDRAWN, oai_datestamp=dated, updated=at)
-        if package.pid is not None:
-            unit.set_pid_state(package.pid, PidState.TOMBSTONE)
-        unit.add_events(package.id, [event])
-        unit.enqueue(INDEX, package.id)
+        if not _is_known(unit, package.id, event):
+            _enter(unit, package.id, facts, [event], at)
     drain(archive)
 
 
@@ -63,6 +68,11 @@ def _named(archive: Archive, actor: Actor, reference: str, verb: str, reason: st
     require_archivist(actor, verb)
     if not reason.strip():
         raise Refused(f"to {verb} a package needs a reason", hint="add --reason")
+    package = _kept(archive, reference)
+    return _kept(archive, package.id) if take_up(archive, package.id) else package
+
+
+def _kept(archive: Archive, reference: str) -> Package:
     with archive.catalogue.read() as view:
         package = view.package(view.resolve(reference))
         if package.state not in KEPT_STATES:
@@ -76,10 +86,56 @@ def _set_hold(archive: Archive, actor: Actor, package: Package, reason: str | No
     facts: dict[str, Any] = {"hold": reason}
     write_log(archive, package.id, [event], facts, at=at)
     with archive.catalogue.write() as unit:
-        unit.update_package(package.id, hold=reason, updated=at)
-        unit.add_events(package.id, [event])
+        if not _is_known(unit, package.id, event):
+            _enter(unit, package.id, facts, [event], at)
+
+
+def take_up(archive: Archive, package_id: str, *, sure: bool = False) -> list[str]:
+    """Record holds, releases and withdrawals that our log tells of and the catalogue does not; say so.
+
+    What the log says last is what holds. With `sure`, as whoever deletes has to be, raises Unavailable where
+    an entry of ours cannot be read (see `our_log`).
+    """
+    log = our_log(archive, package_id, sure=sure)
+    last = {name: entry for entry in log for name in entry.facts}
+    ours = [each for each in log if each.facts and all(one.step == STEP for one in each.events)]
+    if not ours:
+        return []
+    with archive.catalogue.read() as view:
+        known = {each.id for each in view.events(package_id)}
+    if all(is_told(each, known) for each in ours):
+        return []
+    with archive.catalogue.write() as unit:
+        known = {each.id for each in unit.events(package_id)}
+        untold = [each for each in ours if not is_told(each, known)]
+        facts = {name: entry.facts[name] for name, entry in last.items() if entry in untold}
+        events = [event for each in untold for event in each.events]
+        _enter(unit, package_id, facts, events, now())
+    drain(archive)
+    return [f"{package_id}: {each.detail}: its log said so, and the catalogue did not" for each in events]
+
+
+def _is_known(unit: WriteSession, package_id: str, event: Event) -> bool:
+    """Tell whether somebody has taken the event up from the log meanwhile: what followed on it stands."""
+    return any(each.id == event.id for each in unit.events(package_id))
+
+
+def _enter(
+    unit: WriteSession, package_id: str, facts: Mapping[str, Any], events: Sequence[Event], at: str
+) -> None:
+    """Write the rows of what a log says of a package."""
+    package = unit.package(package_id)
+    if "hold" in facts:
+        unit.update_package(package_id, hold=facts["hold"], updated=at)
+    if facts.get("state") == PackageState.WITHDRAWN and package.state is PackageState.PUBLISHED:
+        dated = unit.datestamp()
+        unit.update_package(package_id, state=PackageState.WITHDRAWN, oai_datestamp=dated, updated=at)
+        if package.pid is not None:
+            unit.set_pid_state(package.pid, PidState.TOMBSTONE)
+        unit.enqueue(INDEX, package_id)
+    unit.add_events(package_id, events)
 
 
 def _event(actor: Actor, kind: str, detail: str, at: str) -> Event:
     agents = (HOLDFAST, Agent(actor.name, "person"))
-    return Event(str(uuid.uuid4()), kind, at, "success", detail, agents, step="holding")
+    return Event(str(uuid.uuid4()), kind, at, "success", detail, agents, step=STEP)

@@ -6,8 +6,8 @@ be known to the database alone.
 """
 
 import uuid
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from packages.errors import HoldfastError, NotFound, Refused, Unavailable
@@ -84,11 +84,23 @@ def _spread(archive: Archive, object_id: str, book: Logbook, added: list[bytes])
         raise absent
 
 
-def bring_up_logs(archive: Archive, object_id: str) -> tuple[list[str], list[str]]:
+@dataclass(frozen=True, slots=True)
+class BroughtUp:
+    """What was done about an object's log, and what a person has to see to, a line each.
+
+    `has_untold` where an entry of ours says what holds of the package, and the catalogue knows nothing of it.
+    """
+
+    done: list[str]
+    strange: list[str]
+    has_untold: bool
+
+
+def bring_up_logs(archive: Archive, object_id: str) -> BroughtUp:
     """Bring entries of an object's log to the stores, and the catalogue, that lack them; say what was done.
 
-    Second comes what a person has to see to, a line each: entries that are damaged in a store, and those that
-    are not ours: they stay where they are, and nobody else gets them.
+    Entries that are damaged in a store, and those that are not ours, are for a person to see to: they stay
+    where they are, and nobody else gets them.
     """
     stores = archive.written_stores
     book, trust = open_ours(archive, stores.values(), object_id)
@@ -107,30 +119,61 @@ def bring_up_logs(archive: Archive, object_id: str) -> tuple[list[str], list[str
             told = counted(len(damaged), "damaged entry", "damaged entries")
             repair = f"`holdfast repair {package_of(object_id)}`"
             strange.append(f"{name}: {told} in the log of {object_id}: {repair}")
+    has_untold = False
     if object_id.startswith(URN):
-        done += _take_up(archive, package_of(object_id), book)
-    return done, [*strange, *_strange(package_of(object_id), book, trust)]
+        taken, has_untold = _take_up(archive, package_of(object_id), book)
+        done += taken
+    return BroughtUp(done, [*strange, *_strange(package_of(object_id), book, trust)], has_untold)
 
 
-def _take_up(archive: Archive, package_id: str, book: Logbook) -> list[str]:
+def _take_up(archive: Archive, package_id: str, book: Logbook) -> tuple[list[str], bool]:
     """Record what our entries tell and the catalogue does not know: their writer died in between.
 
-    Not where facts hold from an entry on, nor the making of a copy that is still *pending*: whoever was at it
-    does it again, and means the same entry or event.
+    Not the making of a copy that is still *pending*: whoever was at it does it again, and means the same
+    event; nor where facts hold from an entry on: whether there is such a one comes second.
     """
-    told = [event for entry in book.in_order() if not entry.facts for event in entry.events]
-    if not told:
-        return []
+    entries = book.in_order()
+    if not entries:
+        return [], False
     with archive.catalogue.read() as view:
         known = {each.id for each in view.events(package_id)}
         pending = {each.store for each in view.copies(package_id) if each.state is CopyState.PENDING}
+    has_untold = any(each.facts and not is_told(each, known) for each in entries)
+    told = [event for entry in entries if not entry.facts for event in entry.events]
     told_again = {each.id for each in told if each.step == REPLICATE and each.note in pending}
     lacking = [each for each in told if each.id not in known | told_again]
     if not lacking:
-        return []
+        return [], has_untold
     with archive.catalogue.write() as unit:
         unit.add_events(package_id, lacking)
-    return [f"{package_id}: {counted(len(lacking), 'event')} of its log taken up into the catalogue"]
+    done = f"{package_id}: {counted(len(lacking), 'event')} of its log taken up into the catalogue"
+    return [done], has_untold
+
+
+def is_told(entry: LogEntry, known: Collection[str]) -> bool:
+    """Tell whether all events of an entry are `known` by their ids: its writer came to write the rows."""
+    return all(each.id in known for each in entry.events)
+
+
+def our_log(archive: Archive, package_id: str, *, sure: bool = False) -> list[LogEntry]:
+    """Return this archive's own entries of a package's log, in order.
+
+    With `sure`, raises Unavailable where one of them may lie in a store that cannot be asked now, and in none
+    that can: what it says is not known.
+    """
+    stores, object_id = archive.stores, package_urn(package_id)
+    book, trust = open_ours(archive, stores.values(), object_id)
+    unread = trust.ours.keys() - book.entries.keys()
+    for store in stores.values() if sure and unread else ():
+        try:
+            store.check(archive.archive_id)
+            store.logs(object_id)
+        except NotFound:
+            continue  # it has not got the package
+        except (Refused, Unavailable) as error:
+            told = f"the log of {package_id} has an entry, which may be a legal hold, in no store at hand"
+            raise Unavailable(f"{told}: {error.message}", hint=error.hint) from error
+    return book.in_order()
 
 
 def settle(archive: Archive, actor: Actor, reference: str, *, accept: bool) -> int:

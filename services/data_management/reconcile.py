@@ -17,6 +17,7 @@ from packages.premis import URN, package_urn
 from packages.tombstone import PREFIX
 from packages.wording import counted
 from services.administration import deletion
+from services.administration.holding import take_up
 from services.administration.people import require_archivist
 from services.archival_storage import copies, evidence, tombstones
 from services.archival_storage.logbook import bring_up_logs
@@ -150,15 +151,19 @@ def _bring_up_logs(archive: Archive, done: Reconciled) -> None:
     """Bring entries of logs to the stores that lack them, for packages that something was said of lately.
 
     A store that was away, or a writer that died between two stores, leaves such gaps; older ones are closed
-    by the next entry of the same package, and named by audits. Entries that are not ours are named.
+    by the next entry of the same package, and named by audits. Entries that are not ours are named. One that
+    died before its row has changed no package: the note of its entry tells.
     """
+    since = later(-LATELY)
     with archive.catalogue.read() as view:
-        wanted = PackageFilter(since=later(-LATELY), kept=True)
-        lately = [package_urn(each.id) for each in view.iter_packages(wanted)]
-    for object_id in lately:
-        brought, strange = bring_up_logs(archive, object_id)
-        done.actions += brought
-        done.disagreements += strange
+        changed = [each.id for each in view.iter_packages(PackageFilter(since=since, kept=True))]
+        noted = view.packages_with_entries(since)
+    for package_id in dict.fromkeys([*changed, *noted]):
+        brought = bring_up_logs(archive, package_urn(package_id))
+        done.actions += brought.done
+        done.disagreements += brought.strange
+        if brought.has_untold:
+            done.actions += take_up(archive, package_id)
 
 
 def _free_leases(archive: Archive, done: Reconciled) -> None:

@@ -1,7 +1,7 @@
 # ruff: noqa: D102  # the port states what each method owes
 """Which entries of logs are ours; see `log_ports`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 
 from sqlalchemy import Connection, bindparam, delete, select
@@ -39,6 +39,10 @@ class LogReading:
             each.digest: KnownEntry(each.digest, each.at, bool(each.is_written), bool(each.is_doubted))
             for each in found
         }
+
+    def packages_with_entries(self, since: str) -> Sequence[str]:
+        query = select(entries.c.package_id).where(entries.c.at >= since).distinct()
+        return self._connection.execute(query.order_by(entries.c.package_id)).scalars().all()
 
 
 class LogWriting(LogReading):

@@ -1,6 +1,6 @@
 """What logbooks ask of the catalogue: which entries of a package's logs are ours; parts of `port`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,6 +24,10 @@ class LogReading(Protocol):
 
     def known_entries(self, package_id: str) -> Mapping[str, KnownEntry]:
         """Return the entries of a package's logs, its tombstone's too, by digest."""
+        ...
+
+    def packages_with_entries(self, since: str) -> Sequence[str]:
+        """Return the ids of packages with an entry that is not older than `since`; they may be deleted."""
         ...
 
 

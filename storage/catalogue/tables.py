@@ -364,4 +364,5 @@ log_entries = Table(
     _text("at"),
     Column("is_written", Boolean, nullable=False),
     Column("is_doubted", Boolean, nullable=False, server_default=false()),
+    Index("log_entries_by_time", "at", "package_id"),
 )

@@ -21,6 +21,8 @@ def test_an_entry_is_noted_once_and_stays_written(catalogue: Catalogue) -> None:
             assert view.known_entries("p") == {"sha512:a": expected}
     with catalogue.read() as view:
         assert view.known_entries("nobody") == {}
+        assert view.packages_with_entries(AT) == ["p", "q"]
+        assert view.packages_with_entries(LATER) == []
 
 
 def test_an_entry_is_doubted_until_it_is_noted_as_ours_and_only_a_doubted_one_is_forgotten(

@@ -5,13 +5,21 @@ from pathlib import Path
 
 import pytest
 
+from packages.errors import Conflict, Unavailable
+from packages.ledger import JobState, Package, PackageState, PidState
 from packages.model import Event, now
+from packages.premis import package_urn
+from services.administration import deletion, holding
 from services.administration.people import local_actor
 from services.agents import HOLDFAST
 from services.archival_storage import copies, stores
 from services.archival_storage.logbook import write_log
-from services.archive import open_archive
+from services.archive import Archive, open_archive
+from services.data_management.rebuild import rebuild_catalogue
 from services.data_management.reconcile import reconcile
+from services.work.engine import run_job
+from storage.archival import OcflStore
+from tests.support.deleting import approved, second_person
 from tests.support.serving import house_with
 
 
@@ -19,29 +27,32 @@ def test_H1_an_event_whose_writer_died_before_the_row_is_taken_up(tmp_path: Path
     with house_with(tmp_path) as house:
         archive, me = house.archive, local_actor(house.archive)
         package_id = house.deposit("owner", "mended")
-        mended, held = (Event(each, each, now(), "success", "", (HOLDFAST,)) for each in ("recovery", "hold"))
+        kinds = ("recovery", "embargo")
+        mended, ended = (Event(each, each, now(), "success", "", (HOLDFAST,)) for each in kinds)
         write_log(archive, package_id, [mended], {}, at=mended.at)
-        write_log(archive, package_id, [held], {"hold": {"reason": "x"}}, at=held.at)
+        write_log(archive, package_id, [ended], {"oai_datestamp": ended.at}, at=ended.at)
         said = reconcile(archive, me)
         assert said.disagreements == []
         assert f"{package_id}: 1 event of its log taken up into the catalogue" in said.actions
         with archive.catalogue.read() as view:
             told = [each.type for each in view.events(package_id)]
         assert told.count("recovery") == 1
-        assert "hold" not in told  # who asked for it was not told that it holds, and asks again
+        assert "embargo" not in told  # whoever looks for ended ones finds it again
         assert not [each for each in reconcile(archive, me).actions if "taken up" in each]
+
+
+class Killed(BaseException):
+    """What no handler may keep alive."""
+
+
+def write_and_die(*said: object, **at: object) -> None:
+    write_log(*said, **at)  # type: ignore[arg-type]  # handed on as it came
+    raise Killed
 
 
 def test_H1_a_copy_whose_maker_died_after_the_entry_was_made_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Killed(BaseException):
-        """What no handler may keep alive."""
-
-    def write_and_die(*said: object, **at: object) -> None:
-        write_log(*said, **at)  # type: ignore[arg-type]  # handed on as it came
-        raise Killed
-
     with house_with(tmp_path) as house:
         archive, me = house.archive, local_actor(house.archive)
         stores.add(archive, me, "vault", f"file://{tmp_path}/vault", {"required": False})
@@ -57,3 +68,109 @@ def test_H1_a_copy_whose_maker_died_after_the_entry_was_made_once(
         with archive.catalogue.read() as view:
             told = [each.note for each in view.events(package_id) if each.type == "replication"]
         assert sorted(told) == ["copy", "vault"]
+
+
+def killed(monkeypatch: pytest.MonkeyPatch, archive: Archive, verb: str, package_id: str, why: str) -> None:
+    """Hold, release or withdraw a package; whoever does it is killed between the log and the row."""
+    act = getattr(holding, verb)
+    with monkeypatch.context() as patch:
+        patch.setattr(holding, "write_log", write_and_die)
+        with pytest.raises(Killed):
+            act(archive, local_actor(archive), package_id, why)
+
+
+def seen(archive: Archive, package_id: str) -> Package:
+    with archive.catalogue.read() as view:
+        return view.package(package_id)
+
+
+def test_K5_a_hold_that_only_the_log_knows_keeps_a_package_from_its_deletion(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with house_with(tmp_path) as house:
+        archive, me = house.archive, local_actor(house.archive)
+        before, after = house.deposit("owner", "before"), house.deposit("owner", "after")
+        asked = deletion.request(archive, me, [before], "over since May").deletion
+        assert asked is not None
+        killed(monkeypatch, archive, "hold", before, "court order 1")
+        assert seen(archive, before).hold is None
+        [outcome] = deletion.approve(archive, second_person(archive), asked.id).outcomes
+        assert "court order 1" in str(outcome.error)
+        assert seen(archive, before).hold == "court order 1"
+        made = approved(archive, [after])
+        killed(monkeypatch, archive, "hold", after, "court order 2")
+        [job] = deletion.jobs_of(archive, made.id)
+        job = run_job(archive, job.id)
+        assert (job.state, job.step) == (JobState.FAILED, "entomb")
+        assert "court order 2" in job.reason
+        assert package_urn(after) in set(archive.primary.objects())
+
+
+def test_K5_nothing_is_deleted_while_what_may_be_a_hold_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with house_with(tmp_path) as house:
+        archive, me = house.archive, local_actor(house.archive)
+        package_id = house.deposit("owner", "held")
+        asked = deletion.request(archive, me, [package_id], "over since May").deletion
+        assert asked is not None
+        append = OcflStore.append_log
+
+        def append_or_die(store: OcflStore, object_id: str, data: bytes) -> None:
+            if store.name == "copy":
+                raise Killed
+            append(store, object_id, data)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(OcflStore, "append_log", append_or_die)
+            with pytest.raises(Killed):
+                holding.hold(archive, me, package_id, "court order")
+        primary = Path(archive.settings.store_urls["primary"].removeprefix("file://"))
+        primary.rename(tmp_path / "unmounted")
+        with pytest.raises(Unavailable, match="may be a legal hold"):
+            deletion.approve(archive, second_person(archive), asked.id)
+        (tmp_path / "unmounted").rename(primary)
+        assert any("carried on" in each for each in reconcile(archive, me).actions)
+        with archive.catalogue.read() as view:
+            [(_, item)] = view.latest_deletions([package_id]).values()
+        assert "court order" in item.message
+        assert package_urn(package_id) in set(archive.stores["copy"].objects())
+
+
+def test_H1_what_was_decided_and_not_recorded_is_taken_up_as_a_rebuild_would_have_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with house_with(tmp_path) as house:
+        archive, me = house.archive, local_actor(house.archive)
+        held, freed, gone = (house.deposit("owner", each) for each in ("held", "freed", "gone"))
+        killed(monkeypatch, archive, "hold", held, "court order")
+        killed(monkeypatch, archive, "hold", freed, "by mistake")
+        killed(monkeypatch, archive, "release", freed, "wrong package")
+        killed(monkeypatch, archive, "withdraw", gone, "names people")
+        with archive.catalogue.write() as unit:  # long ago: only the notes of entries are of today
+            for each in (held, freed, gone):
+                unit.update_package(each, updated="2020-01-01T00:00:00.000000Z")
+        done = reconcile(archive, me)
+        assert done.disagreements == []
+        assert [each for each in done.actions if "court order" in each]
+        for _ in ("reconcile", "rebuild"):
+            assert [seen(archive, each).hold for each in (held, freed, gone)] == ["court order", None, None]
+            assert seen(archive, gone).state is PackageState.WITHDRAWN
+            with archive.catalogue.read() as view:
+                pid = view.pid(seen(archive, gone).pid or "")
+                told = [each.detail for each in view.events(freed) if each.step == holding.STEP]
+            assert pid is not None
+            assert pid.state is PidState.TOMBSTONE
+            assert told == ["put under legal hold: by mistake", "released from legal hold: wrong package"]
+            assert not [each for each in reconcile(archive, me).actions if "its log said so" in each]
+            assert rebuild_catalogue(archive, me).failed == []
+
+
+def test_H1_who_holds_a_package_again_learns_that_it_is_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with house_with(tmp_path) as house:
+        package_id = house.deposit("owner", "held")
+        killed(monkeypatch, house.archive, "hold", package_id, "court order")
+        with pytest.raises(Conflict, match="legal hold already: court order"):
+            holding.hold(house.archive, local_actor(house.archive), package_id, "court order")

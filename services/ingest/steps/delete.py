@@ -17,6 +17,7 @@ from packages.ocfl.inventory import Inventory
 from packages.premis import package_urn
 from packages.tombstone import UNTITLED, Tombstone
 from packages.wording import counted
+from services.administration.holding import take_up
 from services.agents import HOLDFAST
 from services.archival_storage import tombstones
 from services.archival_storage.logbook import write_log
@@ -40,7 +41,7 @@ def entomb(context: StepContext) -> StepResult:
     found = tombstones.find(archive, package.id, sure=False)  # a store that is away holds nobody up
     is_ours = found is not None and found.stone.deletions[-1][0].id == deletion.id
     if not is_ours and not tombstones.is_written(context.workspace):
-        _require_free(package, item)  # a tombstone of another deletion, or of nobody's, frees from no hold
+        _require_free(archive, item)  # a tombstone of another deletion, or of nobody's, frees from no hold
     if found is None:
         if not tombstones.is_written(context.workspace):
             _lay_down(context)
@@ -165,7 +166,11 @@ def _order(view: ReadSession, package: Package) -> tuple[Deletion, DeletionItem]
     return found
 
 
-def _require_free(package: Package, item: DeletionItem) -> None:
+def _require_free(archive: Archive, item: DeletionItem) -> None:
+    """Raise unless the package may go, as its log in storage says too."""
+    take_up(archive, item.package_id, sure=True)
+    with archive.catalogue.read() as view:
+        package = view.package(item.package_id)
     if package.hold is not None:
         raise Refused(
             f"{package.id} is under legal hold: {package.hold}",
