@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -29,6 +29,8 @@ from storage.staging import Workspace
 
 log = logging.getLogger("holdfast.engine")
 
+PAGE = 100
+"""Jobs that are asked for together."""
 GOES_ON = frozenset({StepOutcome.DONE, StepOutcome.SKIPPED})
 ENDED: dict[StepOutcome, JobState] = {
     StepOutcome.REJECTED: JobState.REJECTED,
@@ -101,8 +103,8 @@ def run_due(archive: Archive, observer: Observer | None = None) -> list[Job]:
     """Run every job that is due, oldest first, and return them as they stand then."""
     done: dict[str, Job] = {}
     while True:
-        with archive.catalogue.read() as view:
-            due = [job for job in view.jobs_due(now()) if job.id not in done]
+        with archive.catalogue.read() as view:  # of those that were run, some may be due again already
+            due = [job for job in view.jobs_due(now(), limit=len(done) + PAGE) if job.id not in done]
         if not due:
             return list(done.values())
         for job in due:
@@ -210,7 +212,8 @@ class _Walk:
             raise KeyboardInterrupt from error
 
     def _put_back(self) -> None:
-        with self.archive.catalogue.write() as unit:
+        """Leave the job to whoever comes next, unless somebody has taken it already."""
+        with suppress(Conflict), self.archive.catalogue.write() as unit:
             unit.set_job(
                 self.lease, state=JobState.QUEUED, reason="interrupted; goes on when it is run again"
             )
@@ -309,6 +312,7 @@ class _Walk:
                 try:
                     self._renew()
                 except Conflict:
+                    self.renewed = float("-inf")  # so that the step asks at once, and stops
                     return
                 except HoldfastError as error:
                     log.warning("lease of job %s not renewed: %s", self.lease.job_id, error.message)

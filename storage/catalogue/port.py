@@ -258,6 +258,10 @@ class WriteSession(
         """Add a job. Raises Conflict while the package has another open job."""
         ...
 
+    def open_job(self, package_id: str) -> Job | None:
+        """Return the package's one open job, which nobody else changes until this transaction ends."""
+        ...
+
     def put_job(self, job: Job, steps: Iterable[StepRecord], findings: Iterable[Finding]) -> None:
         """Add a job with its steps and findings as they stood, in place of one of its id; for rebuilding."""
         ...

@@ -40,6 +40,9 @@ def _begin_step(dialect: str) -> Any:
     return first.on_conflict_do_update(index_elements=["job_id", "name"], set_=again)
 
 
+_OPEN_JOB = Prepared(
+    select(jobs).where(jobs.c.package_id == bindparam("id"), tables.OPEN_JOBS).with_for_update()
+)
 _BEGIN = Prepared(_begin_step, columns=("job_id", "name", "position", "started"))
 _END = Prepared(
     update(steps)
@@ -98,6 +101,11 @@ def _lost(lease: Lease) -> Conflict:
 
 class Writing(RecordWriting):
     """The write half of a session; see `port.WriteSession` for what each method owes."""
+
+    def open_job(self, package_id: str) -> Job | None:
+        # Locked: who decides by what it says must not write over what a worker has recorded meanwhile.
+        row = _OPEN_JOB.row(self._connection, {"id": package_id})
+        return rows.job_of(row) if row else None
 
     def add_job(self, job: Job) -> None:
         known = self.open_job(job.package_id) if job.is_open else None

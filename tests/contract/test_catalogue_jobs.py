@@ -266,3 +266,28 @@ def test_a_job_is_put_back_with_its_steps_and_findings(catalogue: Catalogue, job
         assert session.job(job.id) == ended
         assert session.steps(job.id) == steps
         assert session.findings(job.id) == [found]
+
+
+def test_H4_who_decides_on_a_job_waits_for_the_worker_that_is_just_recording(
+    catalogue: Catalogue, job: Job
+) -> None:
+    lease = claim(catalogue, job)
+    decided: list[str | None] = []
+
+    def decide() -> None:
+        with catalogue.write() as session:
+            found = session.open_job(job.package_id)
+            decided.append(found.step if found else None)
+            if found is not None and found.step != "store":
+                session.set_job(found.id, state=JobState.CANCELLED)
+
+    person = threading.Thread(target=decide)
+    with catalogue.write() as session:
+        session.start_step(lease, "store", 8)
+        person.start()
+        person.join(0.3)  # long enough to have read what must not be read yet
+        assert decided == []
+    person.join()
+    assert decided == ["store"]
+    with catalogue.read() as session:
+        assert session.job(job.id).state is JobState.RUNNING

@@ -1,18 +1,26 @@
 """Leases are visible: who works on a package, since when, until when, and whose time is up."""
 
+import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cli.presenting import holder, list_line
-from packages.ledger import JobState, PackageFilter
+from packages.errors import Kind
+from packages.ledger import JobKind, JobState, Package, PackageFilter, StepOutcome
 from packages.model import Actor, later, now
+from packages.policies import RetryPolicy
+from services.administration.decisions import decide
 from services.administration.health import try_all
 from services.archive import Archive
 from services.data_management import views
+from services.ingest.steps.context import StepContext, StepResult
 from services.ingest.submission import Wanted, submit
-from tests.support.depositor import depositor_of, put
+from services.work import engine
+from services.work.engine import Silence, run_due, run_job
+from tests.support.depositor import Depositor, depositor_of, put
 
 
 @pytest.fixture
@@ -88,3 +96,63 @@ def test_nobody_works_on_what_is_done_or_waits(held):
     assert work["lease"] is None
     assert work["not_before"] > now()
     assert holder(work) == holder(None) == ""
+
+
+@pytest.fixture
+def depositor(tmp_path: Path) -> Iterator[Depositor]:
+    with depositor_of(tmp_path / "home", tmp_path / "out") as made:
+        yield made
+
+
+def test_who_stops_a_walk_is_heard_though_the_package_was_taken_from_it(
+    depositor: Depositor, tmp_path: Path
+) -> None:
+    archive, halt = depositor.archive, threading.Event()
+    job = submit(archive, depositor.actor, Wanted(put(tmp_path / "source", {"a": b"A"})))
+
+    class Both(Silence):
+        def step_started(self, package: Package, step: str) -> None:
+            del step
+            decide(archive, depositor.actor, "cancel", [package.id])
+            halt.set()
+
+    with pytest.raises(KeyboardInterrupt):
+        run_job(archive, job.id, Both(), halt=halt)
+    with archive.catalogue.read() as view:
+        assert view.job(job.id).state is JobState.CANCELLED
+
+
+def test_a_step_stops_at_once_when_the_heart_beats_for_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    went_on: list[bool] = []
+
+    def step(context: StepContext) -> StepResult:
+        with context.archive.catalogue.write() as unit:
+            unit.set_job(context.job.id, state=JobState.CANCELLED)
+        [heart] = [each for each in threading.enumerate() if each.name == "lease"]
+        heart.join()
+        context.progress(1)
+        went_on.append(True)
+        return StepResult(StepOutcome.DONE, "ok")
+
+    monkeypatch.setattr(engine, "SEQUENCES", {JobKind.INGEST: (("receive", step),)})
+    with depositor_of(tmp_path / "home", tmp_path / "out", lease_seconds="1") as depositor:
+        wanted = Wanted(put(tmp_path / "source", {"a": b"A"}))
+        job = submit(depositor.archive, depositor.actor, wanted)
+        assert run_job(depositor.archive, job.id).state is JobState.CANCELLED
+    assert went_on == []
+
+
+def test_every_job_that_is_due_has_its_turn_though_the_first_are_due_again(
+    depositor: Depositor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = depositor.archive
+    for number in range(3):
+        source = put(tmp_path / f"source-{number}", {"a": b"%d" % number})
+        submit(archive, depositor.actor, Wanted(source))
+        shutil.rmtree(source)
+    at_once = dict.fromkeys(Kind, RetryPolicy(attempts=9, delay=0))
+    monkeypatch.setattr(engine, "RETRY_BY_KIND", at_once)
+    monkeypatch.setattr(engine, "PAGE", 1)
+    assert [job.state for job in run_due(archive)] == [JobState.FAILED] * 3
