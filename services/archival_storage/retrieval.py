@@ -51,10 +51,10 @@ class Sources:
     def chunks(self, entry: FileEntry) -> Iterator[bytes]:
         """Yield the file's bytes; the last of them only when all are known to be what was archived.
 
-        A store that breaks off is followed by the next one, from there on; so is one whose copy is bad, as
-        long as nothing of it has been given out. Else Corrupt is raised, with the store noted, and reading
-        again begins with the next one. Raises Unavailable when only a store that is away may have the file,
-        Recalling when one has been asked for it.
+        A store that breaks off, or whose copy is bad, is followed by the next one, from the beginning as long
+        as nothing has been given out. Else one that broke off is followed from there on, and for a bad copy
+        Corrupt is raised, with the store noted; reading again begins with the next one. Raises Unavailable
+        when only a store that is away may have the file, Recalling when one has been asked for it.
         """
         state = VerifiedReading(entry)
         trouble: HoldfastError | None = None
@@ -65,23 +65,18 @@ class Sources:
                 with self._open(store, entry) as stream:
                     yield from state.go_on(stream)
             except (HoldfastError, OSError) as error:
-                self.close()
-                told = _told(error, entry)
-                if not self._is_away(store, told):
-                    self.bad.setdefault(_place(entry), set()).add(store.name)
-                    trouble = told
-                    if told.kind is Kind.NOT_FOUND:
-                        suspect(self.archive, self.object_id, store, entry, Verdict.MISSING, told.message)
+                trouble = self._broken_off(store, entry, _told(error, entry)) or trouble
                 continue
             if state.is_intact:
                 yield from state.held
                 return
+            if state.is_mixed:
+                raise self._damaged(entry, f"{store.name}, or in one that broke off before,")
             self.bad.setdefault(_place(entry), set()).add(store.name)
             suspect(self.archive, self.object_id, store, entry, Verdict.CORRUPT, state.found)
             trouble = self._damaged(entry, store.name)
             if state.is_begun:
                 raise trouble
-            state = VerifiedReading(entry)
         if self.comes:
             raise Recalling(
                 f"{entry.path} cannot be had yet: {' '.join(self.away.values())}",
@@ -131,6 +126,18 @@ class Sources:
             return store.open(self.object_id, entry.location)
         return nullcontext(self._pack.open(store, self.object_id, entry.location))
 
+    def _broken_off(
+        self, store: ArchivalStore, entry: FileEntry, told: HoldfastError
+    ) -> HoldfastError | None:
+        """Take note of what ended the reading of a file; return it where it says something of the copy."""
+        self.close()
+        if self._is_away(store, told):
+            return None
+        self.bad.setdefault(_place(entry), set()).add(store.name)
+        if told.kind is Kind.NOT_FOUND:
+            suspect(self.archive, self.object_id, store, entry, Verdict.MISSING, told.message)
+        return told
+
     def _stores(self) -> tuple[ArchivalStore, ...]:
         """Return the stores that have a copy as far as the ledger knows, the best to read from first."""
         if not self._order:
@@ -177,16 +184,23 @@ def _told(error: HoldfastError | OSError, entry: FileEntry) -> HoldfastError:
 
 @dataclass(slots=True)
 class VerifiedReading:
-    """A file on its way out: what has been read and digested, and what of it is held back."""
+    """A file on its way out: what has been read and digested, and what of it is held back.
+
+    It is *mixed* when several stores gave parts of it: then nothing tells whose part is wrong.
+    """
 
     entry: FileEntry
     total: Any = field(default_factory=hashlib.sha512)
     size: int = 0
     held: list[bytes] = field(default_factory=list)
     is_begun: bool = False
+    is_mixed: bool = False
 
     def go_on(self, stream: BinaryIO) -> Iterator[bytes]:
-        """Read on from where reading stands, and yield what need not be held back."""
+        """Read on, from the beginning as long as nothing was given out; yield what need not be held back."""
+        if not self.is_begun:  # what another store gave before may be damaged
+            self.total, self.size, self.held = hashlib.sha512(), 0, []
+        self.is_mixed = self.is_begun
         packed = self.entry.packed_offset
         stream.seek((packed or 0) + self.size)
         most = self.entry.size - self.size if packed is not None else CHUNK  # behind a member lies another
