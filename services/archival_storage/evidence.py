@@ -29,6 +29,7 @@ from services.archival_storage.evidence_lines import (
     parse_report,
     parse_root,
 )
+from services.archival_storage.small_files import read_whole
 from services.archive import Archive
 from services.work.side_rooms import name_for
 from storage.audits import THE_STORE, AuditRun, CopyReport, Link, Root, RunState
@@ -143,24 +144,21 @@ def record(unit: WriteSession, link: Link, part: Part, *, copies: bool = True) -
     return differing
 
 
-def read(store: ArchivalStore, object_id: str) -> Iterator[tuple[str, Event]]:
-    """Yield the (package id, event) pairs of one link."""
-    yield from map(parse_event_line, _lines(store, object_id, NAME))
-
-
 def read_part(store: ArchivalStore, number: int) -> tuple[Part, str]:
     """Return a link as a store holds it, and the digest of its inventory.
 
-    Raises NotFound, or Corrupt for a link whose files are not what its inventory says.
+    Raises NotFound where the store has none of that number, Corrupt for one that is not whole.
     """
-    object_id = object_of(number)
-    inventory = store.inventory(object_id)
-    heading = parse_heading(b"".join(_lines(store, object_id, HEADING)))
+    inventory = store.inventory(object_of(number))
+
+    def lines(name: str) -> list[bytes]:
+        return read_whole(store, inventory, name).splitlines(keepends=True)
+
     part = Part(
-        heading,
-        tuple(map(parse_report, _lines(store, object_id, REPORTS))),
-        tuple(read(store, object_id)),
-        tuple(map(parse_root, _lines(store, object_id, ROOTS))),
+        parse_heading(read_whole(store, inventory, HEADING)),
+        tuple(map(parse_report, lines(REPORTS))),
+        tuple(map(parse_event_line, lines(NAME))),
+        tuple(map(parse_root, lines(ROOTS))),
     )
     return part, inventory.digest()
 
@@ -288,18 +286,6 @@ def _follows(archive: Archive, part: Part, last: Link | None, number: int) -> bo
             view.roots_of(each.package_id).get(each.version, each.digest) == each.digest
             for each in part.roots
         )
-
-
-def _lines(store: ArchivalStore, object_id: str, name: str) -> list[bytes]:
-    """Return the lines of one file of a link, once they are what the inventory says."""
-    place = store.inventory(object_id).locate(name)
-    if place is None:
-        raise NotFound(f"{object_id} in {store.name} has no {name}")
-    with store.open(object_id, place[0]) as stream:
-        data = stream.read()
-    if hashlib.sha512(data).hexdigest() != place[1]:
-        raise Corrupt(f"{name} of {object_id} in {store.name} is not what its inventory says")
-    return data.splitlines(keepends=True)
 
 
 def _as_known(run: AuditRun, known: AuditRun | None) -> AuditRun:

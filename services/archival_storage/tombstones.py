@@ -25,6 +25,7 @@ from packages.tombstone import (
     tombstone_id,
 )
 from services.archival_storage.logbook import bring_up_logs
+from services.archival_storage.small_files import read_whole
 from services.archive import Archive
 from storage.ports import ArchivalStore, StagedVersion
 from storage.staging import Workspace
@@ -63,7 +64,7 @@ def find(archive: Archive, package_id: str, *, sure: bool = True) -> Found | Non
 
 def read(store: ArchivalStore, object_id: str) -> Found:
     """Read one tombstone of a store. Raises NotFound or Corrupt."""
-    data = _file(store, object_id, NAME)
+    data = read_whole(store, store.inventory(object_id), NAME)
     stone = parse_tombstone(data)
     if package_urn(stone.package_id) != object_of(object_id):
         raise Corrupt(f"{object_id} in {store.name} is about {stone.package_id}")
@@ -72,7 +73,8 @@ def read(store: ArchivalStore, object_id: str) -> Found:
 
 def events(found: Found) -> Iterator[Event]:
     """Yield the PREMIS events that a tombstone keeps of its package."""
-    for line in _file(found.store, tombstone_id(package_urn(found.stone.package_id)), EVENTS).splitlines():
+    inventory = found.store.inventory(tombstone_id(package_urn(found.stone.package_id)))
+    for line in read_whole(found.store, inventory, EVENTS).splitlines():
         yield parse_event_line(line)[1]
 
 
@@ -197,14 +199,3 @@ def _copied(source: Path, target: Path) -> tuple[str, int, str]:
     target.unlink(missing_ok=True)  # a former attempt may have made it read-only
     target.write_bytes(data)
     return source.name, len(data), hashlib.sha512(data).hexdigest()
-
-
-def _file(store: ArchivalStore, object_id: str, name: str) -> bytes:
-    place = store.inventory(object_id).locate(name)
-    if place is None:
-        raise Corrupt(f"{object_id} in {store.name} has no {name}: it is no tombstone of ours")
-    with store.open(object_id, place[0]) as stream:
-        data = stream.read()
-    if hashlib.sha512(data).hexdigest() != place[1]:
-        raise Corrupt(f"{name} of {object_id} in {store.name} is damaged")
-    return data
