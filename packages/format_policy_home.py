@@ -71,7 +71,7 @@ def faults_of(text: bytes, ours: Mapping[str, Any], recipes: Recipes) -> list[st
             if puid in seen:
                 wrong.append(f"{puid} is in the rules “{seen[puid]}” and “{rule['name']}”")
             seen[puid] = rule["name"]
-    return [*wrong, *faults_of_rules(merged(ours, {"rules": rules}), recipes)]
+    return [*wrong, *_faults_of_rules(merged(ours, {"rules": rules}), recipes)]
 
 
 def _sound(own: Any) -> list[Mapping[str, Any]]:
@@ -81,12 +81,7 @@ def _sound(own: Any) -> list[Mapping[str, Any]]:
     return [rule for rule in given if not any(_of_shape(rule, "#/$defs/own_rule"))]
 
 
-def faults_of_policy(data: Mapping[str, Any], recipes: Recipes) -> list[str]:
-    """Return all that is wrong with a whole policy, ours for one."""
-    return list(_of_shape(data, "#")) or list(faults_of_rules(data, recipes))
-
-
-def faults_of_rules(data: Mapping[str, Any], recipes: Recipes) -> Iterator[str]:
+def _faults_of_rules(data: Mapping[str, Any], recipes: Recipes) -> Iterator[str]:
     """Yield what is wrong with the actions of a whole policy: unknown tools, recipes, arguments, labels."""
     for rule in data["rules"]:
         for kind in Kind:
@@ -118,9 +113,7 @@ def _of_action(part: Mapping[str, Any], place: str, recipes: Recipes) -> Iterato
 
 def _of_shape(data: Any, definition: str) -> Iterator[str]:
     schema = schemas.load("format-policy.schema.json")
-    whole = schema
-    if definition != "#":
-        whole = {"$schema": schema["$schema"], "$ref": definition, "$defs": schema["$defs"]}
+    whole = {"$schema": schema["$schema"], "$ref": definition, "$defs": schema["$defs"]}
     for error in sorted(Draft202012Validator(whole).iter_errors(data), key=lambda each: each.json_path):
         deepest = best_match([error]) if error.context else error
         shown = deepest or error

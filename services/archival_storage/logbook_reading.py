@@ -86,22 +86,6 @@ def open_logbook(
     return found
 
 
-def read_logs(stores: ArchivalStore | Sequence[ArchivalStore], object_id: str) -> list[LogEntry]:
-    """Return the log entries of an object in the order in which they happened. Raises Corrupt.
-
-    Of several stores, what any of them has: an entry that is damaged in one is taken from the next. Corrupt
-    is an entry that others name and that none of them has.
-    """
-    asked = stores if isinstance(stores, Sequence) else [stores]
-    found = open_logbook(asked, object_id)
-    if missing := found.missing():
-        raise Corrupt(
-            f"the log of {object_id} is broken: {len(missing)} of its entries lacking, such as {missing[0]}",
-            hint="bring a store back that has them, then run `holdfast reconcile`",
-        )
-    return found.in_order()
-
-
 def _read(
     found: Logbook, store: ArchivalStore, object_id: str, digests: Sequence[str], *, alone: bool = False
 ) -> None:

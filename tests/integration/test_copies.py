@@ -15,7 +15,7 @@ from packages.ocfl.inventory import Inventory
 from packages.premis import package_urn
 from services.archival_storage import copies, evidence
 from services.archival_storage.fixity import audit
-from services.archival_storage.logbook_reading import read_logs
+from services.archival_storage.logbook_reading import open_logbook
 from services.archival_storage.mending import repair
 from services.archival_storage.retrieval import Sources
 from services.data_management.rebuild import rebuild_catalogue
@@ -68,10 +68,8 @@ def test_I5_an_optional_copy_follows_alone_without_a_new_aip(depositor: Deposito
         assert [each.number for each in view.versions(package_id)] == [1]
     for store in archive.stores.values():
         assert store.verify(package_urn(package_id)).verdict is Verdict.INTACT
-        logged = [
-            each.note for entry in read_logs(store, package_urn(package_id)) for each in entry.events
-            if each.type == "replication"
-        ]  # fmt: skip  # fewer lines read better
+        entries = open_logbook([store], package_urn(package_id)).in_order()
+        logged = [each.note for entry in entries for each in entry.events if each.type == "replication"]
         assert logged == ["copy", "vault"]
 
     assert not reconcile(archive, depositor.actor).actions

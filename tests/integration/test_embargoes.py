@@ -13,7 +13,7 @@ from packages.record import CURRENT
 from services.administration import embargoes
 from services.administration.embargoes import lift_embargoes
 from services.administration.people import local_actor
-from services.archival_storage.logbook_reading import read_logs
+from services.archival_storage.logbook_reading import open_logbook
 from services.archive import Archive, init_archive
 from services.data_management.rebuild import rebuild_catalogue
 from services.ingest.submission import Wanted, submit
@@ -80,7 +80,11 @@ def test_an_embargo_is_lifted_once_for_each_of_its_dates(
         else:
             assert package.oai_datestamp == before.oai_datestamp
     for store in archive.stores.values():
-        said = [each for entry in read_logs(store, package_urn(package_id)) for each in entry.events]
+        said = [
+            each
+            for entry in open_logbook([store], package_urn(package_id)).in_order()
+            for each in entry.events
+        ]
         assert [each.at[:10] for each in said if each.step == "embargo"] == [BETWEEN, AFTER]
     rebuild_catalogue(archive, actor)
     assert seen(archive, package_id)[1:] == (PidState.REGISTERED, 2)

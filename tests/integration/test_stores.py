@@ -12,7 +12,7 @@ from packages.premis import package_urn
 from packages.preservation_levels import State
 from services.administration.health import try_all
 from services.archival_storage import copies, fixity, stores
-from services.archival_storage.logbook_reading import read_logs
+from services.archival_storage.logbook_reading import open_logbook
 from services.data_management import rebuild
 from services.preservation_planning.preservation import preservation
 from services.settings_sources import load_settings
@@ -69,7 +69,7 @@ def test_a_store_is_added_and_filled_and_another_is_retired(two: Depositor, tmp_
             told_of = [event for event in view.events(each) if event.type == "deaccession"]
         logged = [
             event
-            for entry in read_logs(archive.stores["vault"], package_urn(each))
+            for entry in open_logbook([archive.stores["vault"]], package_urn(each)).in_order()
             for event in entry.events
             if event.type == "deaccession"
         ]
