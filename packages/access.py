@@ -150,6 +150,18 @@ def may_read_aip(actor: Actor) -> bool:
     return matches(aip_rule(actor), {})
 
 
+def stricter(one: Access, other: Access) -> Access:
+    """Return the access that opens nothing which one of the two keeps closed, or closes for longer."""
+    metadata = _later((one.metadata, one.metadata_until), (other.metadata, other.metadata_until))
+    files = _later((one.files, one.files_until), (other.files, other.files_until))
+    return Access(metadata[0], files[0], metadata[1], files[1])
+
+
+def _later(*said: tuple[Openness, str | None]) -> tuple[Openness, str | None]:
+    order = (Openness.OPEN, Openness.EMBARGOED, Openness.RESTRICTED)
+    return max(said, key=lambda each: (order.index(each[0]), _calendar_date(each[1]) or "9999-12-31"))
+
+
 def _owned_or(actor: Actor, public: Rule) -> Rule:
     # Nobody is the owner by not having signed in, even if a package's owner should be called so.
     if actor.id == ANONYMOUS.id:

@@ -10,6 +10,7 @@ from typing import Any
 
 from packages.errors import Conflict, Refused
 from packages.ledger import KEPT_STATES, Package, PackageState, PidState
+from packages.log_entry import LogEntry
 from packages.model import Actor, Agent, Event, now
 from services.administration.people import require_archivist
 from services.agents import HOLDFAST
@@ -28,7 +29,7 @@ def withdraw(archive: Archive, actor: Actor, reference: str, reason: str) -> Non
 
     Its owner and archivists still see it, and every copy stays. Again is a no-op.
     """
-    package = _named(archive, actor, reference, "withdraw", reason)
+    package = _up_to_date(archive, _named(archive, actor, reference, "withdraw", reason))
     if package.state is PackageState.WITHDRAWN:
         return
     if package.state is not PackageState.PUBLISHED:
@@ -46,10 +47,12 @@ def withdraw(archive: Archive, actor: Actor, reference: str, reason: str) -> Non
 def hold(archive: Archive, actor: Actor, reference: str, reason: str) -> None:
     """Put a package under legal hold: it cannot be deleted until it is released.
 
-    Raises Conflict for one that is held, with the present reason: that must not be lost by the way.
+    Raises Conflict for one that is held, with the present reason: that must not be lost by the way. A hold
+    that was broken off, and is repeated, is brought to its end.
     """
-    package = _named(archive, actor, reference, "hold", reason)
-    if package.hold is not None:
+    before = _named(archive, actor, reference, "hold", reason)
+    package = _up_to_date(archive, before)
+    if package.hold is not None and (package.hold == before.hold or package.hold != reason):
         raise Conflict(
             f"{package.id} is under legal hold already: {package.hold}",
             hint=f"to change the reason: `holdfast release {package.id}`, then hold it again",
@@ -59,7 +62,7 @@ def hold(archive: Archive, actor: Actor, reference: str, reason: str) -> None:
 
 def release(archive: Archive, actor: Actor, reference: str, reason: str) -> None:
     """End a package's legal hold; again is a no-op."""
-    package = _named(archive, actor, reference, "release", reason)
+    package = _up_to_date(archive, _named(archive, actor, reference, "release", reason))
     if package.hold is not None:
         _set_hold(archive, actor, package, None, f"released from legal hold: {reason}")
 
@@ -68,16 +71,19 @@ def _named(archive: Archive, actor: Actor, reference: str, verb: str, reason: st
     require_archivist(actor, verb)
     if not reason.strip():
         raise Refused(f"to {verb} a package needs a reason", hint="add --reason")
-    package = _kept(archive, reference)
-    return _kept(archive, package.id) if take_up(archive, package.id) else package
-
-
-def _kept(archive: Archive, reference: str) -> Package:
     with archive.catalogue.read() as view:
         package = view.package(view.resolve(reference))
         if package.state not in KEPT_STATES:
             raise Conflict(why_not_kept(view, package))
     return package
+
+
+def _up_to_date(archive: Archive, package: Package) -> Package:
+    """Return the package as its log has it."""
+    if not take_up(archive, package.id):
+        return package
+    with archive.catalogue.read() as view:
+        return view.package(package.id)
 
 
 def _set_hold(archive: Archive, actor: Actor, package: Package, reason: str | None, detail: str) -> None:
@@ -93,10 +99,11 @@ def _set_hold(archive: Archive, actor: Actor, package: Package, reason: str | No
 def take_up(archive: Archive, package_id: str, *, sure: bool = False) -> list[str]:
     """Record holds, releases and withdrawals that our log tells of and the catalogue does not; say so.
 
-    What the log says last is what holds. With `sure`, as whoever deletes has to be, raises Unavailable where
-    an entry of ours cannot be read (see `our_log`).
+    What the log says last is what holds; a release counts once every store has it. With `sure`, as whoever
+    deletes has to be, raises Unavailable where an entry of ours cannot be read (see `our_log`).
     """
-    log = our_log(archive, package_id, sure=sure)
+    found = our_log(archive, package_id, sure=sure)
+    log = [entry for entry, lacking in found if not (lacking and _frees(entry))]
     last = {name: entry for entry in log for name in entry.facts}
     ours = [each for each in log if each.facts and all(one.step == STEP for one in each.events)]
     if not ours:
@@ -113,6 +120,10 @@ def take_up(archive: Archive, package_id: str, *, sure: bool = False) -> list[st
         _enter(unit, package_id, facts, events, now())
     drain(archive)
     return [f"{package_id}: {each.detail}: its log said so, and the catalogue did not" for each in events]
+
+
+def _frees(entry: LogEntry) -> bool:
+    return "hold" in entry.facts and entry.facts["hold"] is None
 
 
 def _is_known(unit: WriteSession, package_id: str, event: Event) -> bool:

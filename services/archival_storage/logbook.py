@@ -155,8 +155,10 @@ def is_told(entry: LogEntry, known: Collection[str]) -> bool:
     return all(each.id in known for each in entry.events)
 
 
-def our_log(archive: Archive, package_id: str, *, sure: bool = False) -> list[LogEntry]:
-    """Return this archive's own entries of a package's log, in order.
+def our_log(
+    archive: Archive, package_id: str, *, sure: bool = False
+) -> list[tuple[LogEntry, tuple[str, ...]]]:
+    """Return this archive's own entries of a package's log, in order, each with the stores that lack it.
 
     With `sure`, raises Unavailable where one of them may lie in a store that cannot be asked now, and in none
     that can: what it says is not known.
@@ -173,7 +175,12 @@ def our_log(archive: Archive, package_id: str, *, sure: bool = False) -> list[Lo
         except (Refused, Unavailable) as error:
             told = f"the log of {package_id} has an entry, which may be a legal hold, in no store at hand"
             raise Unavailable(f"{told}: {error.message}", hint=error.hint) from error
-    return book.in_order()
+    lacking = {each: book.lacking(each) for each in book.named.keys() & archive.written_stores.keys()}
+    digests = {id(entry): digest for digest, entry in book.entries.items()}
+    return [
+        (entry, tuple(name for name, without in lacking.items() if digests[id(entry)] in without))
+        for entry in book.in_order()
+    ]
 
 
 def settle(archive: Archive, actor: Actor, reference: str, *, accept: bool) -> int:
@@ -213,25 +220,26 @@ def _strange(package_id: str, book: Logbook, trust: Trust) -> list[str]:
     for digest, names in sorted(book.others(trust.ours).items()):
         found.setdefault((", ".join(sorted(names)), digest in trust.doubted), []).append(digest)
     told = []
+    everywhere = ", ".join(sorted(book.named)) if len(book.named) > 1 else ""
     for (where, is_doubted), digests in found.items():
         entries = [f"the entry {each[:23]}…" for each in digests]
         if len(entries) > NAMED:
             entries = [f"{len(entries)} entries, such as {digests[0][:23]}…,"]
-        told += [_told(package_id, where, each, is_doubted=is_doubted) for each in entries]
+        remedy = _remedy(package_id, is_doubted=is_doubted, is_everywhere=where == everywhere)
+        told += [f"{package_id}: {each} of its log, in {where}, {remedy}" for each in entries]
     return told
 
 
-def _told(package_id: str, where: str, entries: str, *, is_doubted: bool) -> str:
+def _remedy(package_id: str, *, is_doubted: bool, is_everywhere: bool) -> str:
     if is_doubted:
+        return f"came to light in a rebuild: `holdfast repair {package_id} --entries accept`, or `refuse`"
+    told = "is not known to be of this archive's writing"
+    if is_everywhere:  # which `repair` alone takes for an old catalogue, and refuses
         return (
-            f"{package_id}: {entries} of its log came to light in a rebuild, in {where} only: "
-            f"`holdfast repair {package_id} --entries accept` or `--entries refuse`"
+            f"{told}: if the catalogue is an old copy, `holdfast rebuild --catalogue`; if somebody has "
+            f"written to every store, `holdfast repair {package_id} --entries refuse`"
         )
-    return (
-        f"{package_id}: {entries} of its log, in {where}, is not known to be of this archive's writing: "
-        f"`holdfast repair {package_id}` sets it aside where not every store has it; if the catalogue is an "
-        "old copy, `holdfast rebuild --catalogue`"
-    )
+    return f"{told}: `holdfast repair {package_id}` sets it aside"
 
 
 def _says_the_same(known: LogEntry, entry: LogEntry) -> bool:

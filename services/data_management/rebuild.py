@@ -35,7 +35,7 @@ from services.administration.people import require_archivist
 from services.archival_storage.logbook_reading import open_logbook
 from services.archive import Archive, require_archive_id
 from services.data_management.rebuild_audits import require_sealed, restore_runs, restore_seals
-from services.data_management.rebuild_choice import choose
+from services.data_management.rebuild_choice import choose, strictest
 from services.data_management.rebuild_deletions import restore_deleted, restore_requests
 from services.data_management.rebuild_facts import (
     Told,
@@ -162,8 +162,14 @@ def _restore_kept(
         book = open_logbook(stores, object_id)
         told = told_of(book, stores, archive.written_stores, unit.known_entries(package_id))
         choice = choose(archive, object_id, stores, unit.sealed_roots(package_id))
-        copies = _copies(archive, stores, asked, choice.behind)
+        copies = _copies(archive, stores, asked, frozenset() if choice.is_lone else choice.behind)
         doubted = _restore_from_any(unit, object_id, choice.stores, told, copies, done)
+        if choice.rivals:
+            known = unit.package(package_id)
+            access = strictest(known.access, object_id, choice.rivals)
+            if access != known.access:
+                unit.update_package(package_id, access=access, updated=known.updated)
+                done.differing.append((package_id, "who may read it is what the strictest of them says"))
         done.packages += 1
         done.unconfirmed += restore_entries(unit, package_id, told)
         done.unconfirmed += [(package_id, each) for each in strangers(book)]
@@ -275,7 +281,8 @@ def _copies(
 ) -> dict[str, CopyState]:
     """Return what is known of each store's copy: not read yet, not there, or to be made.
 
-    To be made are optional ones, and the newest versions in those that are `behind`, but for the primary's.
+    To be made are optional ones, and the newest versions in those that are `behind`, but for the primary's:
+    a version that only one store tells of comes to others when a person repairs them.
     """
     held = {each.name for each in holders}
     may_lack = archive.stores.keys() - archive.written_stores.keys() - held

@@ -2,17 +2,23 @@
 
 An inventory's digest stands for every byte of its version. So copies agree when they have the same one for
 the newest version that both have; one of them may be behind. What the catalogue still knew, seals with it,
-goes before what several stores say, and that before the newest version.
+goes before what several stores say, and that before the newest version. What one store alone says is taken,
+and must open nothing that another one keeps closed, nor come to others before a person has looked at it.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import orjson
+
+from packages.access import stricter
 from packages.errors import HoldfastError
+from packages.model import Access
 from packages.ocfl.inventory import SIDECAR, parse_sidecar
 from packages.premis import URN
+from packages.record import RECORD_NAME, access_of
 from services.archive import Archive
-from services.data_management.rebuild_reading import NOT_OURS
+from services.data_management.rebuild_reading import NOT_OURS, bytes_of
 from storage.ports import ArchivalStore
 
 _LONGEST = 1024
@@ -24,11 +30,15 @@ class Choice:
     """The stores that have a package, those to be believed first.
 
     `behind` are those that only lack its newest versions; `differing` has a line for each other kind of copy.
+    `rivals` are those that nothing speaks against but that another one was taken, or has a version that it
+    alone has (`is_lone`).
     """
 
     stores: Sequence[ArchivalStore]
     behind: frozenset[str] = frozenset()
     differing: tuple[str, ...] = ()
+    rivals: tuple[ArchivalStore, ...] = ()
+    is_lone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +78,36 @@ def choose(
 
     ordered = sorted(copies, key=trusted, reverse=True)  # stable: at a tie the order of the settings stands
     first, *rest = ordered
-    told, behind = [], set()
+    is_lone = first.head not in known and not any(first.head in each.roots for each in rest)
+    told, behind, rivals = [], set(), []
     for each in (each for each in rest if each.roots):
         if not each.agrees(first.roots):
             why_first = _why(trusted(first), trusted(each))
             told.append(f"{each.store.name} has another copy than {first.store.name}, taken as {why_first}")
+            if trusted(each)[:2] == trusted(first)[:2]:
+                rivals.append(each.store)
         elif each.head < first.head:
             behind.add(each.store.name)
             told.append(f"{each.store.name} has version {each.head} only, {first.store.name} {first.head}")
-    return Choice([each.store for each in ordered], frozenset(behind), tuple(told))
+            if is_lone:
+                told[-1] += (
+                    f", which nothing confirms: `holdfast repair {object_id.removeprefix(URN)}` if true"
+                )
+                rivals.append(each.store)
+    stores = [each.store for each in ordered]
+    return Choice(stores, frozenset(behind), tuple(told), tuple(rivals), is_lone)
+
+
+def strictest(access: Access, object_id: str, rivals: Sequence[ArchivalStore]) -> Access:
+    """Return who may read a package at most, by what the newest record of each rival says too."""
+    for store in rivals:
+        try:
+            paths = {path: (content, digest) for path, digest, content in store.inventory(object_id).files()}
+            record = orjson.loads(bytes_of(store, object_id, *paths[RECORD_NAME]))
+            access = stricter(access, access_of(record))
+        except (HoldfastError, OSError, *NOT_OURS):
+            continue  # it says nothing
+    return access
 
 
 def _why(first: tuple[bool, int, int], other: tuple[bool, int, int]) -> str:

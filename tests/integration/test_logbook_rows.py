@@ -50,6 +50,15 @@ def write_and_die(*said: object, **at: object) -> None:
     raise Killed
 
 
+append = OcflStore.append_log
+
+
+def append_or_die(store: OcflStore, object_id: str, data: bytes) -> str:
+    if store.name == "copy":
+        raise Killed
+    return append(store, object_id, data)
+
+
 def test_H1_a_copy_whose_maker_died_after_the_entry_was_made_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,13 +123,6 @@ def test_K5_nothing_is_deleted_while_what_may_be_a_hold_cannot_be_read(
         package_id = house.deposit("owner", "held")
         asked = deletion.request(archive, me, [package_id], "over since May").deletion
         assert asked is not None
-        append = OcflStore.append_log
-
-        def append_or_die(store: OcflStore, object_id: str, data: bytes) -> None:
-            if store.name == "copy":
-                raise Killed
-            append(store, object_id, data)
-
         with monkeypatch.context() as patch:
             patch.setattr(OcflStore, "append_log", append_or_die)
             with pytest.raises(Killed):
@@ -166,11 +168,35 @@ def test_H1_what_was_decided_and_not_recorded_is_taken_up_as_a_rebuild_would_hav
             assert rebuild_catalogue(archive, me).failed == []
 
 
-def test_H1_who_holds_a_package_again_learns_that_it_is_held(
+def test_H1_a_hold_that_was_broken_off_is_brought_to_its_end_by_saying_it_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with house_with(tmp_path) as house:
+        archive, me = house.archive, local_actor(house.archive)
         package_id = house.deposit("owner", "held")
-        killed(monkeypatch, house.archive, "hold", package_id, "court order")
+        killed(monkeypatch, archive, "hold", package_id, "court order")
         with pytest.raises(Conflict, match="legal hold already: court order"):
-            holding.hold(house.archive, local_actor(house.archive), package_id, "court order")
+            holding.hold(archive, me, package_id, "another reason")
+        with pytest.raises(Conflict, match="legal hold already: court order"):
+            holding.hold(archive, me, package_id, "court order")  # which is known by now
+        killed(monkeypatch, archive, "release", package_id, "lifted")
+        killed(monkeypatch, archive, "hold", package_id, "once more")
+        holding.hold(archive, me, package_id, "once more")
+        assert seen(archive, package_id).hold == "once more"
+
+
+def test_H1_a_release_that_not_every_store_has_frees_nobody_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with house_with(tmp_path) as house:
+        archive, me = house.archive, local_actor(house.archive)
+        package_id = house.deposit("owner", "held")
+        holding.hold(archive, me, package_id, "court order")
+        with monkeypatch.context() as patch:
+            patch.setattr(OcflStore, "append_log", append_or_die)
+            with pytest.raises(Killed):
+                holding.release(archive, me, package_id, "lifted")
+        assert holding.take_up(archive, package_id) == []
+        assert seen(archive, package_id).hold == "court order"
+        assert reconcile(archive, me).disagreements == []  # brings it to the other store first
+        assert seen(archive, package_id).hold is None

@@ -36,8 +36,8 @@ def letter_size(archive: Archive, package: str) -> int:
         return view.file(package, 1, "data/original/letter.txt").size
 
 
-def second_version(depositor: Depositor, package: str) -> None:
-    record = json.dumps({**RECORD, "title": "Another title"}).encode()
+def second_version(depositor: Depositor, package: str, **said: object) -> None:
+    record = json.dumps({**RECORD, "title": "Another title", **said}).encode()
     job = update_record(depositor.archive, depositor.actor, package, record)
     assert job is not None
     assert run_job(depositor.archive, job.id).state == "done"
@@ -99,7 +99,7 @@ def test_of_three_unsealed_copies_that_is_taken_which_two_have(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("old", ["primary", "copy"])
-def test_a_store_that_lacks_the_newest_version_takes_nothing_back_and_is_brought_up(
+def test_a_version_that_one_store_alone_has_comes_to_others_when_a_person_says_so(
     one: Kept, tmp_path: Path, old: str
 ) -> None:
     depositor, package = one
@@ -110,15 +110,73 @@ def test_a_store_that_lacks_the_newest_version_takes_nothing_back_and_is_brought
     forget(archive)
     done = rebuild_catalogue(archive, depositor.actor)
     other = "copy" if old == "primary" else "primary"
-    assert [each for _, each in done.differing] == [f"{old} has version 1 only, {other} 2"]
+    [(_, told)] = done.differing
+    assert told.startswith(f"{old} has version 1 only, {other} 2, which nothing confirms: `holdfast repair ")
     with archive.catalogue.read() as view:
         assert (view.package(package).version, view.package(package).title) == (2, "Another title")
-    if old == "primary":
-        repair(archive, depositor.actor, package)
-    else:
-        assert states(archive, package)["copy"] == (CopyState.PENDING, 2)
-        reconcile(archive, depositor.actor)
+    reconcile(archive, depositor.actor)
+    assert states(archive, package)[old] == (CopyState.UNCHECKED, 2)
+    assert not (object_in(archive, package, old) / "v2").exists()
+    repair(archive, depositor.actor, package)
     assert [each.verdict for each in audit(archive, depositor.actor, [package])] == [Verdict.INTACT] * 2
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_version_that_one_store_alone_has_opens_nothing_unless_it_is_confirmed(
+    one: Kept, tmp_path: Path, *, is_known: bool
+) -> None:
+    depositor, package = one
+    archive = depositor.archive
+    second_version(depositor, package, access={"metadata": "open", "files": "restricted"})
+    shutil.copytree(object_in(archive, package, "copy"), tmp_path / "saved")
+    second_version(depositor, package, access={"metadata": "open", "files": "open"})
+    put_back(object_in(archive, package, "copy"), tmp_path / "saved")
+    if not is_known:
+        forget(archive)
+    done = rebuild_catalogue(archive, depositor.actor)
+    with archive.catalogue.read() as view:
+        found = view.package(package)
+    assert (found.version, found.access.files) == (3, "open" if is_known else "restricted")
+    assert ("who may read it is what the strictest of them says" in str(done.differing)) is not is_known
+    assert (states(archive, package)["copy"][0] is CopyState.PENDING) is is_known
+    repair(archive, depositor.actor, package)
+    assert rebuild_catalogue(archive, depositor.actor).differing == []
+    with archive.catalogue.read() as view:
+        assert view.package(package).access.files == "open"
+
+
+def test_a_version_of_somebody_else_s_in_one_store_is_taken_back_by_believing_the_other(
+    one: Kept, tmp_path: Path
+) -> None:
+    depositor, package = one
+    archive = depositor.archive
+    shutil.copytree(object_in(archive, package, "copy"), tmp_path / "saved")
+    second_version(depositor, package)
+    put_back(object_in(archive, package, "copy"), tmp_path / "saved")
+    forget(archive)
+    rebuild_catalogue(archive, depositor.actor, store="copy")
+    repair(archive, depositor.actor, package)
+    assert not (object_in(archive, package, "primary") / "v2").exists()
+    done = rebuild_catalogue(archive, depositor.actor)
+    assert (done.packages, done.failed, done.differing) == (1, [], [])
+    with archive.catalogue.read() as view:
+        assert view.package(package).version == 1
+    assert [each.verdict for each in audit(archive, depositor.actor, [package])] == [Verdict.INTACT] * 2
+
+
+def test_a_newest_version_that_two_stores_have_is_brought_to_the_third_unasked(tmp_path: Path) -> None:
+    with archive_with(tmp_path) as depositor:
+        archive, package = depositor.archive, deposit(depositor, tmp_path)
+        reconcile(archive, depositor.actor)
+        shutil.copytree(object_in(archive, package, "vault"), tmp_path / "saved")
+        second_version(depositor, package)
+        reconcile(archive, depositor.actor)
+        put_back(object_in(archive, package, "vault"), tmp_path / "saved")
+        forget(archive)
+        done = rebuild_catalogue(archive, depositor.actor)
+        assert [each for _, each in done.differing] == ["vault has version 1 only, primary 2"]
+        reconcile(archive, depositor.actor)
+        assert states(archive, package)["vault"] == (CopyState.INTACT, 2)
 
 
 def test_a_sidecar_alone_that_says_something_else_is_damage_and_no_other_copy(one: Kept) -> None:

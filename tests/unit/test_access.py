@@ -20,6 +20,7 @@ from packages.access import (
     may_read_files,
     may_read_metadata,
     metadata_rule,
+    stricter,
     today,
 )
 from packages.model import ANONYMOUS, Access, Actor, Openness
@@ -105,3 +106,17 @@ def test_empty_rules_and_absent_facts():
 
 def test_today_is_an_iso_date():
     assert date.fromisoformat(today()).isoformat() == today()
+
+
+@given(accesses, accesses, st.sampled_from(EVERYBODY))
+def test_the_stricter_of_two_accesses_opens_what_both_open_and_nothing_else_for_ever(
+    one: Access, other: Access, actor: Actor
+) -> None:
+    both = stricter(one, other)
+    assert both == stricter(both, one) == stricter(both, other)
+    for day in (DAY - timedelta(days=2), DAY, date(2999, 1, 1)):
+        for may in (may_read_metadata, may_read_files):
+            allowed = [
+                may(actor, "owner", each, day.isoformat(), state="published") for each in (both, one, other)
+            ]
+            assert allowed[0] <= (allowed[1] and allowed[2])
