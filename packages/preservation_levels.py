@@ -261,7 +261,10 @@ def _diverse(whole: Sequence[Holding]) -> Line:
 
 
 def _declared(level: int, says: str, stores: Sequence[Holding], *facts: str) -> Line:
-    told = [f"{each.name}: {', '.join(str(getattr(each, fact) or '?') for fact in facts)}" for each in stores]
+    told = [
+        f"{each.name}: {', '.join(str(getattr(each, fact) or 'not said') for fact in facts)}"
+        for each in stores
+    ]
     missing = "; ".join(filter(None, (_undeclared(stores, fact) for fact in facts)))
     return _line(level, says, "; ".join(told) or "there is no store", missing)
 

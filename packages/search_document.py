@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol, TypedDict
 
 from packages.access import access_facts
+from packages.format_names import with_version
 from packages.model import ORIGINALS, Access, FileEntry, Role
 
 MAX_TEXT = 100_000
@@ -241,7 +242,7 @@ def _files(files: Iterable[FileEntry], trim: _Trim) -> tuple[list[str], list[For
         if entry.role is not Role.ORIGINAL:
             continue
         if (entry.puid or entry.mime) and len(formats) < MAX_VALUES:
-            name = f"{entry.format_name or ''} {entry.format_version or ''}".strip()
+            name = with_version(entry.format_name or "", entry.format_version)
             formats[entry.puid, name or None, entry.mime] = None
         name = clean(entry.path.removeprefix(ORIGINALS))
         if len(names) < MAX_NAMES and len(name) <= room:

@@ -48,7 +48,7 @@ def test_the_first_ingest_makes_the_archive_and_says_what_became_of_the_deposit(
     assert "(test identifier)" in answer.out
     assert "2 of 2 verified (copy intact, primary intact)" in answer.out
     assert "not configured: nothing was scanned" in answer.out
-    assert "→ Set HOLDFAST_CLAMD" in answer.out
+    assert "to set HOLDFAST_CLAMD" in answer.out
     assert "\x1b" not in answer.said, "colour where no terminal is"
 
 

@@ -9,6 +9,9 @@ OF_THE_ARCHIVE = frozenset({"scan.not-configured", "characterise.tool-missing", 
 """Warnings of what the archive itself lacks. They are the same for every package, and no decision about one
 of them would change anything: an operator mends them, and the overview shows them."""
 
+LONGEST = 300
+"""Characters of the first warning that the reason for waiting tells."""
+
 
 def approve(context: StepContext) -> StepResult:
     """Let the package through, or wait until an archivist has decided (``HOLDFAST_APPROVAL``).
@@ -30,13 +33,18 @@ def approve(context: StepContext) -> StepResult:
         return StepResult(StepOutcome.SKIPPED, "not_required")
     if policy == "on_warning":
         with context.archive.catalogue.read() as view:
-            warnings = sum(
-                each.severity is Severity.WARNING and each.code not in OF_THE_ARCHIVE
+            warnings = [
+                each
                 for each in view.findings(context.job.id)
-            )
+                if each.severity is Severity.WARNING and each.code not in OF_THE_ARCHIVE
+            ]
         if not warnings:
-            return StepResult(StepOutcome.SKIPPED, "no_warnings")
-        reason = f"{counted(warnings, 'warning')}: an archivist must approve or reject"
+            return StepResult(StepOutcome.SKIPPED, "no_warnings", "there is none about the content")
+        reason = f"{counted(len(warnings), 'warning')}: {_shown(warnings[0].message)}"
     else:
         reason = "an archivist must approve or reject"
     return StepResult(StepOutcome.WAITING, "waiting", reason)
+
+
+def _shown(message: str) -> str:
+    return message if len(message) <= LONGEST else f"{message[: LONGEST - 1]}…"
