@@ -48,6 +48,15 @@ class Role(StrEnum):
     SUBMISSION = "submission"  # metadata/submission/…: the depositor's own tag files and manifests
 
 
+class FormatCount(NamedTuple):
+    """How many of some files have a format; all but the number None for those that nothing is known of."""
+
+    puid: str | None
+    name: str | None
+    mime: str | None
+    files: int
+
+
 class FileEntry(NamedTuple):
     """One file of a package, from reception to the catalogue; each step fills in what it learns.
 

@@ -12,7 +12,7 @@ from packages.errors import Invalid, NotFound
 from packages.format_policy import Kind, derivative_name
 from packages.ledger import CopyRecord, CopyState, Package, PackageState, VersionRecord
 from packages.mets import ROOT_NAME
-from packages.model import ORIGINALS, Actor, FileEntry, Openness, Role
+from packages.model import ORIGINALS, Actor, FileEntry, FormatCount, Openness, Role
 from packages.pids.ark import parse
 from packages.premis import package_urn
 from packages.record import full_record
@@ -27,16 +27,6 @@ ENDINGS = frozenset({"withdrawal"})
 """Events that say why a package is out of sight."""
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
-
-@dataclass(frozen=True, slots=True)
-class FormatShare:
-    """How many of the files have a format; all three None for those that nothing is known of."""
-
-    puid: str | None
-    name: str | None
-    mime: str | None
-    files: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +54,7 @@ class Landing:
     version: int
     record: Mapping[str, Any]
     versions: Sequence[VersionRecord]
-    formats: Sequence[FormatShare]
+    formats: Sequence[FormatCount]
     kept: Kept
     are_files_open: bool
     closed_until: str | None
@@ -141,7 +131,7 @@ def landing(archive: Archive, actor: Actor, package_id: str) -> Landing | Tombst
         version=version,
         record=full_record(package.record),
         versions=versions,
-        formats=_shares(cast("Hashable", archive.catalogue), package.id, version),
+        formats=_formats(cast("Hashable", archive.catalogue), package.id, version, package.updated),
         kept=_kept(copies),
         are_files_open=are_open,
         closed_until=None if are_open else embargo,
@@ -202,14 +192,15 @@ def mets(archive: Archive, seen: Landing) -> bytes:
 
 
 @lru_cache(maxsize=4096)
-def _shares(catalogue: Any, package_id: str, version: int) -> tuple[FormatShare, ...]:
-    """Count a version's files by format: a version never changes, and a million files take a while.
+def _formats(catalogue: Any, package_id: str, version: int, updated: str) -> Sequence[FormatCount]:
+    """Count a version's files by format, once for each change of the package: a million files take a while.
 
     `catalogue` is the Catalogue, told apart by identity, which its port does not promise.
     """
+    del updated  # it tells one count from the next
     view: ReadSession
     with catalogue.read() as view:
-        return tuple(FormatShare(*each) for each in view.format_counts(package_id, version))
+        return view.format_counts({package_id: version})[package_id]
 
 
 def _may_read(actor: Actor, package: Package, state: PackageState) -> bool:

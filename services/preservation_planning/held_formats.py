@@ -4,15 +4,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import islice
 from typing import Any
 
 from packages.format_policy import FormatPolicy, Kind, parts_of
-from packages.ledger import PackageFilter
-from packages.model import Actor
+from packages.ledger import Package, PackageFilter
+from packages.model import Actor, FormatCount
 from services.administration.people import require_archivist
 from services.archive import Archive
 from services.preservation_planning.policy import format_policy
-from storage.catalogue.paging import packages_of
+from storage.catalogue.paging import PAGE, packages_of
 
 NAMED = 20
 """Packages that are named with a format, unless it was asked for by itself."""
@@ -60,14 +61,13 @@ def held_formats(archive: Archive, actor: Actor, puids: Iterable[str] = ()) -> l
     """Return the formats of the originals in the newest version of every package that is kept.
 
     The riskiest first, then those with most files; with `puids` only these (``unknown`` for files that were
-    not identified), and every package of each. Costs a query a package. Raises Refused for others than
-    archivists.
+    not identified), and every package of each. Raises Refused for others than archivists.
     """
     require_archivist(actor, "list the formats that the archive holds")
     policy = format_policy(archive.home)
     wanted = set(puids)
     found: dict[str | None, Held] = {}
-    for package, puid, name, files in _counts(archive):
+    for package, puid, name, files in _by_puid(archive):
         if wanted and (puid or "unknown") not in wanted:
             continue
         if puid not in found:
@@ -82,25 +82,24 @@ def held_formats(archive: Archive, actor: Actor, puids: Iterable[str] = ()) -> l
     return sorted(found.values(), key=lambda each: (order.index(each.standing), -each.files, each.puid or ""))
 
 
-def _counts(archive: Archive) -> Iterator[tuple[str, str | None, str | None, int]]:
-    """Yield package, PUID, format and number of files, package by package."""
-    for each in packages_of(archive.catalogue, PackageFilter(kept=True)):
-        if each.version:
-            with archive.catalogue.read() as view:
-                found = view.format_counts(each.id, each.version)
-            yield from ((each.id, *told) for told in _by_puid(found))
+def formats_by_package(archive: Archive) -> Iterator[tuple[Package, list[FormatCount]]]:
+    """Yield each package that is kept with the formats of its originals: a query for a page of them."""
+    kept = packages_of(archive.catalogue, PackageFilter(kept=True))
+    while page := list(islice(kept, PAGE)):
+        with archive.catalogue.read() as view:
+            counts = view.format_counts({each.id: each.version for each in page if each.version})
+        yield from ((each, counts[each.id]) for each in page if each.version)
 
 
-def _by_puid(
-    rows: Iterable[tuple[str | None, str | None, str | None, int]],
-) -> Iterator[tuple[str | None, str | None, int]]:
-    """Yield each PUID once, with its name and number of files: a format may have several MIME types."""
-    files: Counter[str | None] = Counter()
-    names: dict[str | None, str | None] = {}
-    for puid, name, _, count in rows:
-        files[puid] += count
-        names.setdefault(puid, name)
-    yield from ((puid, names[puid], count) for puid, count in files.items())
+def _by_puid(archive: Archive) -> Iterator[tuple[str, str | None, str | None, int]]:
+    """Yield package, PUID, format and number of files; each PUID once, for it may have several MIME types."""
+    for package, counts in formats_by_package(archive):
+        files: Counter[str | None] = Counter()
+        names: dict[str | None, str | None] = {}
+        for each in counts:
+            files[each.puid] += each.files
+            names.setdefault(each.puid, each.name)
+        yield from ((package.id, puid, names[puid], number) for puid, number in files.items())
 
 
 def _standing(policy: FormatPolicy, puid: str | None) -> tuple[Standing, str]:

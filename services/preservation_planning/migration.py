@@ -6,7 +6,7 @@ ledger and from PREMIS, so the same migration asked for again adds only what is 
 
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -14,14 +14,14 @@ from typing import Any, NamedTuple
 from packages.changes import Changes
 from packages.errors import Conflict
 from packages.format_policy import FormatPolicy
-from packages.ledger import KEPT_STATES, Job, JobKind, JobState, Package, PackageFilter
+from packages.ledger import KEPT_STATES, Job, JobKind, JobState, Package
 from packages.model import Actor, FileEntry, Role, now
 from packages.outside_tools import SWITCHED_OFF
 from services.administration.people import require_archivist
 from services.archive import Archive
+from services.preservation_planning.held_formats import formats_by_package
 from services.preservation_planning.policy import format_policy
 from services.preservation_planning.reidentify import EVENT, STEP
-from storage.catalogue.paging import packages_of
 from storage.catalogue.port import ReadSession
 from tools.normalise.crew import missing
 
@@ -104,14 +104,14 @@ def plan_migration(
 ) -> MigrationPlan:
     """Return what migrating originals of these formats would come to, for at most `limit` due packages.
 
-    Changes nothing. With `again` packages that today's policy has been applied to are due too. Costs a query
-    a package, and for those with such files a look at each file. Raises Refused for others than archivists.
+    Changes nothing. With `again` packages that today's policy has been applied to are due too. Costs a look
+    at each file of packages with such files. Raises Refused for others than archivists.
     """
     require_archivist(actor, "plan a migration")
     policy = format_policy(archive.home).using(archive.outside)
     plan = MigrationPlan(tuple(dict.fromkeys(puids)), policy.name, archive.settings.outside_tools)
     due = 0
-    for package in _kept(archive):
+    for package in _holding(archive, plan.puids):
         if due == limit:
             break
         concerned = _concerned(archive, package, plan, policy, again=again)
@@ -122,9 +122,11 @@ def plan_migration(
     return plan
 
 
-def _kept(archive: Archive) -> Iterator[Package]:
-    kept = packages_of(archive.catalogue, PackageFilter(kept=True))
-    yield from (each for each in kept if each.version)
+def _holding(archive: Archive, puids: Collection[str]) -> Iterator[Package]:
+    """Yield the packages that are kept and have originals of these formats."""
+    for package, counts in formats_by_package(archive):
+        if any(each.puid in puids for each in counts):
+            yield package
 
 
 def _concerned(
@@ -132,8 +134,6 @@ def _concerned(
 ) -> Concerned | None:
     version, wanted = package.version or 0, set(plan.puids)
     with archive.catalogue.read() as view:
-        if wanted.isdisjoint(each[0] for each in view.format_counts(package.id, version)):
-            return None
         found = [
             each
             for each in view.iter_files(package.id, version)

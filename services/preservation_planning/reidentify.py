@@ -210,6 +210,8 @@ class _Package:
         write_log(self._archive, package_id, events, fact_of(changes) if changes else {}, at=at)
         with self._archive.catalogue.write() as unit:
             unit.set_formats(package_id, changes)
+            if changes:  # so that pages and index show it, as they would after a rebuild
+                unit.update_package(package_id, updated=at)
             unit.add_events(package_id, events)
             if self._found.changed and events:
                 unit.enqueue(INDEX, package_id)

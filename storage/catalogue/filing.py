@@ -1,7 +1,7 @@
 # ruff: noqa: D102  # the port states what each method owes
 """The files of versions: read by key, loaded in bulk."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import islice
 from typing import Any, TypeVar
@@ -25,7 +25,7 @@ from sqlalchemy import (
 from packages.errors import Conflict, NotFound
 from packages.format_changes import FormatChange
 from packages.ledger import VersionRecord
-from packages.model import FileEntry, Role
+from packages.model import FileEntry, FormatCount, Role
 from storage.catalogue import rows, tables
 from storage.catalogue.prepared import Prepared
 from storage.catalogue.upserting import upsert
@@ -75,11 +75,11 @@ _PAGE = 1000
 
 
 def _in_version(package: bytes, version: int) -> ColumnElement[bool]:
-    return and_(
-        files.c.package == package,
-        files.c.since <= version,
-        or_(files.c.until.is_(None), files.c.until > version),
-    )
+    return and_(files.c.package == package, _is_in(version))
+
+
+def _is_in(version: int) -> ColumnElement[bool]:
+    return and_(files.c.since <= version, or_(files.c.until.is_(None), files.c.until > version))
 
 
 class FileReading:
@@ -137,20 +137,23 @@ class FileReading:
         digest = rows.path_digest(path)
         return (files.c.path_digest == digest, files.c.path == path, _in_version(package, version))
 
-    def format_counts(
-        self, package_id: str, version: int
-    ) -> list[tuple[str | None, str | None, str | None, int]]:
-        package = self._key(package_id, version)
+    def format_counts(self, versions: Mapping[str, int]) -> dict[str, list[FormatCount]]:
+        found: dict[str, list[FormatCount]] = {each: [] for each in versions}
+        named = {rows.package_key(each): each for each in versions}
         number = func.count()
         columns = (formats.c.puid, formats.c.name, formats.c.mime)
-        query = (
-            select(*columns, number)
-            .join_from(files, formats, formats.c.number == files.c.format)
-            .where(_in_version(package, version), files.c.role == Role.ORIGINAL)
-            .group_by(*columns)
-            .order_by(number.desc(), *columns)
-        )
-        return [(row[0], row[1], row[2], row[3]) for row in self._connection.execute(query)]
+        for version in sorted(set(versions.values())):
+            keys = [key for key, package_id in named.items() if versions[package_id] == version]
+            query = (
+                select(files.c.package, *columns, number)
+                .join_from(files, formats, formats.c.number == files.c.format)
+                .where(files.c.package.in_(keys), _is_in(version), files.c.role == Role.ORIGINAL)
+                .group_by(files.c.package, *columns)
+                .order_by(number.desc(), *columns)
+            )
+            for key, *told in self._connection.execute(query):
+                found[named[bytes(key)]].append(FormatCount(*told))
+        return found
 
 
 class FileWriting(FileReading):

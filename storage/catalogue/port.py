@@ -34,7 +34,7 @@ from packages.ledger import (
     Token,
     VersionRecord,
 )
-from packages.model import Event, FileEntry
+from packages.model import Event, FileEntry, FormatCount
 from storage.catalogue.audit_ports import AuditReading, AuditWriting
 from storage.catalogue.backup_ports import BackupReading, BackupWriting
 from storage.catalogue.deletion_ports import DeletionReading, DeletionWriting
@@ -149,10 +149,11 @@ class ReadSession(DoorReading, AuditReading, DeletionReading, StoreReading, Back
         """Return one file of a visible version by its exact path. Raises NotFound."""
         ...
 
-    def format_counts(
-        self, package_id: str, version: int
-    ) -> list[tuple[str | None, str | None, str | None, int]]:
-        """Return (PUID, format name, MIME type, number of originals) of a visible version, most first."""
+    def format_counts(self, versions: Mapping[str, int]) -> dict[str, list[FormatCount]]:
+        """Return the formats of originals in a visible version of each package, by its id, most first.
+
+        As many queries as there are numbers of versions: for many packages together.
+        """
         ...
 
     def copies(

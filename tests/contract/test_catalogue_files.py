@@ -64,7 +64,7 @@ def test_a_file_comes_back_as_it_was(catalogue: Catalogue, package: Package) -> 
             session.file(package.id, 1, "data/original/A")
         with pytest.raises(NotFound):
             session.file(package.id, 2, full.path)
-        assert session.format_counts(package.id, 1) == [(None, None, None, 2)]
+        assert session.format_counts({package.id: 1})[package.id] == [(None, None, None, 2)]
 
 
 def test_files_are_invisible_until_the_version_flips(catalogue: Catalogue, package: Package) -> None:
@@ -187,7 +187,7 @@ def test_formats_are_counted_over_the_originals(catalogue: Catalogue, package: P
     derived = make_file("data/preservation/a.png", puid="fmt/11", role=Role.PRESERVATION)
     publish(catalogue, package, *make_files(3), make_file("x", puid="fmt/11", format_name="PNG"), derived)
     with catalogue.read() as session:
-        assert session.format_counts(package.id, 1) == [
+        assert session.format_counts({package.id: 1})[package.id] == [
             ("x-fmt/111", None, "text/plain", 3),
             ("fmt/11", "PNG", None, 1),
         ]

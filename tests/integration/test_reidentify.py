@@ -13,6 +13,7 @@ import schemas
 from packages.errors import Refused
 from packages.model import Actor, FileEntry
 from packages.premis import package_urn
+from services.access.landing import Landing, landing
 from services.archival_storage.logbook_reading import open_logbook
 from services.data_management.rebuild import rebuild_catalogue
 from services.preservation_planning import reidentify as module
@@ -89,6 +90,7 @@ def test_what_these_signatures_have_seen_is_not_read(depositor: Depositor, packa
 def test_an_update_is_recorded_in_storage_catalogue_and_events(depositor: Depositor, package_id: str) -> None:
     tool = updated(depositor)
     before = puids(depositor, package_id)
+    assert shown(depositor, package_id)[0] == "x-fmt/111"
     (tried,) = run(depositor, dry_run=True)
     assert (tried.outcome, tried.changed) == (Outcome.CHANGED, 3)
     assert puids(depositor, package_id) == before
@@ -100,10 +102,13 @@ def test_an_update_is_recorded_in_storage_catalogue_and_events(depositor: Deposi
     assert len(tool.read) == 3, "the same content is read once"
     after = before | {"a.txt": "fmt/9999", "again/b.txt": "fmt/9999", "ü\n.txt": "fmt/9999"}
     assert puids(depositor, package_id) == after
+    assert shown(depositor, package_id)[0] == "fmt/9999"
+    with depositor.archive.catalogue.read() as view:
+        changed = view.package(package_id).updated
 
     with depositor.archive.catalogue.read() as view:
         event = [each for each in view.events(package_id) if each.type == "format identification"][-1]
-        assert view.format_counts(package_id, 1)[0][:2] == ("fmt/9999", NEW_NAME)
+        assert view.format_counts({package_id: 1})[package_id][0][:2] == ("fmt/9999", NEW_NAME)
     assert event.agents[0].name == tool.version
     assert event.note == "x-fmt/111 → fmt/9999: 3"
     assert set(event.paths) == {f"data/original/{path}" for path in after if after[path] == "fmt/9999"}
@@ -117,7 +122,16 @@ def test_an_update_is_recorded_in_storage_catalogue_and_events(depositor: Deposi
     assert [each.outcome for each in run(depositor)] == [Outcome.UP_TO_DATE]
     rebuild_catalogue(depositor.archive, depositor.actor)
     assert puids(depositor, package_id) == after
+    with depositor.archive.catalogue.read() as view:
+        assert view.package(package_id).updated == changed
     assert [each.outcome for each in run(depositor)] == [Outcome.UP_TO_DATE]
+
+
+def shown(depositor: Depositor, package_id: str) -> list[str | None]:
+    """Return the formats on the package's landing page, that of most files first."""
+    page = landing(depositor.archive, depositor.actor, package_id)
+    assert isinstance(page, Landing)
+    return [each.puid for each in page.formats]
 
 
 def test_many_changes_are_written_in_several_entries(
