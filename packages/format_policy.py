@@ -37,6 +37,14 @@ class Outcome(StrEnum):
     TOO_LARGE = "too_large"  # more was written, or would be, than the limits allow
     WRONG_FORMAT = "wrong_format"  # what came out is not of a format that the policy expects
     DIFFERS = "differs"  # a check found that what came out is not what went in
+    NOT_OPENED = "not_opened"  # an archive inside one that was unpacked: too deep, or it could not be
+
+
+UNPACKING = "archives"
+"""The *tool* of an action that takes an archive apart: no converter, but the reader of deposits."""
+UNPACKED_AT_MOST: Mapping[str, int] = {"depth": 3, "members": 10_000, "bytes": 10 << 30, "ratio": 100}
+"""What may come out of one archive where its rule says no other: archives inside each other, files and
+folders, bytes, and bytes over its own size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +92,11 @@ class Action:
     label: str = ""
     condition: str = ""
 
+    @property
+    def unpacks(self) -> bool:
+        """Tell whether it takes an archive apart; its `arguments` are then those of `UNPACKED_AT_MOST`."""
+        return self.tool == UNPACKING
+
 
 @dataclass(frozen=True, slots=True)
 class Left:
@@ -123,6 +136,9 @@ class FormatPolicy:
                 if puid in self._rules:
                     raise Invalid(f"The format policy has two rules for {puid}.", hint="Remove one of them.")
                 self._rules[puid] = rule
+        self._unpacked = frozenset(
+            puid for puid, rule in self._rules.items() if any(each.unpacks for each in self.actions(rule))
+        )
 
     @property
     def name(self) -> str:
@@ -167,6 +183,12 @@ class FormatPolicy:
             tuple(each for each in decided if isinstance(each, Left)),
         )
 
+    def unpacking(self, entry: FileEntry) -> Action | None:
+        """Return how `entry` is to be taken apart; None for what is no archive, or is kept as it is."""
+        if entry.puid not in self._unpacked:
+            return None
+        return next((each for each in self.plan(entry).actions if each.unpacks), None)
+
     def _decide(self, rule: Mapping[str, Any], kind: Kind, entry: FileEntry) -> Iterator[Action | Left]:
         parts = parts_of(rule, kind)
         if not parts:
@@ -184,13 +206,16 @@ class FormatPolicy:
             elif _is_its_own(part, entry):
                 why = f"The original is small enough to be its own {kind} copy."
                 yield Left(kind, Outcome.SKIPPED, why)
-            elif self.outside.is_off(part["tool"]):
+            elif self.outside.is_off(part.get("tool", UNPACKING)):
                 why = f"The tool {part['tool']} is {SWITCHED_OFF}."
                 yield Left(kind, Outcome.SKIPPED, why, part["tool"])
             else:
                 yield self._action(rule, kind, part)
 
     def _action(self, rule: Mapping[str, Any], kind: Kind, part: Mapping[str, Any]) -> Action:
+        if part["action"] == "unpack":
+            most = {name: part.get(name, usual) for name, usual in UNPACKED_AT_MOST.items()}
+            return Action(rule["name"], kind, UNPACKING, "unpack", self.limits, most)
         of_rule = rule.get("significant", ())  # a picture of 256 pixels is not held to them
         return Action(
             rule=rule["name"],
@@ -235,6 +260,15 @@ def derivative_name(path: str, extension: str, label: str = "") -> str:
     """
     label = f"{label}." if label else ""
     return f"{path}/{path.rpartition('/')[2]}.{label}{extension}"
+
+
+def member_name(path: str, member: str) -> str:
+    """Return the name of a file of the archive `path` within the tree of its kind: ``a/b.zip/c/d.txt``.
+
+    As the archive is a file, no original and no derivative of another lies below its name; and it has no
+    derivatives of this kind but its members. An archive inside that is opened gives its name to a folder.
+    """
+    return f"{path}/{member}"
 
 
 def _condition(part: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ import orjson
 
 from packages.content_paths import content_path, logical_path
 from packages.errors import NotFound
+from packages.format_policy import Kind
 from packages.model import FileEntry
 from storage.staging import Workspace, decode_entry, encode_entry
 
@@ -32,11 +33,12 @@ class AccessCopies:
     def adopt(self, package_id: str, workspace: Workspace) -> None:
         """Take a workspace's access copies over, by renaming if that is possible, in place of older ones.
 
-        May be called again.
+        Preservation copies that were packed lie in the AIP by now, and go. May be called again.
         """
         home = self._root / package_id
         made = workspace.path / FOLDER
         if made.is_dir():
+            shutil.rmtree(made / Kind.PRESERVATION, ignore_errors=True)
             shutil.rmtree(home, ignore_errors=True)
             home.mkdir(parents=True)
             try:

@@ -142,10 +142,12 @@ def _show_tried(call: Call, each: "Tried") -> None:
         code = _BY_OUTCOME.get(made.outcome, exit_codes.CONTENT)
         word = painted(made.outcome.replace("_", " "), _COLOURS[code], sys.stdout)
         told = printable(made.message)
+        is_member = entry is not None and made.action is not None and made.action.unpacks
         if entry is not None:
             told = f"{_format(entry)}, {size(entry.size)}"
+            told = f"{printable((made.name or '').partition('/')[2])}: {told}" if is_member else told
         call.voice.say(f"  {padded(made.kind, 12)}  {word}  {told}")
-        if made.command:
+        if made.command and not is_member:  # it is that of every other member
             call.voice.say(f"    {printable(made.command)}")
         for compared in one.checks:
             state = {True: "the same", False: "differs", None: "not known"}[compared.is_same]

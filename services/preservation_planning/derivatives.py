@@ -2,16 +2,18 @@
 
 import hashlib
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from packages.content_paths import content_path
 from packages.format_policy import Action, FormatPolicy, Kind, Outcome
 from packages.model import FileEntry, Role
+from services.preservation_planning.unpacking import Unpacker
 from storage.access_copies import FOLDER
+from storage.sources import Limits
 from tools.characterise import Characteriser
 from tools.normalise import Made, Normaliser
 from tools.ports import FormatIdentifier, Identification
@@ -58,6 +60,13 @@ class Derivative:
         return made.outcome is Outcome.SKIPPED and made.action is None and bool(made.tool)
 
     @property
+    def is_of_archive(self) -> bool:
+        """Tell whether it says what became of an archive that was to be unpacked, or of one inside."""
+        made = self.made
+        unpacks = made.action is not None and made.action.unpacks
+        return unpacks and self.entry is None and made.outcome is not Outcome.SKIPPED
+
+    @property
     def unknown(self) -> list[str]:
         """Name the checks that could not be made, as source or copy does not tell."""
         return [each.name for each in self.checks if each.is_same is None]
@@ -73,33 +82,42 @@ class Judges:
 
 
 def derivatives(
-    originals: Iterable[tuple[FileEntry, str | Path]], folder: Path, policy: FormatPolicy, tools: Judges
-) -> Iterator[tuple[FileEntry, list[Derivative]]]:
+    originals: Iterable[tuple[FileEntry, str | Path]],
+    folder: Path,
+    policy: FormatPolicy,
+    tools: Judges,
+    limits: Limits,
+    progress: Callable[[int], None] | None = None,
+) -> Iterator[tuple[FileEntry, Iterable[Derivative]]]:
     """Yield for each original, in order, what `policy` has made of it below `folder`, judged.
 
-    A derivative that is not what it should be is removed; why is its outcome. Memory does not grow with
-    the number of originals.
+    A derivative that is not what it should be is removed; why is its outcome. What comes out of archives is
+    no more than `limits` allow a submission, and told to `progress`; they are unpacked while their
+    derivatives are drawn: that comes before the next original. Memory does not grow with the number of
+    originals.
     """
     rest = iter(originals)
-    entries: list[FileEntry] = []
+    drawn: list[tuple[FileEntry, Path]] = []
 
     def noted() -> Iterator[tuple[FileEntry, str | Path]]:
         for entry, source in rest:
-            entries.append(entry)
+            drawn.append((entry, Path(source)))
             yield entry, source
 
+    unpacker = Unpacker(folder, policy, limits, (tools.identifier, tools.characteriser), progress)
     made = tools.normaliser.normalise_many(noted(), folder, policy)
     while some := list(islice(made, AT_ONCE)):
-        these, entries[: len(some)] = entries[: len(some)], []
-        yield from _judged(list(zip(these, some, strict=True)), tools)
+        these, drawn[: len(some)] = drawn[: len(some)], []
+        judged = _judged([(entry, each) for (entry, _), each in zip(these, some, strict=True)], tools)
+        for (entry, source), each in zip(these, judged, strict=True):
+            members = (Derivative(*one) for one in unpacker.unpacked(entry, source))
+            yield entry, chain(each, members)
 
 
-def _judged(
-    some: list[tuple[FileEntry, list[Made]]], tools: Judges
-) -> Iterator[tuple[FileEntry, list[Derivative]]]:
+def _judged(some: list[tuple[FileEntry, list[Made]]], tools: Judges) -> Iterator[list[Derivative]]:
     files = [one.file for _, made in some for one in made if one.file is not None]
     if not files:
-        yield from ((entry, [Derivative(one) for one in made]) for entry, made in some)
+        yield from ([Derivative(one) for one in made] for _, made in some)
         return
     found = iter(list(zip(files, tools.identifier.identify(files), strict=True)))
     pending: list[tuple[FileEntry, list[tuple[Made, Identification | None]]]] = [
@@ -114,13 +132,10 @@ def _judged(
     ]
     read = iter(list(tools.characteriser.characterise_many(to_read)) if to_read else ())
     for entry, matched in pending:
-        yield (
-            entry,
-            [
-                _one(entry, one, match, next(read).properties if match and _needs_reading(one) else {})
-                for one, match in matched
-            ],
-        )
+        yield [
+            _one(entry, one, match, next(read).properties if match and _needs_reading(one) else {})
+            for one, match in matched
+        ]
 
 
 def _needs_reading(made: Made) -> bool:

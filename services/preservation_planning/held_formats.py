@@ -23,9 +23,9 @@ class Standing(StrEnum):
     """What stands between a format and its loss, the riskiest first; closed."""
 
     UNKNOWN = "unknown"  # nobody can say what these files are
-    NO_RULE = "no_rule"  # the policy does not say what to do
+    NO_RULE = "no_rule"  # the policy has nothing done
     LOOKED_AT = "looked_at"  # only copies to look at are made
-    CONVERTED = "converted"  # a preservation copy is made beside the original
+    CONVERTED = "converted"  # a preservation copy is made beside the original, or it is unpacked
     KEPT = "kept"  # it is a preservation format
 
 
@@ -109,6 +109,9 @@ def _standing(policy: FormatPolicy, puid: str | None) -> tuple[Standing, str]:
     if rule is None:
         return Standing.NO_RULE, ""
     actions = {part["action"] for part in parts_of(rule, Kind.PRESERVATION)}
-    if "make" in actions:
+    if actions & {"make", "unpack"}:
         return Standing.CONVERTED, rule["name"]
-    return (Standing.KEPT if actions else Standing.LOOKED_AT), rule["name"]
+    if actions:
+        return Standing.KEPT, rule["name"]
+    is_shown = any(parts_of(rule, kind) for kind in (Kind.ACCESS, Kind.THUMBNAIL))
+    return (Standing.LOOKED_AT if is_shown else Standing.NO_RULE), rule["name"]

@@ -246,7 +246,7 @@ def tried(archive: Archive, actor: Actor, files: Iterable[Path]) -> Iterator[Tri
         archive.tools.let_read(Path(folder), *given)
         tools = Judges(archive.normaliser, archive.identifier, archive.characteriser)
         originals = zip(_entries(tools, given), given, strict=True)
-        results = derivatives(originals, Path(folder) / "made", policy, tools)
+        results = derivatives(originals, Path(folder) / "made", policy, tools, archive.limits)
         for each, (entry, made) in zip(given, results, strict=True):
             rule = policy.rule(entry.puid or "")
             yield Tried(str(each), entry, rule["name"] if rule else "", tuple(made))

@@ -9,7 +9,7 @@ from typing import BinaryIO
 from packages.errors import Unavailable
 from packages.findings import finding
 from storage.durability import unavailable
-from storage.sources.compressed import MAGIC
+from storage.sources.compressed import MAGIC, Damaged, Decompressed
 from storage.sources.intake import Algorithms, Intake
 from storage.sources.names import shown
 from storage.sources.tar_archive import receive_tar
@@ -142,6 +142,27 @@ def detect(stream: BinaryIO, name: str) -> str:
 def is_archive(head: bytes, name: str) -> bool:
     """Tell whether a file `name` that begins with `head` is an archive, no document that looks like one."""
     return Path(name).suffix.lower() not in _DOCUMENTS and bool(detect(io.BytesIO(head), name))
+
+
+def has_members(source: Path, name: str) -> bool:
+    """Tell whether the file `source`, called `name`, is an archive of files.
+
+    A document that looks like one is none, nor is a single file that is compressed. A compressed stream that
+    cannot be read counts as one: whoever unpacks it finds out why.
+    """
+    try:
+        with source.open("rb") as stream:
+            kind = detect(stream, name)
+            _, _, compression = kind.partition(".")
+            if not compression:
+                return bool(kind) and Path(name).suffix.lower() not in _DOCUMENTS
+            stream.seek(0)
+            head = Decompressed(stream, compression, lambda _: None).read(512)
+    except Damaged:
+        return True
+    except OSError as error:
+        raise unavailable(error, f"Cannot read {source}") from error
+    return len(head) == 512 and (_is_header(head) or not any(head))
 
 
 def _is_header(block: bytes) -> bool:

@@ -3,11 +3,15 @@ import gzip
 import io
 import lzma
 import os
+import tarfile
+import zipfile
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from backports import zstd
 
+from storage.sources import has_members
 from storage.sources.compressed import Damaged, Decompressed
 
 COMPRESS: dict[str, Callable[[bytes], bytes]] = {
@@ -36,3 +40,31 @@ def test_a_compressed_stream_never_ends_well_too_early():
             reader = Decompressed(io.BytesIO(data[:-cut]), kind.removeprefix("tar."), lambda _: None)
             with pytest.raises(Damaged):
                 reader.read(20_000)
+
+
+def tar_of(*names: str) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for name in names:
+            archive.addfile(tarfile.TarInfo(name))
+    return out.getvalue()
+
+
+def zip_of(*names: str) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name in names:
+            archive.writestr(name, b"x")
+    return out.getvalue()
+
+
+def test_an_archive_of_files_is_told_from_one_compressed_file(tmp_path: Path):
+    archives = {"a.zip": zip_of("a"), "no suffix": zip_of("a"), "a.tar": tar_of("a"), "cut.gz": b"\x1f\x8b"}
+    archives |= {f"a.{kind}": pack(tar_of("a")) for kind, pack in COMPRESS.items()}
+    archives |= {f"empty.{kind}": pack(tar_of()) for kind, pack in COMPRESS.items()}
+    others = {"a.docx": zip_of("a"), "a.kmz": zip_of("a"), "a.txt": b"text", "nothing.zip": b""}
+    others |= {f"text.{kind}": pack(b"text" * 500) for kind, pack in COMPRESS.items()}
+    others |= {f"nothing.{kind}": pack(b"") for kind, pack in COMPRESS.items()}
+    for name, data in (archives | others).items():
+        (tmp_path / name).write_bytes(data)
+        assert has_members(tmp_path / name, name) is (name in archives), name

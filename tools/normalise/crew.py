@@ -1,5 +1,6 @@
 """What a caller sees of normalisation: plans become jobs of child processes, answers become `Made`."""
 
+import platform
 import shutil
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -16,6 +17,7 @@ from typing import Any
 
 from packages.content_paths import content_path
 from packages.format_policy import (
+    UNPACKING,
     Action,
     FormatPolicy,
     Kind,
@@ -140,7 +142,12 @@ class Normaliser(Employer):
 
 @cache
 def missing(tool: str) -> str:
-    """Say what of `tool` is not installed here; empty where all is there. Looked up once."""
+    """Say what of `tool` is not installed here; empty where all is there. Looked up once.
+
+    What takes archives apart is part of Holdfast, and none of the tools of this folder.
+    """
+    if tool == UNPACKING:
+        return ""
     if tool in LIBRARIES:
         module, name, _ = LIBRARIES[tool]
         return "" if find_spec(module) is not None else name
@@ -154,6 +161,8 @@ def installed_version(tool: str) -> str:
     """Return name and version of `tool` as PREMIS has it; empty where it is not installed."""
     if missing(tool):
         return ""
+    if tool == UNPACKING:
+        return f"Holdfast's archive reader on Python {platform.python_version()}"
     if tool in LIBRARIES:
         _, name, distribution = LIBRARIES[tool]
         return f"{name} {version(distribution)}"

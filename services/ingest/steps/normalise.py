@@ -1,8 +1,9 @@
 """Normalise: preservation and access derivatives by policy."""
 
+import shutil
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Self
 
 from packages.findings import Findings
@@ -23,12 +24,15 @@ MANY_FILES = 20_000
 SHEET = "derivatives"
 MOST_COMMANDS = 5
 """Command lines that an event names; each derivative has its own with it."""
+MOST_ARCHIVES = 100
+"""Archives that an event of unpacking links to; each file out of one names it as its source."""
 WORTH_SAYING = {
     Outcome.FAILED: "normalise.failed",
     Outcome.TIMED_OUT: "normalise.timed-out",
     Outcome.TOO_LARGE: "normalise.too-large",
     Outcome.WRONG_FORMAT: "normalise.wrong-format",
     Outcome.DIFFERS: "normalise.differs",
+    Outcome.NOT_OPENED: "normalise.not-opened",
 }
 
 
@@ -39,13 +43,38 @@ class _Way(NamedTuple):
     rule: str
     kind: str
     label: str
+    event: str = "normalization"
 
     @classmethod
     def of(cls, made: Made) -> Self:
         """Return how it was made."""
         action = made.action
-        rule, label = (action.rule, action.label) if action else ("", "")
-        return cls(made.tool, rule, made.kind, label)
+        if action is None:
+            return cls(made.tool, "", made.kind, "")
+        event = "unpacking" if action.unpacks else "normalization"
+        return cls(made.tool, action.rule, made.kind, action.label, event)
+
+
+@dataclass(slots=True)
+class _Archives:
+    """What became of the archives that one rule has unpacked, with the first of their paths."""
+
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    paths: list[str] = field(default_factory=list)
+
+    def note(self, path: str, outcome: Outcome) -> None:
+        self.outcomes[outcome] += 1
+        if outcome is not Outcome.NOT_OPENED and len(self.paths) < MOST_ARCHIVES:
+            self.paths.append(path)
+
+    def told(self) -> tuple[str, str]:
+        """Return in words what became of them, and the outcome of the event."""
+        done, shut = self.outcomes[Outcome.DONE], self.outcomes[Outcome.NOT_OPENED]
+        left = self.outcomes.total() - done - shut
+        words = [f"{counted(done, 'archive')} unpacked"]
+        words += [f"{left:,} left closed"] if left else []
+        words += [f"{shut:,} inside of them left closed"] if shut else []
+        return ", ".join(words), "failure" if not done else "warning" if left + shut else "success"
 
 
 @dataclass(slots=True)
@@ -63,10 +92,10 @@ class _Tally:
     commands: defaultdict[_Way, set[str]] = field(default_factory=lambda: defaultdict(set))
     changed: defaultdict[_Way, set[str]] = field(default_factory=lambda: defaultdict(set))
     unknown: Counter[str] = field(default_factory=Counter)
+    archives: defaultdict[_Way, _Archives] = field(default_factory=lambda: defaultdict(_Archives))
 
-    def note_file(self, judged: list[Derivative]) -> None:
+    def note_file(self, outcomes: set[Outcome]) -> None:
         self.files += 1
-        outcomes = {one.made.outcome for one in judged}
         of_weight = outcomes - {Outcome.NO_RULE, Outcome.SKIPPED}
         self.outcomes.update(of_weight or outcomes & {Outcome.SKIPPED} or outcomes)
 
@@ -76,6 +105,10 @@ class _Tally:
 
     def note(self, entry: FileEntry, one: Derivative, findings: Findings) -> None:
         made = one.made
+        if one.is_of_archive:
+            self.archives[_Way.of(made)].note(entry.path, made.outcome)
+            if made.outcome is Outcome.DONE and made.message:
+                findings.make("normalise.unpacked", entry.path, reason=made.message)
         if made.outcome is Outcome.TOOL_MISSING:
             self.missing[made.tool, made.kind] += 1
         elif one.is_switched_off:
@@ -101,6 +134,7 @@ def normalise(context: StepContext) -> StepResult:
     """
     policy = format_policy(context.archive.home).using(context.archive.outside, context.package.files)
     findings, tally = Findings(), _Tally()
+    shutil.rmtree(context.workspace.path / FOLDER, ignore_errors=True)  # of a former attempt
     context.workspace.write_sheet(SHEET, _made(context, policy, findings, tally))
     counts = _divided(context)
     _let_tools_rest(context)
@@ -128,13 +162,16 @@ def _made(
         if entry.role is Role.ORIGINAL
     )
     tools = Judges(archive.normaliser, archive.identifier, archive.characteriser)
-    for entry, judged in derivatives(originals, workspace.path / FOLDER, policy, tools):
+    made = derivatives(originals, workspace.path / FOLDER, policy, tools, archive.limits, context.progress)
+    for entry, judged in made:
         context.progress(entry.size)
-        tally.note_file(judged)
+        outcomes = set()
         for one in judged:
+            outcomes.add(one.made.outcome)
             tally.note(entry, one, findings)
             if one.entry is not None:
                 yield _told(context, one, one.entry)
+        tally.note_file(outcomes)
 
 
 def _told(context: StepContext, one: Derivative, entry: FileEntry) -> FileEntry:
@@ -184,7 +221,13 @@ def _events(
         outcome="warning" if unwell else "success",
         agents=[Agent("Holdfast format policy", "software", policy.name), *tools],
     )
+    for way, archives in sorted(tally.archives.items()):
+        told, outcome = archives.told()
+        detail = f"{told}: {counted(tally.made[way], 'file')}"
+        yield replace(_event(context, way, detail), outcome=outcome, paths=tuple(archives.paths))
     for way, count in sorted(tally.made.items()):
+        if way in tally.archives:
+            continue
         detail = f"{counted(count, 'derivative')} by: {' | '.join(sorted(tally.commands[way]))}"
         if changed := sorted(tally.changed[way]):
             detail += f"; of the significant properties, not everywhere the same: {', '.join(changed)}"
@@ -200,7 +243,7 @@ def _switched_off(tally: _Tally) -> str:
 def _event(context: StepContext, way: _Way, detail: str) -> Event:
     label = f" ({way.label})" if way.label else ""
     note = f"{way.tool}: {way.kind} copies{label} by the rule {way.rule}"
-    return context.event("normalization", detail, note=note, agents=(_agent(way.tool),))
+    return context.event(way.event, detail, note=note, agents=(_agent(way.tool),))
 
 
 def _agent(tool: str) -> Agent:
