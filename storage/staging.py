@@ -17,6 +17,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
@@ -24,10 +25,10 @@ from typing import Any, BinaryIO, Self
 
 import orjson
 
-from packages.errors import Internal, NotFound, Unavailable
+from packages.errors import Internal, NotFound
 from packages.model import NOTHING, FileEntry, Role
 from packages.submission import digest_of
-from storage.clearing import delete_tree
+from storage.clearing import Delete, behind, delete_shared
 from storage.durability import spread_folders, sync_filesystem, unavailable
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -122,8 +123,9 @@ class SheetWriter:
 class Workspace:
     """The folder of one job; see the module for what lies in it. Made by `Staging.workspace`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, delete: Delete) -> None:
         self.path = path
+        self._delete = delete
         self.incoming = path / "incoming"
         self.sip = path / "sip"
         self.object = path / "object"
@@ -200,7 +202,7 @@ class Workspace:
 
     def clear_sip(self) -> None:
         """Delete the bag of the submission, whose content is durable in the object by now. Idempotent."""
-        _delete(self.sip)
+        delete_shared(self.sip)
 
     def discard(self) -> None:
         """Delete the workspace: gone at once for everybody, by a rename, then file by file. Idempotent."""
@@ -211,7 +213,7 @@ class Workspace:
             return
         except OSError as error:
             raise unavailable(error, f"Cannot discard {self.path}") from error
-        _delete(away)
+        self._delete(away)
 
 
 class Staging:
@@ -220,6 +222,7 @@ class Staging:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._is_spread = False
+        self._delete: Delete = delete_shared
 
     def workspace(self, job_id: str) -> Workspace:
         """Return the workspace of `job_id`, made if it is not there. May be called any number of times.
@@ -238,7 +241,17 @@ class Staging:
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise unavailable(error, f"Cannot make the workspace {path}") from error
-        return Workspace(path)
+        return Workspace(path, self._delete)
+
+    @contextmanager
+    def deleting_behind(self) -> Iterator[None]:
+        """Let who discards a workspace within the block go on while its files are deleted; see `behind`."""
+        with behind(delete_shared) as delete:
+            self._delete = delete
+            try:
+                yield
+            finally:
+                self._delete = delete_shared
 
     def existing(self) -> Iterator[str]:
         """Yield the job ids that have a workspace, in no order."""
@@ -261,7 +274,7 @@ class Staging:
             return 0
         left = [each for each in self.root.iterdir() if each.name.startswith(_DISCARDED)]
         for folder in left:
-            _delete(folder)
+            delete_shared(folder)
         return len(left)
 
 
@@ -378,14 +391,3 @@ def _rows(place: Path) -> Iterator[FileEntry]:
                 yield decode_entry(line)
             except ValueError as error:
                 raise Internal(f"Line {number} of {place} is damaged") from error
-
-
-def _delete(folder: Path) -> None:
-    """Delete a folder that two processes may be deleting at once."""
-    try:
-        delete_tree(folder)
-    except FileNotFoundError:
-        if folder.exists():
-            shutil.rmtree(folder, ignore_errors=True)
-    except OSError as error:
-        raise Unavailable(f"Cannot delete {folder}: {error.strerror}", hint="It is swept later.") from error

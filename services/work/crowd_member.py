@@ -52,14 +52,15 @@ def main() -> None:
         teller.tell(Told.TROUBLE, error.kind, error.message, error.hint)
         return
     teller.tell(Told.READY)
-    while (job_id := orders.get()) is not None:
-        try:
-            run_job(archive, job_id, teller, halt=halt, drains=False)
-            teller.tell(Told.OVER)
-        except HoldfastError as error:
-            teller.tell(Told.TROUBLE, error.kind, error.message, error.hint)
-        except KeyboardInterrupt:
-            break
+    with archive.staging.deleting_behind():
+        while (job_id := orders.get()) is not None:
+            try:
+                run_job(archive, job_id, teller, halt=halt, drains=False)
+                teller.tell(Told.OVER)
+            except HoldfastError as error:
+                teller.tell(Told.TROUBLE, error.kind, error.message, error.hint)
+            except KeyboardInterrupt:
+                break
     archive.close()
 
 

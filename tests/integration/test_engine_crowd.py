@@ -60,6 +60,7 @@ def test_jobs_end_in_the_order_given_and_are_all_found(archive: Archive, tmp_pat
         assert {view.package(job.package_id).state for job in done} == {PackageState.PUBLISHED}
         assert not list(view.outbox("index", limit=10))
     assert not list(archive.staging.existing())
+    assert archive.staging.sweep() == 0
     assert {len(set(steps)) for steps in noted.ended.values()} == {13}
     assert set(noted.bytes.values()) == {6}
 

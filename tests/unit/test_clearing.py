@@ -1,10 +1,12 @@
 """Deleting trees: all of it, nothing beside it, and errors are told."""
 
+import threading
 from pathlib import Path
 
 import pytest
 
-from storage.clearing import delete_tree
+from packages.errors import Unavailable
+from storage.clearing import behind, delete_tree
 
 
 def tree(top: Path) -> Path:
@@ -56,3 +58,35 @@ def test_what_cannot_be_deleted_is_an_error(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(PermissionError):
         delete_tree(gone)
     assert sum(each.is_file() for each in gone.rglob("*")) == 300
+
+
+def test_who_has_something_deleted_behind_goes_on_and_one_folder_is_deleted_at_a_time() -> None:
+    begun, goes_on, deleted = threading.Event(), threading.Event(), list[str]()
+
+    def slow(folder: Path) -> None:
+        begun.set()
+        assert goes_on.wait(60)
+        deleted.append(folder.name)
+
+    with behind(slow) as delete:
+        delete(Path("first"))
+        assert begun.wait(60)
+        assert deleted == []
+        goes_on.set()
+        delete(Path("second"))
+        assert deleted[:1] == ["first"]
+    assert deleted == ["first", "second"]
+
+
+def test_what_cannot_be_deleted_behind_is_told_and_the_rest_is(caplog: pytest.LogCaptureFixture) -> None:
+    asked: list[str] = []
+
+    def refuse(folder: Path) -> None:
+        asked.append(folder.name)
+        raise Unavailable(f"Cannot delete {folder}.", hint="It is swept later.")
+
+    with behind(refuse) as delete:
+        delete(Path("first"))
+        delete(Path("second"))
+    assert asked == ["first", "second"]
+    assert caplog.messages == [f"Cannot delete {each}. It is swept later." for each in asked]

@@ -120,6 +120,20 @@ def test_workspaces_are_listed_until_they_are_discarded(staging: Staging) -> Non
     assert second.incoming.is_dir()
 
 
+def test_files_are_deleted_behind_those_who_discard_a_workspace(staging: Staging) -> None:
+    with staging.deleting_behind():
+        for number in range(3):
+            workspace = staging.workspace(f"job-{number}")
+            (workspace.incoming / "a").write_bytes(b"a")
+            workspace.discard()
+            assert list(staging.existing()) == []
+    assert list(staging.root.iterdir()) == []
+    with pytest.raises(RuntimeError), staging.deleting_behind():
+        raise RuntimeError
+    staging.workspace("job-3").discard()
+    assert list(staging.root.iterdir()) == []
+
+
 def test_what_a_killed_discard_left_is_no_workspace_and_is_swept(staging: Staging) -> None:
     staging.workspace("job-1").path.rename(staging.root / ".discarded-job-1-00")
     assert list(staging.existing()) == []
