@@ -60,7 +60,7 @@ prepare_environment() {
     if ! "$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then
       install_packages "makes the virtual environment" python3-venv || exit 3
     fi
-    say "Setting up .venv from pinned versions: about two minutes and 750 MB, once …"
+    say "Setting up .venv from pinned versions: about two minutes and $([ "$extra" = demo ] && echo 420 || echo 750) MB, once …"
     # A folder that was moved has scripts that point to its old place: such an environment is made anew.
     "$venv/bin/python" -c 'import sys; sys.exit(sys.prefix != sys.argv[1])' "$venv" >/dev/null 2>&1 && [ -x "$venv/bin/holdfast" ] &&
       head -n 3 -- "$venv/bin/holdfast" | grep -qF -- "$venv/bin/python" || "$python" -m venv --clear "$venv"

@@ -15,6 +15,7 @@ from cli.presenting import tally
 from cli.text import painted, printable
 from cli.walking import code_of, go_on_with_abandoned, make_optional_copies, show_job, walk
 from packages.errors import HoldfastError, NotFound
+from packages.format_names import with_version
 from packages.ledger import JobState
 
 if TYPE_CHECKING:
@@ -232,7 +233,8 @@ def _show_ingested(call: Call, job: "Job", wanted: "Wanted") -> int:
     existing = _same_content(call, job)
     if existing is not None:
         call.voice.note(
-            f"the same content is in the archive already, as {existing.package_id}; nothing was added"
+            f"the same content is in the archive already, as {existing.package_id}; nothing was added "
+            "(--new keeps it a second time)"
         )
         job = existing
     show_job(call, job, path=str(wanted.source), same_content=existing is not None)
@@ -264,7 +266,7 @@ def identify(call: Call, paths: Paths) -> int:
         try:
             for found in identify_all([path]):
                 call.voice.document(found)
-                name = " ".join(filter(None, (found["format"] or "unknown", found["version"])))
+                name = with_version(found["format"] or "unknown", found["version"])
                 puid, mime = found["puid"] or "-", found["mime"] or "-"
                 call.voice.say(f"{puid:<13} {mime:<28} {name}  {printable(found['path'])}")
                 if found["warning"]:
