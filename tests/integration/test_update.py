@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +10,19 @@ import pytest
 
 from packages.bagit.validate import validate_bag
 from packages.errors import Conflict, Invalid, NotFound
-from packages.ledger import JobState
+from packages.ledger import JobState, Package, PidState
 from packages.model import Actor
 from packages.record import CURRENT
 from services.access.searching import search
+from services.administration.decisions import decide
+from services.administration.holding import withdraw
+from services.data_management.rebuild import rebuild_catalogue
 from services.data_management.views import status, versions
 from services.ingest.revision import update_record
+from services.ingest.steps import publish
 from services.store_settings import path_of
-from services.work.engine import run_job
-from tests.support.depositor import Deposit, Depositor, hollow, put, tree
+from services.work.engine import Silence, run_job
+from tests.support.depositor import Deposit, Depositor, depositor_of, hollow, put, tree
 from tests.support.folders import FolderSubmission
 
 FILES = {"large.bin": os.urandom(3 << 20), "a.txt": b"a", "100 %/line\nfeed": b"odd"}
@@ -161,3 +166,54 @@ def test_an_access_that_is_closed_by_a_revision_is_closed_at_every_door(
     assert search(archive, reader, "kittiwake").total == 0
     with pytest.raises(NotFound):
         status(archive, reader, made.id)
+
+
+@pytest.fixture
+def depositor(tmp_path: Path) -> Iterator[Depositor]:
+    """An archive of one's own: what is done here changes all of it."""
+    with depositor_of(tmp_path / "home", tmp_path / "out") as made:
+        yield made
+
+
+def test_what_is_withdrawn_while_a_new_version_is_on_its_way_stays_so(
+    depositor: Depositor, tmp_path: Path
+) -> None:
+    made = depositor.accepted(put(tmp_path / "source", {"a": b"a"}), record=record("First"))
+    job = update_record(depositor.archive, depositor.actor, made.id, record("Second"))
+    assert job is not None
+
+    class Withdrawing(Silence):
+        def step_started(self, package: Package, step: str) -> None:
+            if step == "publish":
+                withdraw(depositor.archive, depositor.actor, package.id, "not ours to show")
+
+    updated = depositor.again(run_job(depositor.archive, job.id, Withdrawing()))
+    assert (updated.job.state, updated.status["state"]) == (JobState.DONE, "withdrawn")
+    assert (updated.status["title"], updated.step("publish")["result"]) == ("Second", "withdrawn")
+
+
+def test_what_is_withdrawn_at_the_very_moment_of_publication_stays_so(
+    depositor: Depositor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = depositor.archive
+    made = depositor.accepted(put(tmp_path / "source", {"a": b"a"}), record=record("First"))
+    job = update_record(archive, depositor.actor, made.id, record("Second"))
+    assert job is not None
+    written = publish.write_log
+
+    def meanwhile(*given: Any, **more: Any) -> None:
+        written(*given, **more)
+        monkeypatch.undo()
+        withdraw(archive, depositor.actor, made.id, "not ours to show")
+
+    monkeypatch.setattr(publish, "write_log", meanwhile)
+    stopped = run_job(archive, job.id)
+    assert (stopped.state, stopped.step) == (JobState.FAILED, "publish")
+    assert stopped.not_before is not None, "it goes on by itself"
+    decide(archive, depositor.actor, "retry", [made.id])
+    assert run_job(archive, job.id).state is JobState.DONE
+    for _ in range(2):
+        with archive.catalogue.read() as view:
+            [pid] = view.pids_of(made.id)
+        assert (depositor.again(job).status["state"], pid.state) == ("withdrawn", PidState.TOMBSTONE)
+        rebuild_catalogue(archive, depositor.actor)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from packages.access import may_read_metadata, today
+from packages.errors import Conflict
 from packages.ledger import PackageState, PidState, StepOutcome
 from packages.model import ANONYMOUS, fields_of, now
 from services.archival_storage.logbook import write_log
@@ -19,12 +20,14 @@ def publish(context: StepContext) -> StepResult:
 
     The log in storage is written before the row, with all that `rebuild` needs to
     restore it. Metadata that is not open is published to nobody but its owner and archivists; its PID
-    then stays reserved.
+    then stays reserved. A package that was withdrawn stays so, though that was while it was on its way.
     """
-    package, archive = context.package, context.archive
-    target = archive.settings.record_address(package.id)
+    archive = context.archive
+    with archive.catalogue.read() as view:
+        package = view.package(context.package.id)
     if package.state is PackageState.WITHDRAWN:
         return _out_of_sight(context)
+    target = archive.settings.record_address(package.id)
     is_open = may_read_metadata(
         ANONYMOUS, package.owner, package.access, today(), state=PackageState.PUBLISHED
     )
@@ -54,8 +57,12 @@ def publish(context: StepContext) -> StepResult:
     write_log(archive, package.id, [*after_sealing, event], facts, at=at)
 
     def record(unit: WriteSession) -> None:
+        found = unit.package(package.id)
+        if found.state is PackageState.WITHDRAWN:
+            raise Conflict(f"{package.id} was withdrawn while it was being published")
         dated = unit.datestamp()  # not before `at`; see docs/decisions/0012
-        unit.update_package(package.id, state=PackageState.PUBLISHED, oai_datestamp=dated, updated=at)
+        changes = {"state": PackageState.PUBLISHED, "oai_datestamp": dated, "updated": at}
+        unit.update_package(package.id, if_updated=found.updated, **changes)
         if package.pid is not None and is_open:
             unit.set_pid_state(package.pid, PidState.REGISTERED, target)
         unit.enqueue(INDEX, package.id)
