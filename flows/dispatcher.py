@@ -70,6 +70,9 @@ class Dispatcher:
             except HoldfastError as error:
                 log.warning("the ledger cannot be asked: %s", error.message)
                 pause = RELIEF_SECONDS
+            except Exception:
+                log.exception("a defect in looking for what is due")
+                pause = RELIEF_SECONDS
             self._shop.halting.wait(pause)
             looks += 1
         for each in [*self._threads, *([self._copying] if self._copying else [])]:

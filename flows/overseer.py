@@ -58,6 +58,8 @@ class Overseer:
                 self.look()
             except HoldfastError as error:
                 log.warning("nobody could look after what is under way: %s", error.message)
+            except Exception:
+                log.exception("a defect in looking after what is under way")
 
     def look(self) -> None:
         """Look once."""

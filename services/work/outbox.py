@@ -48,26 +48,36 @@ def document_of(view: ReadSession, package_id: str) -> SearchDocument | None:
 
 
 def _index(archive: Archive, items: Sequence[OutboxItem]) -> bool:
-    """Bring the index up to date for the packages of `items`; False when the index could not be reached."""
-    ids = [item.id for item in items]
+    """Bring the index up to date for the packages of `items`; False when that could not be done for all."""
+    named = dict.fromkeys(item.package_id for item in items)
     try:
         with archive.catalogue.read() as view:
-            named = dict.fromkeys(item.package_id for item in items)
             gone: dict[str, str] = {}
             report = archive.index.put(_documents(view, named, gone))
         if gone:
             archive.index.remove(gone)
     except HoldfastError as error:
         log.warning("the search index was not reached: %s", error.message)
-        wait = OUTBOX_ATTEMPTS.wait(max(item.attempts for item in items) + 1) or OUTBOX_ATTEMPTS.longest
-        with archive.catalogue.write() as unit:
-            unit.outbox_failed(ids, error.message, later(wait))
+        _hold_back(archive, items, error.message)
+        return False
+    except Exception as error:
+        if len(items) > 1:  # one of them is beyond us: the others do not wait for it
+            each_done = [_index(archive, [each]) for each in items]
+            return all(each_done)
+        log.exception("the search document of package %s", items[0].package_id)
+        _hold_back(archive, items, f"a defect of Holdfast: {type(error).__name__}: {error}")
         return False
     for package_id, reason in report.rejected:
         log.error("the search index refused %s: %s", package_id, reason)
     with archive.catalogue.write(durable=False) as unit:  # undone, it would be done again
-        unit.outbox_done(ids)
+        unit.outbox_done(item.id for item in items)
     return True
+
+
+def _hold_back(archive: Archive, items: Sequence[OutboxItem], why: str) -> None:
+    wait = OUTBOX_ATTEMPTS.wait(max(item.attempts for item in items) + 1) or OUTBOX_ATTEMPTS.longest
+    with archive.catalogue.write() as unit:
+        unit.outbox_failed([item.id for item in items], why, later(wait))
 
 
 def _documents(
