@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from packages.errors import HoldfastError, NotFound
-from packages.ledger import KEPT_STATES, OPEN_STATES, Job, JobState, PackageFilter
+from packages.ledger import OPEN_STATES, Job, JobState, PackageFilter
 from packages.model import Actor, later, now
 from packages.policies import WORKER_DEATHS
 from packages.premis import URN, package_urn
@@ -254,23 +254,34 @@ def _dead(archive: Archive) -> list[Job]:
 
 def _disagreements(archive: Archive) -> Iterator[str]:
     """Compare the objects of each store with the packages of the catalogue, by id."""
-    with archive.catalogue.read() as view:
-        kept = {each.id for each in view.iter_packages(PackageFilter()) if each.state in KEPT_STATES}
-        at_work = {job.package_id for job in _jobs(view, OPEN_STATES)}
+    kept, at_work = _known(archive)
     for name, store in archive.stores.items():
+        pending = {each.package_id for each in copies.to_make(archive, name)}
         try:
             ids = set(store.objects())
         except HoldfastError as error:
             yield f"{name}: {error.message}"
             continue
         held = {each.removeprefix(URN) for each in ids if each.startswith(URN)}
-        expected = kept - {each.package_id for each in copies.to_make(archive, name)}
+        expected = kept - pending
         if archive.settings.facts(name).read_only:
             expected = set()  # what came since is not there, and need not be
         deleted = {each.removeprefix(PREFIX) for each in ids if each.startswith(PREFIX)}
         for package_id in sorted(kept & deleted - at_work):
             yield f"{package_id} was deleted, says {name}, but is catalogued: `holdfast rebuild --catalogue`"
-        for package_id in sorted(expected - held - deleted - at_work):
+        lost, unknown = expected - held - deleted - at_work, held - kept - deleted - at_work
+        if lost or unknown:  # a large store is listed for minutes, in which packages come and go
+            kept_now, at_work_now = _known(archive)
+            lost = (lost & kept_now) - at_work_now
+            unknown -= kept_now | at_work_now
+        for package_id in sorted(lost):
             yield f"{package_id} is catalogued, but not in the store {name}: `holdfast repair {package_id}`"
-        for package_id in sorted(held - kept - deleted - at_work):
+        for package_id in sorted(unknown):
             yield f"{package_id} is in the store {name}, but not catalogued: `holdfast rebuild --catalogue`"
+
+
+def _known(archive: Archive) -> tuple[set[str], set[str]]:
+    """Return the ids of packages that are kept, and of those that are worked on."""
+    with archive.catalogue.read() as view:
+        kept = {each.id for each in view.iter_packages(PackageFilter(kept=True))}
+        return kept, {job.package_id for job in _jobs(view, OPEN_STATES)}

@@ -1,15 +1,20 @@
 """Reconciling sees all of a large archive, however the ledger pages its lists."""
 
 import socket
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from packages.ledger import JobState, PackageFilter, PackageState
 from packages.model import Actor
 from services.archive import init_archive
 from services.data_management.reconcile import free_dead_leases, reconcile
 from services.data_management.views import listing
+from storage.archival import OcflStore
 from storage.catalogue.paging import PAGE
 from tests.support.catalogues import make_job, make_package
+from tests.support.depositor import depositor_of, put
 
 MANY = PAGE + 3
 
@@ -31,3 +36,23 @@ def test_B1_all_dead_workers_are_noticed_not_only_a_page_of_them(home: Path) -> 
     with archive.catalogue.read() as view:
         assert view.jobs([JobState.RUNNING]) == []
     archive.close()
+
+
+def test_B1_what_comes_while_a_store_is_listed_is_no_disagreement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed: list[str] = []
+    objects = OcflStore.objects
+    with depositor_of(tmp_path / "home", tmp_path / "out") as depositor:
+
+        def listing(self: OcflStore) -> Iterator[str]:
+            if self.name == "copy":
+                listed.append(self.name)
+                source = put(tmp_path / f"source-{len(listed)}", {"a": b"%d" % len(listed)})
+                assert depositor.deposit(source).status["state"] == "published"
+            yield from objects(self)
+
+        monkeypatch.setattr(OcflStore, "objects", listing)
+        done = reconcile(depositor.archive, depositor.actor)
+    assert done.disagreements == []
+    assert listed
