@@ -48,6 +48,7 @@ NORMALISE_SECONDS = 120  # for all derivatives of one file
 VALIDATE_XML_SECONDS = 60  # for one document and its schemas
 SCAN_ANSWER_SECONDS = 120  # for one answer of the virus scanner
 SCAN_TOTAL_SECONDS = 6 * 3600  # for all files of a package
+READER_LIFE_SECONDS = 300  # until a child that reads is replaced by one that nobody can have taken over
 FETCH_SILENCE_SECONDS = 60  # for a server that fetch.txt names to answer, and for each piece
 FETCH_SLOWEST = 1024  # bytes a second on the average; slower is taken for a server that holds us up
 

@@ -19,7 +19,7 @@ from services.settings import Settings  # noqa: E402  # only found after the lin
 from services.store_settings import StoreFacts  # noqa: E402  # only found after the line above
 from tools.characterise.crew import WORK  # noqa: E402  # as above
 from tools.characterise.families import FAMILIES  # noqa: E402  # as above
-from tools.characterise.worker import LONGEST, MOST, ROOM  # noqa: E402  # as above
+from tools.characterise.fitting import LONGEST, MOST, ROOM  # noqa: E402  # as above
 from tools.normalise.adapters import LIBRARIES, adapter, recipes  # noqa: E402  # as above
 
 MADE = "<!-- Made by scripts/write_pages.py: change the source, then run it. -->"

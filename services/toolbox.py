@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from tools.characterise import Characteriser
+from tools.crew import Employer
 from tools.normalise import Normaliser
 from tools.ports import FormatIdentifier
-from tools.process import Employer
 from tools.pronom import PronomIdentifier
 
 Tool = TypeVar("Tool", bound=Employer)

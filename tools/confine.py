@@ -23,6 +23,7 @@ CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x08000000, 0x10000000
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 36, 38
 LANDLOCK_CREATE, LANDLOCK_ADD, LANDLOCK_RESTRICT = 444, 445, 446
 READ = 1 << 0 | 1 << 2 | 1 << 3  # execute, read file, read folder
+READ_NAMED = 1 << 2  # read file: not what else lies beside it
 MAKE_SOCKET = 1 << 9
 FILE_RIGHTS = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 14 | 1 << 15
 """The rights that a file (not a folder) can have: execute, write, read, truncate, ioctl."""
@@ -128,10 +129,11 @@ def _become(facts: dict[str, Any], granted: list[str], report: int) -> None:
         os._exit(127)
 
 
-def landlock(write: list[str], read: list[str], sockets: list[str]) -> bool:
+def landlock(write: list[str], read: list[str], sockets: list[str], named: tuple[str, ...] = ()) -> bool:
     """Let the process and its children write and read nothing but these; False where the kernel cannot.
 
-    `sockets` are folders in which sockets may be made. Holds for this thread and those that it starts.
+    `sockets` are folders in which sockets may be made; below `named`, files may be read by who knows their
+    names, and no folder listed. Holds for this thread and those that it starts.
     """
     version = _libc.syscall(LANDLOCK_CREATE, None, ctypes.c_size_t(0), 1)
     if version < 1:
@@ -146,7 +148,8 @@ def landlock(write: list[str], read: list[str], sockets: list[str]) -> bool:
     ruleset = _libc.syscall(LANDLOCK_CREATE, ctypes.byref(rules), ctypes.c_size_t(size), 0)
     if ruleset < 0:
         return False
-    for paths, rights in ((read, READ), (write, all_rights & ~1), (sockets, MAKE_SOCKET)):
+    allowed = ((read, READ), (write, all_rights & ~1), (sockets, MAKE_SOCKET), (named, READ_NAMED))
+    for paths, rights in allowed:
         for path in paths:
             _allow(ruleset, path, rights & all_rights)
     return bool(_libc.syscall(LANDLOCK_RESTRICT, ruleset, 0) == 0)

@@ -8,12 +8,13 @@ may be none yet.
 
 import ctypes
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from errno import ENOSYS, EPERM
 from struct import pack
 
-from tools.confine import PR_SET_NO_NEW_PRIVS, landlock
+from tools.confine import PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG, landlock
 
 MACHINES = {"x86_64": (0, 0xC000003E, 317), "aarch64": (1, 0xC00000B7, 277)}
 """Machine → its place in the tables below, its number in audits, and that of the call that sets a filter."""
@@ -31,7 +32,13 @@ REFUSED = {
     "shmget": (29, 194), "shmat": (30, 196), "msgget": (68, 186), "semget": (64, 190), "mq_open": (240, 180),
     "shmctl": (31, 195), "msgctl": (71, 187), "msgsnd": (69, 189), "msgrcv": (70, 188),
     "mq_unlink": (241, 181), "semctl": (66, 191), "semop": (65, 193), "semtimedop": (220, 192),
-    "add_key": (248, 217), "request_key": (249, 218), "keyctl": (250, 219),
+    "add_key": (248, 217), "request_key": (249, 218), "keyctl": (250, 219), "kcmp": (312, 272),
+    "process_mrelease": (448, 448), "syslog": (103, 116),
+    # no names of what others put into folders that may not be listed
+    "inotify_init": (253, 0), "inotify_init1": (294, 26), "inotify_add_watch": (254, 27),
+    "fanotify_init": (300, 262), "fanotify_mark": (301, 263),
+    # no memory that is not counted as its own
+    "memfd_create": (319, 279), "memfd_secret": (447, 447),
     # no rights and times of files: Landlock leaves those to whoever owns a file, and the first its length
     "chmod": (90, 0), "fchmod": (91, 52), "fchmodat": (268, 53), "fchmodat2": (452, 452),
     "chown": (92, 0), "lchown": (94, 0), "fchown": (93, 55), "fchownat": (260, 54),
@@ -50,15 +57,26 @@ ONLY_ITSELF = {
     "rt_tgsigqueueinfo": (297, 240), "prlimit64": (302, 261),
 }  # fmt: skip  # a table: rows by purpose
 """Calls whose first argument must be the process itself, or 0."""
+NOT_WITH = {
+    # to be asked by nobody: to have the kernel signal another process, to hold up who writes to a file, to be
+    # told what others do in a folder (F_SETOWN, F_SETSIG, F_SETOWN_EX, F_SETLEASE, F_NOTIFY)
+    "fcntl": ((72, 25), 1, (8, 10, 15, 1024, 1026)),
+    "prctl": ((157, 167), 0, (1,)),  # PR_SET_PDEATHSIG: it ends with who started it
+}
+"""Call → its numbers, which argument, and the values of it that are refused."""
+MAP = (9, 222)
+MAP_FLAGS, SHARED_BY_NOBODY, GROWING = 3, 0x21, 0x100
+"""Which argument of mmap, and what it may not say: shared and of no file, or growing like a stack (neither
+is counted as memory of the process)."""
 CLONE, CLONE3 = (56, 220), (435, 435)
 """The first must make a thread; the second, whose wishes a filter cannot see, is said not to exist."""
 CLONE_THREAD = 0x10000
 X32 = 0x40000000
 """From here on x86_64 has its calls a second time."""
 
-LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+LOAD, EQUAL, AT_LEAST, ANY_BIT, AND, RETURN = 0x20, 0x15, 0x35, 0x45, 0x54, 0x06
 ALLOW, REFUSE = 0x7FFF0000, 0x00050000
-CALL_NUMBER, MACHINE, FIRST_ARGUMENT = 0, 4, 16
+CALL_NUMBER, MACHINE, FIRST_ARGUMENT = 0, 4, 16  # where they are; an argument has eight bytes
 SET_FILTER, ASK_ACTION = 1, 2
 CAPABILITIES_VERSION = 0x20080522
 READ_ALL = 1 << 2
@@ -71,14 +89,24 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("steps", ctypes.c_char_p))
 
 
-def shut_in(read: Sequence[str], write: Sequence[str]) -> None:
-    """Take on the confinement; raises RuntimeError where another thread runs already, which would be free."""
+def shut_in(read: Sequence[str], named: Sequence[str], write: Sequence[str]) -> None:
+    """Take on the confinement; raises RuntimeError where another thread runs already, which would be free.
+
+    Below `read` everything may be read and listed, below `named` files by their names alone.
+    """
     if len(os.listdir("/proc/self/task")) != 1:  # noqa: PTH208  # pathlib would say no more
         raise RuntimeError("a thread was started before the confinement")
     _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    landlock([*write], [*read], [])
+    landlock([*write], [*read], [], (*named,))
     _give_up_capabilities()
     _refuse_calls()
+
+
+def end_with_parent(parent: int) -> None:
+    """Have the kernel end this process with the thread that started it; end if `parent` is gone by now."""
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        sys.exit(0)
 
 
 def can_refuse_calls() -> bool:
@@ -118,6 +146,12 @@ def _steps(name: str) -> Iterator[bytes]:
     for numbers in ONLY_ITSELF.values():
         yield _step(EQUAL, numbers[at], 0, 5) + _step(LOAD, FIRST_ARGUMENT)
         yield _step(EQUAL, 0, 1, 0) + _step(EQUAL, os.getpid(), 0, 1) + allow + refuse
+    for numbers, argument, values in NOT_WITH.values():
+        yield _step(EQUAL, numbers[at], 0, 2 * len(values) + 2) + _step(LOAD, FIRST_ARGUMENT + 8 * argument)
+        yield b"".join(_step(EQUAL, value, 0, 1) + refuse for value in values) + allow
+    yield _step(EQUAL, MAP[at], 0, 6) + _step(LOAD, FIRST_ARGUMENT + 8 * MAP_FLAGS)
+    yield _step(ANY_BIT, GROWING, 0, 1) + refuse
+    yield _step(AND, SHARED_BY_NOBODY) + _step(EQUAL, SHARED_BY_NOBODY, 0, 1) + refuse
     yield allow
 
 

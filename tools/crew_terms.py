@@ -1,4 +1,4 @@
-"""The terms on which children of `tools.process` work: their environment, what they may read, their folder.
+"""The terms on which children of `tools.crew` work: their environment, what they may read, their folder.
 
 A child meets hostile bytes with nothing of ours about it: see `tools.crew_confinement` for what holds it.
 """
@@ -13,13 +13,14 @@ from threading import Lock
 from typing import Any
 
 import tools
+from packages.xml_text import legal
 
 ROOT = Path(tools.__file__).parents[1]
 SYSTEM = (
     *("/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/share", "/usr/local/lib", "/usr/local/share"),
     *("/lib", "/lib32", "/lib64", "/nix/store", "/run/current-system", "/sys/devices/system/cpu"),
     *("/etc/ld.so.cache", "/etc/localtime", "/etc/magic", "/etc/magic.mime", "/etc/mime.types"),
-    *("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"),
+    *("/dev/null", "/dev/random", "/dev/urandom"),  # not zero: shared, it is memory that nobody counts
     *("/proc/self", "/proc/meminfo", "/proc/cpuinfo"),
 )
 """What libraries look at: themselves and their data, the machine; nothing that tells of its people."""
@@ -46,6 +47,13 @@ def own_code(module: str) -> list[str]:
     return [*SYSTEM, *filter(None, folders)]
 
 
+def text(said: Any, longest: int) -> str:
+    """Return a text that a child said; raises ValueError unless JSON, XML and SQL can hold it."""
+    if not isinstance(said, str) or len(said) > longest or legal(said) != said:
+        raise ValueError("no text")
+    return said
+
+
 class Terms:
     """What the children of one crew may read; it grows, and a child that was given less is replaced."""
 
@@ -55,6 +63,7 @@ class Terms:
         self.places: frozenset[Path] = frozenset()
         self.scratch = Path(tempfile.gettempdir())
         """The folder in which children have their own."""
+        self.listed: frozenset[Path] = frozenset()
         self._workplace: Path | None = None
 
     def work_in(self, folder: Path) -> None:
@@ -68,10 +77,18 @@ class Terms:
             found = self._workplace.stat() if self._workplace is not None else None
         except OSError:
             found = None
-        return self.places, found and (found.st_dev, found.st_ino)
+        return self.places, self.listed, found and (found.st_dev, found.st_ino)
+
+    def let_list(self, folder: Path) -> None:
+        """Let children read all of `folder`, and find out what there is."""
+        with self._lock:
+            self.listed |= {folder.resolve()}
 
     def let_read(self, *places: Path) -> None:
-        """Let children read `places` and everything below them."""
+        """Let children read `places` and everything below them, whose names they are told.
+
+        They list none of it: of what others deposited, they know no name, and cannot guess the job's.
+        """
         with self._lock:
             known = set(self.places)
             for place in map(Path.resolve, places):
@@ -82,4 +99,5 @@ class Terms:
 
     def given(self, own: Path) -> dict[str, Any]:
         """Return what a child is told before its first job; `own` is the folder that it may write to."""
-        return {"read": [*own_code(self._module), *map(str, self.places)], "own": str(own.resolve())}
+        read = [*own_code(self._module), *map(str, self.listed)]
+        return {"read": read, "named": [*map(str, self.places)], "own": str(own.resolve())}

@@ -10,12 +10,15 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from packages.errors import Unavailable
 from packages.findings import Finding, finding
 from packages.policies import IDENTIFY_BATCH_SECONDS
+from tools.crew import Employer
+from tools.crew_child import Lost, Work
+from tools.crew_terms import text
 from tools.ports import Identification
-from tools.process import Employer, Lost, Work
 
 WORK = Work(
     module="tools.pronom_worker",
@@ -23,7 +26,11 @@ WORK = Work(
     memory=2 << 30,
     batch=500,
     environment={"GOMAXPROCS": "4"},
+    file=8 << 20,  # a stand-in: both ends of a long file
+    room=256 << 20,
 )
+LONGEST = 10_000
+"""Characters of what is said of a file; siegfried names each of many formats that fit."""
 
 
 class PronomIdentifier(Employer):
@@ -35,7 +42,7 @@ class PronomIdentifier(Employer):
     @cached_property
     def version(self) -> str:
         """Name, version and signature release, for PREMIS; raises Unavailable when the tool cannot start."""
-        answer = next(self._crew.map([None]))
+        answer = next(self._crew.map([None], _version))
         if isinstance(answer, Lost):
             raise Unavailable(
                 f"The format identifier cannot be started: {answer.reason}.",
@@ -53,15 +60,26 @@ class PronomIdentifier(Employer):
                 given.append(path)
                 yield str(path)
 
-        for answer in self._crew.map(noted()):
+        for answer in self._crew.map(noted(), _identified):
             path = given.popleft()
             if isinstance(answer, Lost):
                 yield Identification(None, None, None, None, None, f"identification failed: {answer.reason}")
-                continue
-            *fields, error = answer
-            if error:
-                raise Unavailable(f"The file {path} cannot be read: {error}.")
-            yield Identification(*fields)
+            elif isinstance(answer, str):
+                raise Unavailable(f"The file {path} cannot be read: {answer}.")
+            else:
+                yield answer
+
+
+def _version(_job: Any, said: Any, _own: Path) -> str:
+    return text(said, LONGEST)
+
+
+def _identified(_job: Any, said: Any, _own: Path) -> Identification | str:
+    """Return what a file is, or why it cannot be read."""
+    if not isinstance(said, list):
+        raise TypeError("no fields")
+    *fields, error = (None if each is None else text(each, LONGEST) for each in said)
+    return error or Identification(*fields)
 
 
 def findings_for(path: str, identification: Identification, size: int) -> list[Finding]:

@@ -5,11 +5,13 @@ An answer is ``[puid, name, version, mime, basis, warning, error]``.
 
 import os
 import tempfile
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
+from packages.xml_text import legal
 from tools import crew_member, libmagic
 
 WORKERS = 16
@@ -17,6 +19,8 @@ WORKERS = 16
 # DROID itself looks at 64 KiB there by default. Longer files are judged by a stand-in made of both ends.
 LONG = 32 << 20
 END = 4 << 20
+STAND_INS = 16
+"""How many there are at a time: each takes twice that of the disk."""
 # The directories of ZIP and OLE hold offsets: only the whole file will do.
 CONTAINERS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 LARGEST_CONTAINER = 1 << 30
@@ -27,7 +31,7 @@ class _StandIns:
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="holdfast-identify-")
-        self._count = 0
+        self.count = 0
 
     def __enter__(self) -> Self:
         return self
@@ -51,9 +55,9 @@ class _StandIns:
         return self._ends(path, size)
 
     def _name(self, path: str) -> Path:
-        self._count += 1
+        self.count += 1
         suffix = Path(path).suffix.encode("ascii", "ignore").decode()
-        return Path(self._folder.name, f"{self._count}{suffix}")
+        return Path(self._folder.name, f"{self.count}{suffix}")
 
     def _ends(self, path: str, size: int) -> tuple[str, bool]:
         try:
@@ -99,15 +103,26 @@ def _identify(jobs: list[Any], threads: ThreadPoolExecutor) -> Iterator[list[Any
     if jobs == [None]:
         yield [_version()]
         return
+    rest = deque(jobs)
+    while rest:
+        yield _first_of(rest, threads)
+
+
+def _first_of(rest: deque[str], threads: ThreadPoolExecutor) -> list[Any]:
+    """Identify the first of `rest`, and take them from it: all, or as many as stand-ins are made of."""
+    paths: list[str] = []
+    given: list[tuple[str, bool]] = []
     with _StandIns() as stand_ins:
-        given = [stand_ins.for_path(path) for path in jobs]
+        while rest and stand_ins.count < STAND_INS:
+            paths.append(rest.popleft())
+            given.append(stand_ins.for_path(paths[-1]))
         reports = _siegfried().identify_many([path for path, _ in given], workers=WORKERS)["files"]
         # an empty file or an unreadable one has no matches: the reports keep the order of the paths
         rows = [_row(report, ends_only=ends) for report, (_, ends) in zip(reports, given, strict=True)]
     without = [index for index, row in enumerate(rows) if row[3] is None and not row[6]]
-    for index, mime in zip(without, threads.map(libmagic.mime_of, [jobs[i] for i in without]), strict=True):
+    for index, mime in zip(without, threads.map(libmagic.mime_of, [paths[i] for i in without]), strict=True):
         rows[index][3] = mime
-    yield rows
+    return [[each and legal(each) for each in row] for row in rows]
 
 
 def _siegfried() -> Any:

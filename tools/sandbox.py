@@ -19,9 +19,10 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from threading import Event
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from packages.model import NOTHING
+from packages.scratch import bytes_in, has_file_of, remove_tree
 from tools.crew_confinement import can_refuse_calls
 from tools.process import start_confined
 from tools.runs import Bounds, Ended, Isolation, Job, Ran
@@ -31,8 +32,6 @@ TICK = 0.2
 """Seconds between two looks at the folder and the processes."""
 OUTPUT_BUDGET = MIB
 SAID_BUDGET = 8192
-ENTRY_BYTES = 4096
-"""What each file and folder is taken to cost besides its content: a million empty ones are not nothing."""
 MOST_PROCESSES = 512
 LEAST_FREE = 64 * MIB
 QUESTION = Bounds(30, 2 << 30, 64 * MIB, 256 * MIB)
@@ -55,22 +54,7 @@ def private_folder(within: Path) -> Iterator[Path]:
             (folder / name).mkdir()
         yield folder
     finally:
-        remove(folder)
-
-
-def remove(folder: Path) -> None:
-    """Remove `folder`, even where a program took away its own right to do so."""
-
-    def again(_: Any, path: str, __: Any) -> None:
-        with suppress(OSError):
-            Path(path).parent.chmod(0o700)
-            if stat.S_ISDIR(os.lstat(path).st_mode):
-                Path(path).chmod(0o700)
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                Path(path).unlink()
-
-    shutil.rmtree(folder, onerror=again)
+        remove_tree(folder)
 
 
 def open_left(file: Path) -> BinaryIO:
@@ -202,7 +186,7 @@ class _Watch:
         seconds = time.monotonic() - begun
         said = self.said.decode(errors="replace").replace(str(self.folder), "")
         ran = _judged(ended, bytes(self.reported), shown, seconds, said, bytes(self.output))
-        if not ran.ok and ended is None and _has_file_of(self.folder, self.bounds.file_size):
+        if not ran.ok and ended is None and has_file_of(self.folder, self.bounds.file_size):
             return replace(ran, ended=Ended.TOO_LARGE)  # it was stopped by the kernel, or a child of it was
         return ran
 
@@ -265,7 +249,8 @@ class _Watch:
             return Ended.STOPPED
         if seconds > self.bounds.seconds:
             return Ended.DEADLINE
-        if size_of(self.folder) > self.bounds.folder_size or shutil.disk_usage(self.folder).free < LEAST_FREE:
+        free = shutil.disk_usage(self.folder).free
+        if bytes_in(self.folder) > self.bounds.folder_size or free < LEAST_FREE:
             return Ended.TOO_LARGE
         count, memory = _taken(self.process.pid)
         if memory > 2 * self.bounds.memory or count > MOST_PROCESSES:
@@ -295,26 +280,6 @@ def _judged(
     if status == -signal.SIGXFSZ:
         return Ran(Ended.TOO_LARGE, status, shown, seconds, said, output)
     return Ran(Ended.BY_ITSELF if status >= 0 else Ended.CRASHED, status, shown, seconds, said, output)
-
-
-def size_of(folder: Path) -> int:
-    """Return the bytes that everything in `folder` takes; what vanishes or cannot be read is left out."""
-    return sum(facts.st_blocks * 512 + ENTRY_BYTES for facts in _facts(folder))
-
-
-def _has_file_of(folder: Path, size: int) -> bool:
-    return any(facts.st_size >= size for facts in _facts(folder))
-
-
-def _facts(folder: Path) -> Iterator[os.stat_result]:
-    folders = [str(folder)]
-    while folders:
-        with suppress(OSError), os.scandir(folders.pop()) as entries:
-            for entry in entries:
-                with suppress(OSError):
-                    yield entry.stat(follow_symlinks=False)
-                    if entry.is_dir(follow_symlinks=False):
-                        folders.append(entry.path)
 
 
 def _taken(pid: int) -> tuple[int, int]:

@@ -1,14 +1,18 @@
 """A child process for tests of what readers may do: it tries what a parser that was taken over would try."""
 
 import ctypes
+import fcntl
+import mmap
 import os
 import resource
 import signal
 import socket
+import stat
 import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +43,83 @@ def _others_in_the_kernel(name: str) -> object:
     return "had"
 
 
+def _call(name: str, *arguments: object) -> int:
+    """Call the C library; raises OSError where it says no."""
+    done: int = getattr(ctypes.CDLL(None, use_errno=True), name)(*arguments)
+    if done == -1:
+        raise OSError(ctypes.get_errno(), name)
+    return done
+
+
+def _signals_by_a_pipe(pid: str) -> object:
+    """Have the kernel send somebody else a signal when a pipe of ours can be read."""
+    ours, theirs = os.pipe()
+    fcntl.fcntl(ours, fcntl.F_SETOWN, int(pid))
+    fcntl.fcntl(ours, fcntl.F_SETFL, os.O_ASYNC)
+    return os.write(theirs, b"x")
+
+
+def _uncounted_memory(flags: str) -> object:
+    """Map memory that the limit of the heap does not count."""
+    size = 2 << 30
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.mmap.restype = ctypes.c_void_p
+    libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+    if (
+        libc.mmap(None, size, mmap.PROT_READ | mmap.PROT_WRITE, int(flags), -1, 0)
+        == ctypes.c_void_p(-1).value
+    ):
+        raise OSError(ctypes.get_errno(), "mmap")
+    return "mapped"
+
+
+def _fill(count: str) -> object:
+    """Write files of 1 MiB, and one more than that."""
+    for number in range(int(count)):
+        Path(tempfile.gettempdir(), str(number)).write_bytes(bytes(1 << 20))
+    Path(tempfile.gettempdir(), "large").write_bytes(bytes(2 << 20))
+    return "filled"
+
+
+def _folders_without_end(depth: str) -> object:
+    """Make folders in folders, deeper than any path reaches."""
+    at = os.open(tempfile.gettempdir(), os.O_PATH)
+    for _ in range(int(depth)):
+        os.mkdir("x" * 99, dir_fd=at)
+        below = os.open("x" * 99, os.O_PATH, dir_fd=at)
+        os.close(at)
+        at = below
+    return "deep"
+
+
+def _say(line: bytes, times: int = 1) -> object:
+    """Answer out of turn."""
+    answers = next(each for each in range(3, 99) if stat.S_ISFIFO(os.fstat(each).st_mode))
+    for _ in range(times):
+        os.write(answers, line)
+    return "said"
+
+
+def _deaf(_: str) -> object:
+    """Say that all is done, and never read again what is to be done."""
+    signal.alarm(0)
+    _say(b'["did: deaf"]\n')
+    while True:
+        signal.pause()
+
+
 def _ring_of_calls() -> object:
     """Ask for io_uring, which would make a socket behind the back of a filter."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.syscall(425, 1, bytes(256)) < 0:
         raise OSError(ctypes.get_errno(), "io_uring_setup")
     return "a ring"
+
+
+def suppressed(what: Callable[[str], object], argument: str) -> None:
+    """Do it whatever comes of it."""
+    with suppress(OSError):
+        what(argument)
 
 
 ATTEMPTS: dict[str, Callable[[str], object]] = {
@@ -82,6 +157,24 @@ ATTEMPTS: dict[str, Callable[[str], object]] = {
     "renice": lambda pid: os.setpriority(os.PRIO_PROCESS, int(pid), 19),
     "user": lambda _: os.setuid(0) or Path("/etc/shadow").read_text("utf-8"),
     "wait": lambda _: signal.pause(),
+    "watch a folder": lambda place: _call("inotify_add_watch", _call("inotify_init"), place.encode(), 0xFFF),
+    "watch all": lambda _: _call("fanotify_init", 0x600, 0),
+    "signal by a pipe": _signals_by_a_pipe,
+    "hold up a writer": lambda place: fcntl.fcntl(
+        os.open(place, os.O_RDONLY), fcntl.F_SETLEASE, fcntl.F_RDLCK
+    ),
+    "outlive its parent": lambda _: _call("prctl", 1, 0, 0, 0, 0),
+    "map": _uncounted_memory,
+    "file in memory": lambda _: os.memfd_create("x"),
+    "fill": _fill,
+    "fill and hang": lambda count: (suppressed(_fill, count), signal.alarm(0), signal.pause()),
+    "folders without end": _folders_without_end,
+    "say": lambda line: _say(line.encode() + b"\n"),
+    "say for ever": lambda line: _say(line.encode() + b"\n", 1 << 40),
+    "talk without end": lambda _: _say(bytes(1 << 16), 1 << 40),
+    "deaf": _deaf,
+    "die": lambda number: os.kill(os.getpid(), int(number)),
+    "files at once": lambda count: len([os.open("/dev/null", os.O_RDONLY) for _ in range(int(count))]),
 }
 
 

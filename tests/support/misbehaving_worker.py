@@ -1,4 +1,4 @@
-"""A child process for tests of `tools.process`: does what each job tells it."""
+"""A child process for tests of `tools.crew`: does what each job tells it."""
 
 import os
 import signal

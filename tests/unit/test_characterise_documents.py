@@ -18,8 +18,9 @@ from PIL import ExifTags, Image, ImageCms, PngImagePlugin, TiffImagePlugin
 
 from tools.characterise import families, missing, outlook, pdf
 from tools.characterise.families import FAMILIES
+from tools.characterise.fitting import clean
 from tools.characterise.ole_properties import read_set
-from tools.characterise.worker import clean, read
+from tools.characterise.worker import read
 
 XMP = (
     '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'

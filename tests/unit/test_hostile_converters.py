@@ -13,13 +13,14 @@ import pytest
 
 from packages.format_policy import Action, Kind, Outcome, default_policy
 from packages.model import FileEntry
+from packages.scratch import bytes_in
 from tests.support.scripted_converter import Scripted
 from tests.support.waiting import until
 from tools import process
 from tools.normalise.conduct import WORKPLACE, Conductor, Request, clear, tidy
 from tools.normalise.made import Made
 from tools.runs import Bounds, Ended, Ran
-from tools.sandbox import Sandbox, isolation, private_folder, size_of
+from tools.sandbox import Sandbox, isolation, private_folder
 
 MIB = 1 << 20
 NAP = "86399.73"
@@ -178,7 +179,7 @@ def test_F5_many_files_and_many_processes_are_ended(tmp_path: Path) -> None:
     with private_folder(tmp_path) as folder:
         filling = "i=0; while :; do head -c 500K /dev/zero >$i; i=$((i+1)); done"
         assert run(folder, "sh", "-c", filling).ended is Ended.TOO_LARGE
-        assert size_of(folder) < 1 << 30
+        assert bytes_in(folder) < 1 << 30
     with private_folder(tmp_path) as folder:
         bomb = f"i=0; while [ $i -lt 600 ]; do sleep {NAP} & i=$((i+1)); done; wait"
         ran = run(folder, "sh", "-c", bomb)

@@ -1,5 +1,6 @@
 """Readers meet hostile bytes: one that was taken over finds nothing of ours, and can do no harm."""
 
+import ctypes
 import os
 import shutil
 import subprocess
@@ -13,12 +14,14 @@ import pytest
 
 from packages.errors import Unavailable
 from packages.format_policy import Action, Kind, Outcome, default_policy
-from tools import crew_terms, process
+from tests.support.waiting import until
+from tools import crew_confinement, crew_terms, process
 from tools.characterise import Characteriser
+from tools.crew import Crew
+from tools.crew_child import Lost, Work
 from tools.crew_confinement import can_refuse_calls
 from tools.normalise import ffmpeg
 from tools.normalise.ports import Converted
-from tools.process import Crew, Lost, Work
 from tools.pronom import PronomIdentifier
 from tools.runs import Ended, Job, Ran
 from tools.sandbox import isolation, open_left
@@ -35,6 +38,8 @@ SECRETS = {
     "https_proxy": "http://x:hidden@localhost",
     "HOME": "/root",
 }
+SHARED_WITH_NOBODY, GROWING = 0x21, 0x122
+"""Flags of mmap: shared and anonymous; private, anonymous, and growing downwards."""
 Try = Callable[..., list[str]]
 
 
@@ -166,6 +171,47 @@ def test_F5_a_reader_starts_no_program_and_touches_no_other_process(attempt: Try
 
 
 @pytest.mark.usefixtures("confined")
+def test_F5_a_reader_learns_no_name_of_what_others_deposited(attempt: Try, home: Path) -> None:
+    staged = home / "staging"
+    assert attempt(("read", staged / "job/deposited")) == ["did: words"]  # it was told this one
+    said = attempt(("list", staged), ("list", staged / "job"), ("watch a folder", staged), ("watch all", ""))
+    assert said == ["PermissionError"] * 4
+
+
+@pytest.mark.usefixtures("confined")
+def test_F5_a_reader_has_the_kernel_do_nothing_to_others(attempt: Try, home: Path) -> None:
+    said = attempt(
+        ("signal by a pipe", os.getpid()),
+        ("hold up a writer", home / "staging/job/deposited"),
+        ("outlive its parent", ""),
+        ("map", SHARED_WITH_NOBODY),
+        ("map", GROWING),
+        ("file in memory", ""),
+    )
+    assert said == ["PermissionError"] * len(said)
+
+
+def test_F5_a_reader_that_does_not_want_to_ends_with_who_started_it(home: Path) -> None:
+    program = (
+        "import sys; from threading import Thread; from tests.unit.test_hostile_readers import *;"
+        "attempt = next(trying(Path(sys.argv[1])));"
+        "first = Thread(target=lambda: print(*attempt(('status', 'Pid')), flush=True));"
+        "first.start(); first.join();"  # readers outlive the thread that asks for them first
+        "attempt(('deaf', '')); print(*attempt(('status', 'Pid')), flush=True); input()"
+    )
+    command = [sys.executable, "-c", program, str(home)]
+    with subprocess.Popen(
+        command, cwd=process.ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as ours:
+        assert ours.stdout is not None
+        first, deaf = ours.stdout.readline(), ours.stdout.readline()
+        assert first
+        ours.kill()
+    until(lambda: not Path("/proc", first.split()[1]).exists())
+    assert deaf
+
+
+@pytest.mark.usefixtures("confined")
 def test_F5_a_reader_has_no_privileges_and_gains_none(attempt: Try) -> None:
     assert attempt(("status", "CapPrm"), ("status", "NoNewPrivs"), ("status", "Seccomp")) == [
         f"did: {4 if os.geteuid() == 0 else 0:016x}",  # root may read what others deposited, and no more
@@ -178,7 +224,7 @@ def test_F5_a_reader_has_no_privileges_and_gains_none(attempt: Try) -> None:
 def test_F5_no_thread_may_be_older_than_the_confinement() -> None:
     program = (
         "import threading; threading.Thread(target=threading.Event().wait, daemon=True).start();"
-        "from tools.crew_confinement import shut_in; shut_in([], [])"
+        "from tools.crew_confinement import shut_in; shut_in([], [], [])"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=process.ROOT, capture_output=True, check=False, text=True
@@ -263,6 +309,32 @@ def test_F5_what_readers_are_not_held_by_is_told(monkeypatch: pytest.MonkeyPatch
     isolation.cache_clear()
     monkeypatch.setattr("tools.sandbox.can_refuse_calls", lambda: False)
     assert "readers of files can reach the network" in " ".join(isolation().missing)
+
+
+@pytest.mark.parametrize("machine", list(crew_confinement.MACHINES))
+def test_F5_the_filter_names_calls_by_the_numbers_that_they_have_on_each_machine(machine: str) -> None:
+    try:
+        library = ctypes.CDLL("libseccomp.so.2")  # a second judge, on most machines
+    except OSError:
+        pytest.skip("libseccomp is not installed")
+    at, number, _ = crew_confinement.MACHINES[machine]
+    calls = {
+        **crew_confinement.REFUSED,
+        **crew_confinement.ONLY_ITSELF,
+        **{name: numbers for name, (numbers, _, _) in crew_confinement.NOT_WITH.items()},
+        "mmap": crew_confinement.MAP,
+        "clone": crew_confinement.CLONE,
+        "clone3": crew_confinement.CLONE3,
+    }
+    known = {
+        name: library.seccomp_syscall_resolve_name_arch(ctypes.c_uint32(number), name.encode())
+        for name in calls
+    }
+    assert len([each for each in known.values() if each > 0]) > 60
+    newer = {name for name, found in known.items() if found == -1}  # than the library
+    assert {name: max(found, 0) for name, found in known.items() if name not in newer} == {
+        name: numbers[at] for name, numbers in calls.items() if name not in newer
+    }
 
 
 @pytest.fixture

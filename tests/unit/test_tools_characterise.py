@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image, PngImagePlugin
 
 from tools.characterise import Characteriser, family_of, image
+from tools.characterise.fitting import clean
 from tools.characterise.text import describe
-from tools.characterise.worker import clean
+from tools.crew_child import Work
 from tools.ports import Characterisation, Identification
-from tools.process import Work
 
 
 @pytest.fixture(scope="module")

@@ -17,9 +17,9 @@ import schemas
 from packages.errors import Invalid
 from packages.format_policy import Action, FormatPolicy, Kind, Outcome, default_policy, derivative_name
 from packages.model import FileEntry, evolved
+from tools.crew_child import Work
 from tools.normalise import Made, Normaliser
 from tools.normalise.libreoffice import ADAPTER
-from tools.process import Work
 from tools.pronom import PronomIdentifier
 from tools.runs import Ended, Job, Ran
 

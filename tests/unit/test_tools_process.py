@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
+from tools.crew import Crew
+from tools.crew_child import Lost, Work
 from tools.crew_terms import ROOT, own_code
-from tools.process import Crew, Lost, Work
 
 WORK = Work("tests.support.misbehaving_worker", seconds=5, memory=512 << 20, batch=4, environment={})
 
@@ -124,10 +125,16 @@ def test_rest_ends_idle_children_only(crew: Crew) -> None:
 
 @pytest.mark.slow
 def test_a_hung_child_ends_itself_when_nobody_is_left_to_end_it(tmp_path: Path) -> None:
-    command = [sys.executable, "-P", "-m", WORK.module, "-4", str(WORK.memory)]  # the alarm is 5 s later
-    with subprocess.Popen(command, stdin=subprocess.PIPE, env={"PYTHONPATH": str(ROOT)}) as child:
+    bounds = ["-4", str(WORK.memory), "0", str(os.getpid())]  # the alarm is 5 s later
+    with subprocess.Popen(
+        [sys.executable, "-P", "-m", WORK.module, *bounds],
+        stdin=subprocess.PIPE,
+        env={"PYTHONPATH": str(ROOT)},
+    ) as child:
         assert child.stdin is not None
-        child.stdin.write(json.dumps({"read": own_code(WORK.module), "own": str(tmp_path)}).encode() + b"\n")
+        child.stdin.write(
+            json.dumps({"read": own_code(WORK.module), "named": [], "own": str(tmp_path)}).encode() + b"\n"
+        )
         child.stdin.write(b'["hang"]\n')
         child.stdin.flush()
         assert child.wait(60) == -signal.SIGALRM

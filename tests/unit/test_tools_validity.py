@@ -14,7 +14,7 @@ import schemas
 from packages.content_paths import content_path
 from packages.errors import Invalid
 from tests.conftest import PROJECT
-from tools.process import Work
+from tools.crew_child import Work
 from tools.sandbox import isolation
 from tools.validity import Check, Outcome, Subject, Table, Validator, Validity, load_table
 from tools.validity.ports import LONGEST_MESSAGE, MOST_MESSAGES

@@ -8,8 +8,11 @@ from typing import Any
 
 from packages.policies import CHARACTERISE_SECONDS
 from tools.characterise.families import family_of
+from tools.characterise.fitting import LONGEST, clean
+from tools.crew import Employer
+from tools.crew_child import Lost, Work
+from tools.crew_terms import text
 from tools.ports import Characterisation, Identification
-from tools.process import Employer, Lost, Work
 
 WORK = Work(
     module="tools.characterise.worker",
@@ -20,6 +23,8 @@ WORK = Work(
 )
 
 NOTHING = Characterisation("none", {}, None)
+MOST_PROPERTIES = 200
+"""Names of properties of one file; a reader has some dozens."""
 AT_ONCE = 1000
 """Files looked at before an answer is waited for: those that no family reads must not pile up."""
 
@@ -55,16 +60,19 @@ class Characteriser(Employer):
                 if family is not None:
                     yield [family, str(path)]
 
-        answers = self._crew.map(jobs())
+        answers = self._crew.map(jobs(), _characterised)
         for answer in answers:
             while (family := families.popleft()) is None:
                 yield NOTHING
-            yield _read(family, answer)
+            yield Characterisation(family, {}, answer.reason) if isinstance(answer, Lost) else answer
         yield from (NOTHING for _ in families)
 
 
-def _read(family: str, answer: Any) -> Characterisation:
-    if isinstance(answer, Lost):
-        return Characterisation(family, {}, answer.reason)
-    tool, properties, error = answer
-    return Characterisation(tool, properties, error)
+def _characterised(_job: Any, said: Any, _own: Path) -> Characterisation:
+    tool, properties, error = said
+    if not isinstance(properties, dict) or len(properties) > MOST_PROPERTIES:
+        raise TypeError("no properties")
+    if not all(name.isascii() and name.isprintable() for name in properties):
+        raise ValueError("no names")
+    told = None if error is None else text(error, LONGEST)
+    return Characterisation(text(tool, LONGEST), clean(properties), told)

@@ -13,10 +13,11 @@ from threading import Event, Lock
 from packages.content_paths import content_path
 from packages.format_policy import Action, Outcome, derivative_name
 from packages.model import ORIGINALS, FileEntry
+from packages.scratch import remove_tree
 from tools.normalise.made import Made
 from tools.normalise.ports import Adapter, Converted
 from tools.runs import Job
-from tools.sandbox import Sandbox, private_folder, remove
+from tools.sandbox import Sandbox, private_folder
 
 LONGEST = 1000
 MOST_FILES = 1000
@@ -206,7 +207,7 @@ def version_of(adapter: Adapter) -> str:
 def clear(folder: Path) -> None:
     """Remove what a run that was killed left in `folder`."""
     if (folder / WORKPLACE).exists():
-        remove(folder / WORKPLACE)
+        remove_tree(folder / WORKPLACE)
 
 
 def tidy(folder: Path) -> None:

@@ -29,10 +29,12 @@ from packages.format_policy import (
 )
 from packages.model import ORIGINALS, FileEntry
 from packages.policies import NORMALISE_SECONDS
+from tools.crew import Employer
+from tools.crew_child import Lost, Work
+from tools.crew_terms import text
 from tools.normalise.adapters import adapter
 from tools.normalise.conduct import Conductor, Request, clear, tidy, version_of
 from tools.normalise.made import Made
-from tools.process import Employer, Lost, Work
 from tools.sandbox import open_left
 
 WORK = Work(
@@ -41,8 +43,12 @@ WORK = Work(
     memory=2 << 30,
     batch=8,
     environment={},
+    file=4 << 30,  # of a TIFF
+    room=16 << 30,
 )
 CHUNK = 1 << 20
+LONGEST = 1000
+"""Characters of what is said of a derivative."""
 AT_ONCE = 1000
 """Originals planned before an answer is waited for: those that need nothing must not pile up."""
 LIBRARIES = {"pillow": ("PIL", "Pillow", "pillow"), "pdfium": ("pypdfium2", "pypdfium2", "pypdfium2")}
@@ -201,8 +207,9 @@ def _task(entry: FileEntry, action: Action, folder: Path) -> dict[str, Any]:
 def _taken_over(job: dict[str, Any], rows: list[dict[str, Any]], own: Path) -> list[dict[str, Any]]:
     """Copy what a child made into place; it may still write to its own file."""
     taken = []
-    for task, row in zip(job["tasks"], rows, strict=True):
+    for task, said in zip(job["tasks"], rows, strict=True):
         made = own / task["made"]
+        row = _believed(task, said)
         try:
             taken.append(row if row.get("error") else _copied(made, task, row))
         except OSError as error:
@@ -210,6 +217,22 @@ def _taken_over(job: dict[str, Any], rows: list[dict[str, Any]], own: Path) -> l
         finally:
             made.unlink(missing_ok=True)
     return taken
+
+
+def _believed(task: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
+    """Return what a child says of a task; raises an error of `tools.crew_child.Finish` for nonsense."""
+    if error := said.get("error"):
+        return {"error": text(error, LONGEST), "outcome": Outcome(said.get("outcome", Outcome.FAILED))}
+    extension, lossless, measured = said["extension"], said["lossless"], said["measured"]
+    if extension not in task["names"] or not isinstance(lossless, bool) or not isinstance(measured, dict):
+        raise TypeError("no derivative")
+    return {
+        "extension": extension,
+        "message": text(said["message"], LONGEST),
+        "tool": text(said["tool"], LONGEST),
+        "lossless": lossless,
+        "measured": {text(name, LONGEST): text(each, LONGEST) for name, each in measured.items()},
+    }
 
 
 def _copied(made: Path, task: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
@@ -257,8 +280,7 @@ def _rows(answer: Any, tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _result(action: Action, task: dict[str, Any], row: dict[str, Any]) -> Made:
     if error := row.get("error"):
-        outcome = Outcome(row.get("outcome", Outcome.FAILED))
-        return Made(Kind(action.kind), outcome, error, action.tool, action=action)
+        return Made(Kind(action.kind), row["outcome"], error, action.tool, action=action)
     extension = row["extension"]
     return Made(
         action.kind,
@@ -271,6 +293,6 @@ def _result(action: Action, task: dict[str, Any], row: dict[str, Any]) -> Made:
         action=action,
         command=f"{LIBRARIES[action.tool][1]}: {action.recipe}"
         + "".join(f" {k}={v}" for k, v in action.arguments.items()),
-        before=row.get("measured", {}),
-        after=row.get("measured", {}),
+        before=row["measured"],
+        after=row["measured"],
     )

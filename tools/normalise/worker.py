@@ -19,6 +19,7 @@ import PIL
 from PIL import Image
 
 from packages.format_policy import Outcome
+from packages.xml_text import legal
 from tools import crew_member
 from tools.normalise import raster
 
@@ -49,17 +50,17 @@ def _one(source: Path, task: dict[str, Any]) -> dict[str, Any]:
             return {"error": "the tool wrote 0 bytes"}
         raster.look_at(made)
     except raster.TooLargeError as error:
-        return {"error": str(error), "outcome": Outcome.TOO_LARGE}
+        return {"error": legal(str(error))[:LONGEST], "outcome": Outcome.TOO_LARGE}
     except raster.LossError as error:
-        return {"error": str(error), "outcome": Outcome.DIFFERS}
+        return {"error": legal(str(error))[:LONGEST], "outcome": Outcome.DIFFERS}
     except Exception as error:  # noqa: BLE001  # a decoder may fail in any way on a hostile file
         said = str(error).replace(f"{source}", source.name)
         is_large = (
             isinstance(error, Image.DecompressionBombError) or getattr(error, "errno", 0) == errno.EFBIG
         )
         outcome = Outcome.TOO_LARGE if is_large else Outcome.FAILED
-        return {"error": f"{type(error).__name__}: {said}"[:LONGEST], "outcome": outcome}
-    message = f"{source.suffix or 'the original'} to {extension}"
+        return {"error": legal(f"{type(error).__name__}: {said}")[:LONGEST], "outcome": outcome}
+    message = legal(f"{source.suffix or 'the original'} to {extension}")[:LONGEST]
     measured = COMPARED if lossless else {}
     return {
         "extension": extension,

@@ -1,15 +1,18 @@
 """XML against the schemas that it names, offline: its package's own, or those of the archive's folder."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from lxml import etree
 
 from packages.policies import VALIDATE_XML_SECONDS
-from tools.process import Employer, Lost, Work
+from tools.crew import Employer
+from tools.crew_child import Lost, Work
+from tools.crew_terms import text
 from tools.validity.ports import Outcome, Subject, Validity
 from tools.validity.table import XML
+from tools.validity.xml_bounds import LONGEST, MOST_MESSAGES
 
 WORK = Work(
     module="tools.validity.xml_worker",
@@ -34,7 +37,7 @@ class XmlSchemas(Employer):
         super().__init__(work, size=1)
         self.folder = folder
         if folder is not None:
-            self.let_read(folder)
+            self.let_list(folder)
 
     @property
     def version(self) -> str:
@@ -44,14 +47,22 @@ class XmlSchemas(Employer):
     def judge(self, subjects: Sequence[Subject], root: Path, largest: int) -> Iterator[Validity]:
         """Yield an outcome for each of `subjects`; `root` is where `path` lies by its content path."""
         self.let_read(root)
-        tool = f"{self.title} {self.version}"
         jobs = ([str(each.file), str(root), each.path, str(self.folder or ""), largest] for each in subjects)
-        for answer in self._answers(jobs):
+        for answer in self._crew.map(jobs, self._judged):
             if isinstance(answer, Lost):
-                yield Validity.of(Outcome.UNCHECKED, tool, None, [answer.reason])
+                yield Validity.of(Outcome.UNCHECKED, self._tool, None, [answer.reason])
             else:
-                outcome, profile, messages = answer
-                yield Validity.of(Outcome(outcome), tool, profile, messages)
+                yield answer
 
-    def _answers(self, jobs: Iterable[list[Any]]) -> Iterator[Any]:
-        yield from self._crew.map(jobs)
+    @property
+    def _tool(self) -> str:
+        return f"{self.title} {self.version}"
+
+    def _judged(self, _job: Any, said: Any, _own: Path) -> Validity:
+        outcome, profile, messages = said
+        if not isinstance(messages, list) or len(messages) > MOST_MESSAGES:
+            raise TypeError("no messages")
+        told = [text(each, LONGEST) for each in messages]
+        return Validity.of(
+            Outcome(outcome), self._tool, None if profile is None else text(profile, LONGEST), told
+        )

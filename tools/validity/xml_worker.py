@@ -14,11 +14,12 @@ from urllib.parse import quote, unquote, urlsplit
 from lxml import etree
 
 from packages.content_paths import content_path
+from packages.xml_text import legal
 from tools.crew_member import serve
+from tools.validity.xml_bounds import LONGEST, MOST_MESSAGES
 
 XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
 XS = "{http://www.w3.org/2001/XMLSchema}"
-MOST_MESSAGES = 1000
 MOST_SCHEMAS = 5000
 LARGEST_SCHEMA = 16 << 20
 MOST_KEPT = 16
@@ -211,7 +212,9 @@ def answer(batch: list[Any]) -> Iterable[list[Any]]:
 
 def _safely(job: list[Any]) -> list[Any]:
     try:
-        return judge(*job)
+        outcome, profile, messages = judge(*job)
+        told = [legal(each)[:LONGEST] for each in messages]  # in a message libxml2 repeats what is wrong
+        return [outcome, profile and legal(profile)[:LONGEST], told]
     except MemoryError:
         return ["could not check", None, ["it takes too much memory"]]
     except OSError as error:
