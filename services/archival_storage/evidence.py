@@ -7,8 +7,7 @@ since (docs/decisions/0018). Its number is its place: two who write at once cann
 
 import hashlib
 import logging
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from packages.errors import Conflict, Corrupt, HoldfastError, NotFound, Refused, Unavailable
@@ -83,20 +82,23 @@ def number_of(object_id: str) -> int | None:
 def append(archive: Archive, actor: Actor, run: AuditRun | None, reports: Sequence[CopyReport]) -> Link:
     """Write what was found as the next link to every store that can be reached, and then its rows.
 
-    A link that somebody wrote who died before its rows is taken up first. Raises Unavailable when no store
-    took it. A store that is away gets it from `reconcile`.
+    A link that somebody wrote who died before its rows is taken up first. A store in which something else
+    has its place gets none: the next audit of it names that. Raises Unavailable when no store took it. A
+    store that is away gets it from `reconcile`.
     """
     for _ in range(TRIES):
         with archive.catalogue.read() as view:
             last = view.last_link()
             roots = tuple(view.roots_unsealed(ROOTS_AT_ONCE))
         number = last.number + 1 if last else 1
-        if _take_up(archive, last, number):
+        holder, occupied = _holder(archive, number, last)
+        if holder is not None:
+            _take_up(archive, holder, number)
             continue
         heading = Heading(archive.archive_id, number, last.digest if last else None, now(), run)
         part = Part(heading, tuple(reports), tuple(_events(reports)), roots)
         try:
-            link = _write(archive, actor, part)
+            link = _write(archive, actor, part, occupied)
         except Conflict:
             continue
         with archive.catalogue.write() as unit:
@@ -105,20 +107,12 @@ def append(archive: Archive, actor: Actor, run: AuditRun | None, reports: Sequen
     raise Unavailable("the evidence of audits is being written by others all the time", hint="Try again.")
 
 
-def _take_up(archive: Archive, last: Link | None, number: int) -> bool:
-    """Record a link that is in storage and not in the catalogue; tell whether there was one.
-
-    One that contradicts the catalogue is none: who can write to one store could else have all other stores
-    mended from it. The next audit of that store names it.
-    """
-    holder = _holder(archive, number, last)
-    if holder is None:
-        return False
+def _take_up(archive: Archive, holder: ArchivalStore, number: int) -> None:
+    """Record a link that is in storage and not in the catalogue."""
     part, digest = read_part(holder, number)
     with archive.catalogue.write() as unit:
         known = tuple(each for each in part.roots if each.version in unit.roots_of(each.package_id))
         record(unit, Link(number, digest, part.heading.at), replace(part, roots=known))
-    return True
 
 
 def record(unit: WriteSession, link: Link, part: Part, *, copies: bool = True) -> list[Root]:
@@ -212,8 +206,8 @@ def _events(reports: Iterable[CopyReport]) -> Iterator[tuple[str, Event]]:
     return ((each.package_id, checked(each)) for each in reports if each.package_id != THE_STORE)
 
 
-def _write(archive: Archive, actor: Actor, part: Part) -> Link:
-    """Write a link to the stores. Raises Conflict when somebody else has that number."""
+def _write(archive: Archive, actor: Actor, part: Part, occupied: Collection[str] = ()) -> Link:
+    """Write a link to the stores that are not `occupied`. Raises Conflict when somebody has that number."""
     number = part.heading.number
     files = {
         HEADING: dump_heading(part.heading),
@@ -237,18 +231,21 @@ def _write(archive: Archive, actor: Actor, part: Part) -> Link:
             address=person_urn(actor.id),
         )
         staged = StagedVersion(object_of(number), workspace.object, inventory, None, contested=True)
-        published = _spread(archive, staged)
+        published = _spread(archive, staged, occupied)
     finally:
         workspace.discard()
     return Link(number, published.digest(), part.heading.at)
 
 
-def _spread(archive: Archive, staged: StagedVersion) -> Inventory:
+def _spread(archive: Archive, staged: StagedVersion, occupied: Collection[str]) -> Inventory:
     """Publish in the first store that is there, bring it to the others, and return it as published."""
     holder: ArchivalStore | None = None
     published = staged.inventory
-    trouble: HoldfastError = Unavailable("there is no store")
-    for store in archive.written_stores.values():
+    trouble: HoldfastError = Unavailable(
+        f"something else has the place of {staged.object_id} in {', '.join(sorted(occupied))}",
+        hint="look at what it is, and who wrote it",
+    )
+    for store in (each for name, each in archive.written_stores.items() if name not in occupied):
         try:
             store.check(archive.archive_id)
             if holder is None:
@@ -263,16 +260,29 @@ def _spread(archive: Archive, staged: StagedVersion) -> Inventory:
     return published
 
 
-def _holder(archive: Archive, number: int, last: Link | None) -> ArchivalStore | None:
-    """Return a store that has the link already, and as it may follow on what the catalogue knows."""
+def _holder(archive: Archive, number: int, last: Link | None) -> tuple[ArchivalStore | None, frozenset[str]]:
+    """Return a store that has the link already, as it may follow on what the catalogue knows; and the others.
+
+    Those are the names of stores in which what has its place is damaged, or contradicts the catalogue: who
+    can write to one store could else have all other stores mended from it.
+    """
+    occupied = set()
     for store in archive.stores.values():
-        with suppress(NotFound, Unavailable, Corrupt):
-            store.inventory(object_of(number))
+        try:
             part, _ = read_part(store, number)
+        except (NotFound, Unavailable):
+            continue
+        except Corrupt as error:
+            if not store.capabilities.atomic_rename:
+                continue  # somebody may be writing it just now, key by key
+            told = error.message
+        else:
             if _follows(archive, part, last, number):
-                return store
-            log.error("link %d of the evidence in %s contradicts the catalogue", number, store.name)
-    return None
+                return store, frozenset()
+            told = "it contradicts the catalogue"
+        log.error("link %d of the evidence in %s is none of ours: %s", number, store.name, told)
+        occupied.add(store.name)
+    return None, frozenset(occupied)
 
 
 def _follows(archive: Archive, part: Part, last: Link | None, number: int) -> bool:

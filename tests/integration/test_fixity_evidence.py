@@ -181,6 +181,30 @@ def test_evidence_is_as_its_schema_says_and_needs_no_holdfast_to_be_checked(
     assert heading["run"]["copies"] == 10
 
 
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_who_writes_the_next_link_in_the_primary_store_does_not_stop_the_audits(
+    one: tuple[Depositor, str], *, is_whole: bool
+) -> None:
+    depositor, _ = one
+    archive, actor = depositor.archive, depositor.actor
+    list(audit(archive, actor))
+    heading = evidence.Heading(archive.archive_id, 2, "0" * 128, "2026-11-21T00:00:00.000000Z", None)
+    stores = archive.stores
+    archive._stores = {"primary": stores["primary"]}
+    evidence._write(archive, actor, evidence.Part(heading, (), (), ()))
+    archive._stores = stores
+    if not is_whole:
+        link = root_of(archive, "primary") / layout.object_path(evidence.object_of(2))
+        flip(link / "v1/content" / evidence.HEADING)
+    assert {each.verdict for each in audit(archive, actor)} == {Verdict.INTACT}
+    found = {(each.object_id, each.store): each.verdict for each in audit(archive, actor)}
+    assert found.pop((THE_STORE, "primary")) is Verdict.CORRUPT
+    assert set(found.values()) == {Verdict.INTACT}
+    repair_store(archive, actor, "primary")
+    assert {each.verdict for each in audit(archive, actor)} == {Verdict.INTACT}
+    assert [each.problems for each in check_seal(archive, actor, seal(archive, actor))] == [(), ()]
+
+
 def test_who_writes_the_next_link_in_one_store_does_not_have_the_others_mended_from_it(
     one: tuple[Depositor, str],
 ) -> None:
