@@ -1,6 +1,7 @@
 """Audits over HTTP: runs, what each found as JSON and CSV, and alarms; for archivists."""
 
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -105,6 +106,12 @@ class AlarmModel(BaseModel):
     how: str | None = Field(description="repair or audit")
 
 
+class Mending(BaseModel):
+    """How many packages have an alarm, and are mended one after the other."""
+
+    packages: int
+
+
 class Alarms(BaseModel):
     """Some alarms, those raised first at the top; `next` is the token of the page behind."""
 
@@ -190,6 +197,18 @@ def list_alarms(  # each is a part of the request
         archive, actor, everything=everything, after=(key[0], key[1]) if key else None, limit=limit
     )
     return page_answer(request, {"alarms": found, "next": token_of(*more) if more else None})
+
+
+@router.post("/api/alarms/repair", response_model=Mending, status_code=HTTPStatus.ACCEPTED, responses=KNOWN)
+def repair_alarmed(request: Request, archive: Served, actor: Archivist) -> Response:
+    """Have every package mended that has an alarm, one after the other, after the answer.
+
+    One that cannot be mended keeps no other from it. Broken off by the end of the server, the same request
+    goes on with the rest; an alarm that ended tells what is done.
+    """
+    del archive
+    number = request.app.state.errands.mend_all(actor)
+    return json_answer(request, {"packages": number}, status=HTTPStatus.ACCEPTED)
 
 
 def _document(archive: Archive, actor: Actor, run: dict[str, Any]) -> Iterator[bytes]:

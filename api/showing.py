@@ -81,9 +81,13 @@ NOTICES: Mapping[str, str] = {
     "deletion-refuse": "Refused: every package stays as it is.",
     "audit": "Every copy is read back now; what is found is told here.",
     "repair": "Every copy is read back now, and what is bad is mended from a copy that is good.",
+    "mend-all": "{n} with an alarm: one after the other is read, and mended from copies that are good.",
+    "entries-accept": "{n} accepted as this archive's own: every store has them.",
+    "entries-refuse": "{n} refused: they are being set aside while every copy is read back.",
     "reidentify": "Formats are being identified again; what changes is told among the events.",
     "record": "A new version is being made with the record as you changed it.",
     "record-same": "The record says the same as before: nothing was done.",
+    "confirm": "Confirmed: that token lets its person in again.",
     "revoke": "Revoked: that token lets nobody in any more.",
 }
 """Every message that an address may ask a page to show: no text comes from the address itself."""

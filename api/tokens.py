@@ -13,7 +13,7 @@ from api.packages import UNCHANGED
 from api.problems import described
 from packages.model import now
 from packages.moments import HINT, moment_of
-from services.administration.people import create_token, list_tokens, revoke_token, token_json
+from services.administration.people import confirm_tokens, create_token, list_tokens, revoke_token, token_json
 
 router = APIRouter(tags=["tokens"])
 
@@ -92,6 +92,22 @@ def make_token(request: Request, archive: Served, actor: Administrator, wanted: 
     token, secret = create_token(archive, actor, **said)
     shown = token_json(token) | {"token": secret}
     return json_answer(request, shown, status=HTTPStatus.CREATED, headers={"Cache-Control": "no-store"})
+
+
+@router.post(
+    "/api/tokens/{id}/confirm",
+    status_code=204,
+    response_class=Response,
+    responses=KNOWN | described(404, 409),
+)
+def confirm_token(
+    archive: Served,
+    actor: Administrator,
+    token: Annotated[str, Path(alias="id", description="Its id, or its name if only one has it.")],
+) -> Response:
+    """Let a token open again that a restore has suspended; for any other it does nothing."""
+    confirm_tokens(archive, actor, [token])
+    return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
 @router.delete(

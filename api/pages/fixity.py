@@ -7,9 +7,10 @@ from fastapi import APIRouter, Query, Request, Response
 
 from api.answers import key_of, token_of
 from api.feeds import number_of
-from api.identity import Served
-from api.pages.forms import ArchivistVisitor, page
+from api.identity import Served, SignedIn
+from api.pages.forms import ArchivistVisitor, Posted, page, sent_on
 from services.archival_storage import audits
+from services.archival_storage.doubt import in_doubt
 from services.data_management import overview
 
 router = APIRouter(include_in_schema=False)
@@ -37,8 +38,16 @@ def fixity_page(
         "latest": latest[0] if latest else None,
         "following": f"/fixity?after={token_of(*more)}" if more else None,
         "naan": archive.settings.ark_naan,
+        "in_doubt": in_doubt(archive, actor),
     }
     return page(request, "fixity.html", shown)
+
+
+@router.post("/fixity/mend")
+def mend_all(request: Request, archive: Served, form: Posted, actor: SignedIn) -> Response:
+    """Have every package mended that has an alarm."""
+    del archive, form
+    return sent_on("/fixity", "mend-all", request.app.state.errands.mend_all(actor))
 
 
 @router.get("/fixity/audits")

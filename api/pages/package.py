@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from api.answers import key_of, token_of
+from api.entries import decide as settle_entries
 from api.identity import Served, SignedIn
 from api.pages.forms import Posted, Visitor, page, sent_on, text_of
 from api.pages.overview import prefect_pages
@@ -22,6 +23,7 @@ from packages.model import Actor
 from packages.wording import counted
 from services.administration.decisions import DECISIONS, decide
 from services.administration.holding import hold, release, withdraw
+from services.archival_storage.doubt import doubted
 from services.archive import Archive
 from services.data_management import overview, views
 from services.work.errands import ERRANDS
@@ -85,6 +87,8 @@ def package_page(
         "verbs": verbs(package, actor),
         "categories": SENTENCES,
         "errand": request.app.state.errands.of(package["id"]),
+        "trouble": request.app.state.errands.trouble(package["id"]) if actor.is_archivist else None,
+        "doubted": doubted(archive, actor, package["id"]) if actor.is_archivist else [],
         "prefect": prefect_pages(archive) if actor.is_archivist else "",
     }
     return page(request, "package.html", shown)
@@ -111,6 +115,10 @@ def decide_on_package(
 ) -> Response:
     """Carry out a decision on one package, and show it again."""
     verb, reason = text_of(form, "verb"), text_of(form, "reason")[:2000]
+    if verb in {"accept", "refuse"}:
+        errands = request.app.state.errands
+        number = settle_entries(archive, errands, actor, reference, accept=verb == "accept")
+        return sent_on(f"/packages/{reference}", f"entries-{verb}", number)
     if verb in ERRANDS:
         request.app.state.errands.send(actor, verb, reference)
     elif verb in KEEPING:

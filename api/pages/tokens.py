@@ -8,10 +8,17 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from api.identity import Served, SignedIn
 from api.pages.forms import Posted, Visitor, page, sent_on, text_of
-from packages.errors import Invalid, Refused
+from packages.errors import Conflict, HoldfastError, Invalid, NotFound, Refused
 from packages.model import Actor
 from packages.moments import HINT, moment_of
-from services.administration.people import ROLES, create_token, list_tokens, revoke_token, token_json
+from services.administration.people import (
+    ROLES,
+    confirm_tokens,
+    create_token,
+    list_tokens,
+    revoke_token,
+    token_json,
+)
 from services.archive import Archive
 
 router = APIRouter(include_in_schema=False)
@@ -38,13 +45,24 @@ def tokens_page(
 def make_token(request: Request, archive: Served, form: Posted, actor: SignedIn) -> Response:
     """Make a token, and show its secret this once."""
     administrator_visitor(actor)
-    said = {name: text_of(form, name) for name in ("name", "role", "expires")}
+    said = {name: text_of(form, name) for name in ("name", "role", "expires", "person")}
     try:
         name, expires = _name(said["name"]), _end(said["expires"])
-        token, secret = create_token(archive, actor, name=name, role=said["role"], expires=expires)
-    except (Invalid, Refused) as error:
+        token, secret = create_token(
+            archive, actor, name=name, role=said["role"], expires=expires, person=said["person"] or None
+        )
+    except (Conflict, Invalid, NotFound, Refused) as error:
         return _page(request, archive, actor, said=said, problem=error)
     return _page(request, archive, actor, made=token_json(token) | {"token": secret})
+
+
+@router.post("/tokens/confirm")
+def confirm_token(archive: Served, form: Posted, actor: SignedIn) -> Response:
+    """Let a token open again that a restore has suspended."""
+    administrator_visitor(actor)
+    if token := text_of(form, "id"):
+        confirm_tokens(archive, actor, [token])
+    return sent_on("/tokens", "confirm")
 
 
 @router.post("/tokens/revoke")
@@ -77,14 +95,15 @@ def _page(
     *,
     said: Mapping[str, str] | None = None,
     made: Mapping[str, Any] | None = None,
-    problem: Invalid | Refused | None = None,
+    problem: HoldfastError | None = None,
 ) -> Response:
-    order = ("active", "expired", "revoked")
+    order = ("suspended", "active", "expired", "revoked")
     listed = [token_json(each) for each in list_tokens(archive, actor)]
     shown = {
         "tokens": sorted(listed, key=lambda each: order.index(each["state"])),
         "roles": ROLES,
-        "said": said or {"name": "", "role": "depositor", "expires": ""},
+        "people": {each["person"]: f"{each['name']}, {each['role']}" for each in reversed(listed)},
+        "said": said or {"name": "", "role": "depositor", "expires": "", "person": ""},
         "made": made,
         "problem": problem,
     }

@@ -148,13 +148,7 @@ def _repair_alarmed(call: Call) -> int:
     from packages.errors import HoldfastError  # noqa: PLC0415  # start-up time
     from services.archival_storage import audits as kept  # noqa: PLC0415  # as above
 
-    alarmed: dict[str, None] = {}  # each once, in order
-    after = None
-    while True:
-        page, after = kept.alarms(call.archive, call.actor, after=after)
-        alarmed |= {each["package"]: None for each in page if each["package"]}
-        if after is None:
-            break
+    alarmed = kept.alarmed(call.archive, call.actor)
     codes = [exit_codes.DONE]
     for package_id in alarmed:
         try:
@@ -169,7 +163,7 @@ def _repair_alarmed(call: Call) -> int:
 
 
 def _settle(call: Call, reference: str, decision: str) -> None:
-    from services.archival_storage.logbook import settle  # noqa: PLC0415  # start-up time
+    from services.archival_storage.doubt import settle  # noqa: PLC0415  # start-up time
 
     number = settle(call.archive, call.actor, reference, accept=decision == "accept")
     call.voice.say(f"{DECIDED[decision]}: {counted(number, 'entry', 'entries')} of the log")
@@ -291,6 +285,7 @@ def _rate(budget: str | None) -> int | None:
 def _show_report(call: Call, report: "ObjectReport", more: Mapping[str, Any] = MappingProxyType({})) -> int:
     """Print what was found in one copy; return its exit code."""
     from services.archival_storage.fixity import report_json  # noqa: PLC0415  # start-up time
+    from services.archival_storage.mending import has_news  # noqa: PLC0415  # as above
 
     shown = report_json(report)
     call.voice.document({**shown, **more})
@@ -298,6 +293,8 @@ def _show_report(call: Call, report: "ObjectReport", more: Mapping[str, Any] = M
     _say_copy(call, shown | {"package": shown["id"]})
     if code == exit_codes.DAMAGED and not call.voice.json:
         call.voice.say(f"  → holdfast repair {shown['id'] or f'--store {report.store}'}")
+        if has_news(report):  # which `repair` refuses to judge where every store has it
+            call.voice.say("  → holdfast rebuild --catalogue, if the catalogue is an old copy")
     return code
 
 

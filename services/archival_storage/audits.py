@@ -140,6 +140,17 @@ def _title(view: ReadSession, package_id: str) -> str | None:
         return None
 
 
+def alarmed(archive: Archive, actor: Actor) -> list[str]:
+    """Return the ids of the packages that have an alarm, each once, those raised first at the top."""
+    found: dict[str, None] = {}
+    after: Key | None = None
+    while True:
+        page, after = alarms(archive, actor, after=after, limit=PAGE)
+        found |= {each["package"]: None for each in page if each["package"]}
+        if after is None:
+            return list(found)
+
+
 def _csv_line(fields: Sequence[Any]) -> str:
     """Return a line of CSV; a text that a spreadsheet would take for a formula begins with a quote."""
     line = io.StringIO(newline="")

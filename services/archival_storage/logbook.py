@@ -5,7 +5,6 @@ before the catalogue's row. Each names those that it follows. `rebuild` reads th
 be known to the database alone.
 """
 
-import uuid
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,12 +12,10 @@ from typing import Any
 from packages.errors import HoldfastError, NotFound, Refused, Unavailable
 from packages.ledger import CopyState
 from packages.log_entry import LogEntry, digest_of, dump_log_entry, newest_of
-from packages.model import Actor, Agent, Event, now
+from packages.model import Event
 from packages.premis import URN, package_urn
 from packages.tombstone import tombstone_id
 from packages.wording import counted
-from services.administration.people import require_archivist
-from services.agents import HOLDFAST
 from services.archival_storage.log_trust import Trust, note, open_ours, package_of
 from services.archival_storage.logbook_reading import Logbook
 from services.archive import Archive
@@ -181,37 +178,6 @@ def our_log(
         (entry, tuple(name for name, without in lacking.items() if digests[id(entry)] in without))
         for entry in book.in_order()
     ]
-
-
-def settle(archive: Archive, actor: Actor, reference: str, *, accept: bool) -> int:
-    """Say whose the entries are that a rebuild has found in some stores only; return how many there were.
-
-    Those that are accepted are this archive's own: every store gets them, and the next rebuild believes them.
-    The others are not, and `repair` sets them aside. Raises Refused for others than archivists.
-    """
-    require_archivist(actor, "say which entries of a log are right")
-    with archive.catalogue.write() as unit:
-        package_id = unit.resolve(reference)
-        doubted = [each for each in unit.known_entries(package_id).values() if each.is_doubted]
-        if accept:
-            note(unit, package_id, [(each.digest, each.at) for each in doubted], is_written=True)
-        else:
-            unit.forget_entries(package_id, [each.digest for each in doubted])
-    if accept and doubted:
-        told = counted(len(doubted), "entry", "entries")
-        event = Event(
-            id=str(uuid.uuid4()),
-            type="recovery",
-            at=now(),
-            outcome="success",
-            detail=f"{told} of the log, found by a rebuild in some stores only, accepted as our own",
-            agents=(HOLDFAST, Agent(actor.name, "person")),
-            step="repair",
-        )
-        write_log(archive, package_id, [event], {}, at=event.at)
-        with archive.catalogue.write() as unit:
-            unit.add_events(package_id, [event])
-    return len(doubted)
 
 
 def _strange(package_id: str, book: Logbook, trust: Trust) -> list[str]:

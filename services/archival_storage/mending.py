@@ -106,6 +106,11 @@ def _require_no_news(package_id: str, reports: Sequence[ObjectReport]) -> None:
         )
 
 
+def has_news(report: ObjectReport) -> bool:
+    """Tell whether a copy has versions or entries of its log that the catalogue does not know."""
+    return any(_is_news(each) for each in report.problems)
+
+
 def _is_news(problem: Problem) -> bool:
     return problem.verdict is Verdict.EXTRA and _NEWS.fullmatch(problem.path) is not None
 

@@ -35,7 +35,7 @@ from services.administration.people import require_archivist
 from services.archival_storage.logbook_reading import open_logbook
 from services.archive import Archive, require_archive_id
 from services.data_management.rebuild_audits import require_sealed, restore_runs, restore_seals
-from services.data_management.rebuild_choice import choose, strictest
+from services.data_management.rebuild_choice import choose, keep_closed
 from services.data_management.rebuild_deletions import restore_deleted, restore_requests
 from services.data_management.rebuild_facts import (
     Told,
@@ -164,19 +164,14 @@ def _restore_kept(
         choice = choose(archive, object_id, stores, unit.sealed_roots(package_id))
         copies = _copies(archive, stores, asked, frozenset() if choice.is_lone else choice.behind)
         doubted = _restore_from_any(unit, object_id, choice.stores, told, copies, done)
-        if choice.rivals:
-            known = unit.package(package_id)
-            access = strictest(known.access, object_id, choice.rivals)
-            if access != known.access:
-                unit.update_package(package_id, access=access, updated=known.updated)
-                done.differing.append((package_id, "who may read it is what the strictest of them says"))
+        closed = keep_closed(unit, package_id, choice.rivals)
         done.packages += 1
         done.unconfirmed += restore_entries(unit, package_id, told)
         done.unconfirmed += [(package_id, each) for each in strangers(book)]
     except (HoldfastError, *NOT_OURS) as error:
         done.failed.append((package_id, why(error)))
         return
-    done.differing += [(package_id, each) for each in choice.differing]
+    done.differing += [(package_id, each) for each in (*choice.differing, *closed)]
     if lacking := book.missing():
         why_not = f"{len(lacking)} entries of its log are lacking, such as {lacking[0]}"
         done.failed.append((package_id, why_not))

@@ -15,10 +15,11 @@ from packages.access import stricter
 from packages.errors import HoldfastError
 from packages.model import Access
 from packages.ocfl.inventory import SIDECAR, parse_sidecar
-from packages.premis import URN
+from packages.premis import URN, package_urn
 from packages.record import RECORD_NAME, access_of
 from services.archive import Archive
 from services.data_management.rebuild_reading import NOT_OURS, bytes_of
+from storage.catalogue.port import WriteSession
 from storage.ports import ArchivalStore
 
 _LONGEST = 1024
@@ -98,8 +99,19 @@ def choose(
     return Choice(stores, frozenset(behind), tuple(told), tuple(rivals), is_lone)
 
 
-def strictest(access: Access, object_id: str, rivals: Sequence[ArchivalStore]) -> Access:
-    """Return who may read a package at most, by what the newest record of each rival says too."""
+def keep_closed(unit: WriteSession, package_id: str, rivals: Sequence[ArchivalStore]) -> list[str]:
+    """Open nothing of a restored package that the newest record of a rival keeps closed; say so if it did."""
+    if not rivals:
+        return []
+    known = unit.package(package_id)
+    access = _strictest(known.access, package_urn(package_id), rivals)
+    if access == known.access:
+        return []
+    unit.update_package(package_id, access=access, updated=known.updated)
+    return ["who may read it is what the strictest of them says"]
+
+
+def _strictest(access: Access, object_id: str, rivals: Sequence[ArchivalStore]) -> Access:
     for store in rivals:
         try:
             paths = {path: (content, digest) for path, digest, content in store.inventory(object_id).files()}

@@ -12,6 +12,8 @@ from packages.errors import Conflict, HoldfastError, Unavailable
 from packages.ledger import KEPT_STATES, Package
 from packages.model import Actor, now
 from services.administration.people import require_archivist
+from services.archival_storage.audits import alarmed
+from services.archival_storage.doubt import settle
 from services.archival_storage.fixity import audit
 from services.archival_storage.mending import repair
 from services.archival_storage.not_kept import why_not_kept
@@ -34,6 +36,11 @@ def _repair(archive: Archive, actor: Actor, package_id: str, progress: Progress)
     repair(archive, actor, package_id, progress=progress)
 
 
+def _refuse(archive: Archive, actor: Actor, package_id: str, progress: Progress) -> None:
+    settle(archive, actor, package_id, accept=False)
+    repair(archive, actor, package_id, progress=progress, refuse=True)
+
+
 def _reidentify(archive: Archive, actor: Actor, package_id: str, progress: Progress) -> None:
     for found in reidentify(archive, actor, [package_id], again=True, progress=progress):
         if found.outcome is Outcome.FAILED:
@@ -43,9 +50,21 @@ def _reidentify(archive: Archive, actor: Actor, package_id: str, progress: Progr
 ERRANDS: Mapping[str, Callable[[Archive, Actor, str, Progress], None]] = {
     "audit": _audit,
     "repair": _repair,
+    "refuse": _refuse,
     "reidentify": _reidentify,
 }
 _NAMED = 100
+_TROUBLES = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why an errand did not come to its end, and what to do."""
+
+    verb: str
+    at: str
+    message: str
+    hint: str = ""
 
 
 @dataclass(slots=True)
@@ -77,8 +96,9 @@ class Identification:
 class Errands:
     """Does what it is sent for, one package after the other, in a thread of this process.
 
-    What is found is where an audit or a repair leaves it: in the ledger, as events, and as evidence. Nothing
-    else is kept: an errand that the end of the process broke off is asked for again.
+    What is found is where an audit or a repair leaves it: in the ledger, as events, and as evidence. What
+    kept the latest errands from their end is known as long as this process runs; one that the end of the
+    process broke off is asked for again.
     """
 
     def __init__(self, archive: Archive) -> None:
@@ -88,6 +108,7 @@ class Errands:
         self._identification: Identification | None = None
         self._lock = threading.Lock()
         self._wanted: dict[str, str] = {}
+        self._troubles: dict[str, Trouble] = {}
         self._closed = threading.Event()
 
     def send(self, actor: Actor, verb: str, reference: str) -> Package:
@@ -106,9 +127,30 @@ class Errands:
                 raise Conflict("its copies are being read already", hint="wait until that is done")
             if len(self._wanted) >= MOST:
                 raise Unavailable(f"{MOST} packages wait to be read", hint="try again later")
-            self._wanted[package.id] = verb
-        self._pool.submit(self._run, actor, verb, package.id)
+            self._want(actor, verb, package.id)
         return package
+
+    def mend_all(self, actor: Actor) -> int:
+        """Have every package mended that has an alarm, and return how many those are; again is a no-op.
+
+        One that cannot be mended keeps no other from it. Raises Refused for anybody but archivists.
+        """
+        found = alarmed(self._archive, actor)
+        with self._lock:
+            for package_id in found:
+                if package_id not in self._wanted:
+                    self._want(actor, "repair", package_id)
+        return len(found)
+
+    def _want(self, actor: Actor, verb: str, package_id: str) -> None:
+        self._troubles.pop(package_id, None)
+        self._wanted[package_id] = verb
+        self._pool.submit(self._run, actor, verb, package_id)
+
+    def trouble(self, package_id: str) -> Trouble | None:
+        """Return what kept the latest errand for a package from its end, if anything did."""
+        with self._lock:
+            return self._troubles.get(package_id)
 
     def of(self, package_id: str) -> str | None:
         """Return what is being done, or is still to be done, with the copies of a package."""
@@ -148,11 +190,20 @@ class Errands:
             log.warning("the %s of %s was broken off by the end of this process", verb, package_id)
         except HoldfastError as error:
             log.warning("the %s of %s: %s", verb, package_id, error.message)
+            self._keep(package_id, Trouble(verb, now(), error.message, error.hint))
         except Exception:
             log.exception("the %s of %s", verb, package_id)
+            self._keep(package_id, Trouble(verb, now(), "a defect of Holdfast's; its log says more"))
         finally:
             with self._lock:
                 del self._wanted[package_id]
+
+    def _keep(self, package_id: str, trouble: Trouble) -> None:
+        """Keep the trouble, and forget the oldest of very many."""
+        with self._lock:
+            self._troubles[package_id] = trouble
+            for each in list(self._troubles)[:-_TROUBLES]:
+                del self._troubles[each]
 
     def _identify(self, actor: Actor, told: Identification, ids: Sequence[str], *, again: bool) -> None:
         try:

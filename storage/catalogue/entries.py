@@ -4,7 +4,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import Connection, bindparam, delete, func, select
 
 from storage.catalogue import tables
 from storage.catalogue.log_ports import KnownEntry
@@ -43,6 +43,12 @@ class LogReading:
     def packages_with_entries(self, since: str) -> Sequence[str]:
         query = select(entries.c.package_id).where(entries.c.at >= since).distinct()
         return self._connection.execute(query.order_by(entries.c.package_id)).scalars().all()
+
+    def packages_in_doubt(self, limit: int) -> Mapping[str, int]:
+        known = entries.join(tables.packages, tables.packages.c.id == entries.c.package_id)
+        query = select(entries.c.package_id, func.count()).select_from(known).where(entries.c.is_doubted)
+        query = query.group_by(entries.c.package_id).order_by(entries.c.package_id).limit(limit)
+        return {str(row[0]): int(row[1]) for row in self._connection.execute(query)}
 
 
 class LogWriting(LogReading):

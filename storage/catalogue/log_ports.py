@@ -30,6 +30,10 @@ class LogReading(Protocol):
         """Return the ids of packages with an entry that is not older than `since`; they may be deleted."""
         ...
 
+    def packages_in_doubt(self, limit: int) -> Mapping[str, int]:
+        """Return how many doubted entries each package of the catalogue has, for the first of them by id."""
+        ...
+
 
 class LogWriting(Protocol):
     """Notes which entries are ours; each change is part of the session's one transaction."""

@@ -356,6 +356,7 @@ deletion_items = Table(
 
 # What this archive wrote to the logs of packages, or meant to: an entry that is not here is not ours.
 # No foreign key to packages: a rebuild makes those anew.
+DOUBTED = text("is_doubted")
 log_entries = Table(
     "log_entries",
     metadata,
@@ -365,4 +366,5 @@ log_entries = Table(
     Column("is_written", Boolean, nullable=False),
     Column("is_doubted", Boolean, nullable=False, server_default=false()),
     Index("log_entries_by_time", "at", "package_id"),
+    Index("log_entries_doubted", "package_id", sqlite_where=DOUBTED, postgresql_where=DOUBTED),
 )

@@ -32,6 +32,7 @@ ARCHIVISTS_ONLY = {
     ("GET", "/api/audits/{audit_id}/reports"),
     ("GET", "/api/audits/{audit_id}/report"),
     ("GET", "/api/alarms"),
+    ("GET", "/api/entries"),
     ("GET", "/api/deletions"),
     ("GET", "/deletions"),
     ("GET", "/api/policy"),
@@ -39,7 +40,12 @@ ARCHIVISTS_ONLY = {
     ("GET", "/fixity"),
     ("GET", "/metrics"),
 }
-ADMINS_ONLY = {("GET", "/api/tokens"), ("POST", "/api/tokens"), ("DELETE", "/api/tokens/{id}")}
+ADMINS_ONLY = {
+    ("GET", "/api/tokens"),
+    ("POST", "/api/tokens"),
+    ("POST", "/api/tokens/{id}/confirm"),
+    ("DELETE", "/api/tokens/{id}"),
+}
 OF_A_PACKAGE = [each for each in ROUTES if "{id}" in each[1] and "tokens" not in each[1]]
 OPEN_TO_ALL = {
     "/records/{id}",

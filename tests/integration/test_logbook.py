@@ -18,8 +18,8 @@ from packages.premis_reading import read_events
 from services.administration.holding import hold, release
 from services.administration.people import local_actor
 from services.archival_storage import log_audit, logbook_reading
+from services.archival_storage.doubt import settle
 from services.archival_storage.fixity import audit
-from services.archival_storage.logbook import settle
 from services.archival_storage.logbook_reading import open_logbook
 from services.archival_storage.mending import repair
 from services.data_management.rebuild import rebuild_catalogue

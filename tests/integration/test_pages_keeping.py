@@ -1,8 +1,10 @@
 """Pages for those who keep the archive: tokens, the form of a record, copies that are read and mended."""
 
 import json
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -10,11 +12,12 @@ import pytest
 from packages.errors import Conflict
 from packages.ocfl import layout
 from packages.premis import package_urn
+from services.administration.sign_in import actor_of_token
 from services.store_settings import path_of
 from services.work.engine import run_due
 from services.work.errands import Errands
 from tests.support.browsing import Browser, browser_of, text_of, tree_of
-from tests.support.serving import House, house_with
+from tests.support.serving import House, caller_of, house_with
 from tests.support.waiting import until
 
 
@@ -52,6 +55,39 @@ def test_a_token_is_made_shown_once_and_revoked(house: House, admin: Browser) ->
     [row] = [each for each in admin.open("/tokens").xpath("//tbody/tr") if "harvester" in text_of(each)]
     assert "revoked" in text_of(row)
     assert not row.xpath(".//form")
+
+
+def test_a_further_token_stands_for_the_same_person(house: House, admin: Browser) -> None:
+    page = admin.open("/tokens")
+    [known] = [each for each in page.xpath('//select[@name="person"]/option') if "The archivist" in each.text]
+    sends = form(page, "/tokens")
+    refused = admin.send(sends, name="laptop", role="depositor", person=known.get("value"))
+    assert refused.status_code == 422
+    assert "a further token has the same role" in text_of(tree_of(refused))
+    [secret] = tree_of(admin.send(sends, name="laptop", role="archivist", person=known.get("value"))).xpath(
+        '//*[@id="made-token"]/text()'
+    )
+    actor = actor_of_token(house.archive, secret)
+    assert actor is not None
+    assert actor.id == house.people["archivist"].actor.id
+
+
+def test_a_token_that_a_restore_has_suspended_is_confirmed_on_the_page_or_over_http(
+    house: House, admin: Browser
+) -> None:
+    for name in ("suspended 1", "suspended 2"):
+        secret = caller_of(house.archive, "archivist", name).headers
+        assert house.client().get("/api/alarms", headers=secret).status_code == 200
+        with closing(sqlite3.connect(house.archive.home / "catalogue.db")) as catalogue, catalogue:
+            catalogue.execute("update tokens set suspended = created where name = ?", [name])
+        assert house.client().get("/api/alarms", headers=secret).status_code == 401
+        if name.endswith("1"):
+            [row] = [each for each in admin.open("/tokens").xpath("//tbody/tr") if name in text_of(each)]
+            [sends] = [each for each in row.xpath(".//form") if each.get("action") == "/tokens/confirm"]
+            assert admin.send(sends).headers["location"] == "/tokens?done=confirm"
+        else:
+            assert house.client("admin").post(f"/api/tokens/{name}/confirm").status_code == 204
+        assert house.client().get("/api/alarms", headers=secret).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, Strin
 
 from packages.errors import Refused
 
-HEAD = "0009"
+HEAD = "0010"
 NAMES = {
     "pk": "%(table_name)s_key",
     "fk": "%(table_name)s_%(column_0_name)s_refers",
