@@ -34,6 +34,7 @@ from tools.characterise import Characteriser
 from tools.clamav import ClamdScanner, NotConfigured
 from tools.clamav import Limits as ScanLimits
 from tools.normalise import Normaliser
+from tools.own_folders import hide
 from tools.pids import ArkProvider
 from tools.ports import FormatIdentifier, PidProvider, VirusScanner
 from tools.validity import load_table
@@ -162,6 +163,7 @@ class Archive:
     @cached_property
     def tools(self) -> Toolbox:
         """Return the tools in child processes, which read what is staged and nothing else of the archive."""
+        hide(*self.settings.own_folders())
         self._tools.work_in(self.settings.staging_root, self.home / SCRATCH)
         return self._tools
 
@@ -196,6 +198,7 @@ class Archive:
         from tools.validity import Validator  # noqa: PLC0415  # slow to load, and most commands judge no file
 
         said = self.settings
+        hide(*said.own_folders())
         validator = Validator(load_table(self.home), said.tools_folder, said.schemas_folder, self.outside)
         validator.xml.work_in(said.staging_root, self.home / SCRATCH)
         return validator

@@ -14,6 +14,7 @@ from typing import Any
 
 import tools
 from packages.xml_text import legal
+from tools.own_folders import beside_our_own
 
 ROOT = Path(tools.__file__).parents[1]
 SYSTEM = (
@@ -99,5 +100,5 @@ class Terms:
 
     def given(self, own: Path) -> dict[str, Any]:
         """Return what a child is told before its first job; `own` is the folder that it may write to."""
-        read = [*own_code(self._module), *map(str, self.listed)]
+        read = [*beside_our_own(own_code(self._module)), *map(str, self.listed)]
         return {"read": read, "named": [*map(str, self.places)], "own": str(own.resolve())}

@@ -24,6 +24,7 @@ from typing import BinaryIO
 from packages.model import NOTHING
 from packages.scratch import bytes_in, has_file_of, remove_tree
 from tools.crew_confinement import can_refuse_calls
+from tools.own_folders import beside_our_own
 from tools.process import start_confined
 from tools.runs import Bounds, Ended, Isolation, Job, Ran
 
@@ -108,11 +109,11 @@ class Sandbox:
             return Ran(Ended.STOPPED, -signal.SIGKILL, shown, 0.0)
         bounds = Bounds.of(jobs) if jobs else self._bounds
         bounds = _within_free_space(bounds, self._folder)
-        readable = [*readable, *(job.source.resolve() for job in jobs), *_homes_of(Path(program))]
+        readable = [*readable, *(job.source.resolve() for job in jobs)]
         facts = {
             "parent": os.getpid(),
             "write": [str(self._folder), *WRITABLE],
-            "read": [*READABLE, *map(str, readable)],
+            "read": [*beside_our_own([*READABLE, *_homes_of(Path(program))]), *map(str, readable)],
             "sockets": [*map(str, sockets)],
             "memory": bounds.memory,
             "file_size": bounds.file_size,

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pikepdf
 import pytest
+from PIL import Image
 
 from packages.format_policy import Kind, Outcome, default_policy
 from packages.model import NOTHING
@@ -254,6 +255,15 @@ def test_a_truncated_image_is_no_copy_with_a_grey_end(tmp_path: Path) -> None:
     path.write_bytes(whole.read_bytes()[:2000])
     (made,) = convert(tmp_path, "vips", (path, "lossless", {"format": "tif"}))
     assert made.outcome is Outcome.FAILED
+
+
+def test_an_image_whose_description_denies_its_other_pages_loses_none(tmp_path: Path) -> None:
+    path = tmp_path / "pages.tif"
+    first, second = (Image.new("L", (64, 64), shade) for shade in (1, 2))
+    said = {270: "a view\nn-pages: 1"}  # as libvips tells of an image with one page
+    first.save(path, save_all=True, append_images=[second], tiffinfo=said)
+    (made,) = convert(tmp_path, "vips", (path, "jpeg2000", {}))
+    assert (made.outcome, made.message) == (Outcome.DIFFERS, "it has 2 pages; a JPEG 2000 has one")
 
 
 def test_a_sent_message_gets_its_headers_from_its_properties(tmp_path: Path) -> None:

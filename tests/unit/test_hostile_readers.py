@@ -15,7 +15,7 @@ import pytest
 from packages.errors import Unavailable
 from packages.format_policy import Action, Kind, Outcome, default_policy
 from tests.support.waiting import until
-from tools import crew_confinement, crew_terms, process
+from tools import crew_confinement, crew_terms, own_folders, process, sandbox
 from tools.characterise import Characteriser
 from tools.crew import Crew
 from tools.crew_child import Lost, Work
@@ -24,7 +24,7 @@ from tools.normalise import ffmpeg
 from tools.normalise.ports import Converted
 from tools.pronom import PronomIdentifier
 from tools.runs import Ended, Job, Ran
-from tools.sandbox import isolation, open_left
+from tools.sandbox import Sandbox, isolation, open_left, private_folder
 from tools.validity.reports import elements
 
 WORK = Work("tests.support.hostile_reader", seconds=60, memory=1 << 30, batch=50, environment={})
@@ -176,6 +176,39 @@ def test_F5_a_reader_learns_no_name_of_what_others_deposited(attempt: Try, home:
     assert attempt(("read", staged / "job/deposited")) == ["did: words"]  # it was told this one
     said = attempt(("list", staged), ("list", staged / "job"), ("watch a folder", staged), ("watch all", ""))
     assert said == ["PermissionError"] * 4
+
+
+@pytest.mark.usefixtures("confined")
+def test_F5_an_archive_that_lies_among_libraries_is_read_by_no_program(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = tmp_path / "system"
+    for name in ("lib/a", "share/b", "opt/archive/catalogue.db", "opt/archive/staging/job/deposited"):
+        (system / name).parent.mkdir(parents=True, exist_ok=True)
+        (system / name).write_text("words", "utf-8")
+    (system / "share/link").symlink_to(system / "opt/archive/catalogue.db")
+    (system / "opt/others").symlink_to(system / "opt/archive")
+    for name in ("_own", "_above"):
+        monkeypatch.setattr(own_folders, name, set())
+    monkeypatch.setattr(crew_terms, "SYSTEM", (*crew_terms.SYSTEM, str(system)))
+    monkeypatch.setattr(sandbox, "READABLE", (*sandbox.READABLE, str(system)))
+    own_folders.hide(system / "opt/archive")
+    crew = Crew(WORK, size=1)
+    crew.terms.let_read(system / "opt/archive/staging")
+    crew.terms.scratch = home / "scratch"
+    places = (
+        "lib/a",
+        "share/b",
+        "opt/archive/staging/job/deposited",
+        "opt/archive/catalogue.db",
+        "share/link",
+    )
+    with closing(crew):
+        said = list(crew.map([["read", str(system / place)] for place in places]))
+    assert said == ["did: words"] * 3 + ["PermissionError"] * 2
+    with private_folder(tmp_path / "private") as folder:
+        ran = [Sandbox(folder).run(["cat", str(system / place)], []) for place in places]
+    assert [each.ok for each in ran] == [True, True, False, False, False]
 
 
 @pytest.mark.usefixtures("confined")

@@ -77,10 +77,18 @@ def _compared(job: Job, runner: Runner, done: Converted, written: Path) -> Conve
 
 
 def _said_of(job: Job, image: Path, runner: Runner) -> dict[str, str]:
-    """Return what libvips says of an image, by its names of the fields."""
+    """Return what libvips says of an image, by its names of the fields.
+
+    Texts in the image come as they are, with their line ends, and look like other fields: those of the image
+    itself come first, and of its pages whoever says that there are several is believed.
+    """
     ran = runner.run(["vipsheader", "-a", str(image)], [job], environment=ENVIRONMENT)
     lines = ran.output.decode(errors="replace").splitlines() if ran.ok else []
-    return {name: value for name, _, value in (line.partition(": ") for line in lines)}
+    said: dict[str, str] = {}
+    for name, _, value in (line.partition(": ") for line in lines):
+        if said.setdefault(name, value) != value and name == "n-pages" and said[name] == "1":
+            said[name] = value
+    return said
 
 
 def _lost(before: Mapping[str, str], after: Mapping[str, str]) -> str:
