@@ -56,6 +56,15 @@ class Selection(FilterModel):
 
 
 One = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+Expected = Annotated[
+    int | None,
+    Field(
+        strict=True,
+        ge=0,
+        le=2**53,
+        description="How many packages a preview showed; with another number now nothing is done (409).",
+    ),
+]
 
 
 class OnMany(BaseModel):
@@ -66,13 +75,7 @@ class OnMany(BaseModel):
     ids: list[One] | None = Field(default=None, min_length=1, max_length=MOST, examples=[[ID]])
     filter: Selection | None = Field(default=None, examples=[{"work": "failed", "reason": "no space"}])
     dry_run: bool = Field(default=False, strict=True, description="Only show which packages it would be.")
-    expected: int | None = Field(
-        default=None,
-        strict=True,
-        ge=0,
-        le=2**53,
-        description="How many packages a preview showed; with another number now nothing is done (409).",
-    )
+    expected: Expected = None
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

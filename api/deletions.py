@@ -1,13 +1,13 @@
 """Deletions over HTTP: asked for by one archivist, approved or refused by another."""
 
 from http import HTTPStatus
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from api.answers import LIMIT, After, Limit, json_answer, key_of, page_answer, token_of
-from api.decisions import MOST, Because, One, OnMany, Selection, Trouble, Why, picked
+from api.decisions import MOST, Because, HasReason, MayHaveReason, One, OnMany, Selection, Trouble, picked
 from api.identity import Archivist, Served
 from api.models import ID, TIME, PackageSummary
 from api.packages import UNCHANGED
@@ -133,20 +133,6 @@ class AskedModel(BaseModel):
     number: int
     packages: list[PackageSummary] = Field(description="What a preview found: the first hundred.")
     outcomes: list[PackageOutcome]
-
-
-class MayHaveReason(BaseModel):
-    """Why, if there is something to say; it is kept."""
-
-    model_config: ClassVar[ConfigDict] = {"extra": "forbid"}
-    reason: Why = Field(default="", examples=["seen, and agreed"])
-
-
-class HasReason(BaseModel):
-    """Why; it is kept, and shown to whoever asked."""
-
-    model_config: ClassVar[ConfigDict] = {"extra": "forbid"}
-    reason: Because = Field(examples=["it is still cited"])
 
 
 @router.post(

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from api.answers import LIMIT, After, Limit, json_answer, key_of, page_answer, token_of
-from api.decisions import MOST, SHOWN, One
+from api.decisions import MOST, SHOWN, Expected, One
 from api.identity import Archivist, Served
 from api.models import ID, TIME
 from api.packages import UNCHANGED
@@ -45,6 +45,10 @@ class FormatModel(BaseModel):
         description="what stands between the format and its loss, the riskiest first"
     )
     rule: str | None = Field(description="the rule of the policy for it")
+    condition: str = Field(
+        description="of which of the files a preservation copy is made; of all, where empty",
+        examples=["unless fonts_not_embedded is 0"],
+    )
     files: int
     packages: int
     where: list[WhereModel] = Field(description="the first packages; all of them for formats asked for")
@@ -98,12 +102,7 @@ class WantedMigration(BaseModel):
     limit: int = Field(default=MOST, ge=1, le=MOST_PACKAGES, description="At most so many packages now.")
     again: bool = Field(default=False, description="Packages, too, that today's policy was applied to.")
     dry_run: bool = Field(default=False, description="Only show the plan.")
-    expected: int | None = Field(
-        default=None,
-        ge=0,
-        le=2**53,
-        description="How many packages were due in a plan; with another number now nothing is done (409).",
-    )
+    expected: Expected = None
 
 
 class MigrationModel(BaseModel):
