@@ -141,7 +141,7 @@ def _show_tried(call: Call, each: "Tried") -> None:
         made, entry = one.made, one.entry
         code = _BY_OUTCOME.get(made.outcome, exit_codes.CONTENT)
         word = painted(made.outcome.replace("_", " "), _COLOURS[code], sys.stdout)
-        told = printable(made.message)
+        told = printable(made.message) or ("the archive is unpacked" if one.is_of_archive else "")
         is_member = entry is not None and made.action is not None and made.action.unpacks
         if entry is not None:
             told = f"{_format(entry)}, {size(entry.size)}"

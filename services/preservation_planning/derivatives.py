@@ -112,6 +112,7 @@ def derivatives(
         for (entry, source), each in zip(these, judged, strict=True):
             members = (Derivative(*one) for one in unpacker.unpacked(entry, source))
             yield entry, chain(each, members)
+    unpacker.tidy()
 
 
 def _judged(some: list[tuple[FileEntry, list[Made]]], tools: Judges) -> Iterator[list[Derivative]]:

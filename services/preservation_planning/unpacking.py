@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import count, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -93,7 +93,6 @@ class Unpacker:
         self._room = _Room(limits.members, limits.bytes)
         self._place = folder / WORKPLACE
         self._staging = Staging(self._place)
-        self._numbers = count()
 
     def unpacked(self, entry: FileEntry, source: Path) -> Iterator[tuple[Made, FileEntry | None]]:
         """Yield what comes out of the archive `entry`, which lies at `source`; nothing for other files.
@@ -118,19 +117,23 @@ class Unpacker:
         if not has_members(source, name):
             yield of.made(Outcome.SKIPPED, _NO_FILES), None
             return
-        try:
-            opened = self._open(source, name, of)
-            if isinstance(opened, _Refusal):
-                yield of.made(opened.outcome, opened.reason), None
-                return
-            yield from self._members(opened, name, 1, of)
-        finally:
-            shutil.rmtree(self._place, ignore_errors=True)
+        opened = self._open(source, name, 1, of)
+        if isinstance(opened, _Refusal):
+            yield of.made(opened.outcome, opened.reason), None
+            return
+        yield from self._members(opened, name, 1, of)
         yield of.made(Outcome.DONE, "; ".join(of.notes)), None
 
-    def _open(self, source: Path, name: str, of: _Deposited) -> Workspace | _Refusal:
-        """Read the archive `source`, called `name`, into a workspace of its own; whole or not at all."""
-        workspace = self._staging.workspace(f"archive-{next(self._numbers)}")
+    def tidy(self) -> None:
+        """Remove what archives were read into, once the last has been."""
+        shutil.rmtree(self._place, ignore_errors=True)
+
+    def _open(self, source: Path, name: str, level: int, of: _Deposited) -> Workspace | _Refusal:
+        """Read the archive `source`, called `name`, into the workspace of its level; whole, or it is refused.
+
+        What the one before it has left there goes: of each level one archive is open at a time.
+        """
+        workspace = self._staging.workspace(f"level-{level}")
         limits = replace(
             self._limits,
             members=of.room.members,
@@ -149,7 +152,6 @@ class Unpacker:
                 name=name.rpartition("/")[2],
             )
         except Invalid as error:
-            workspace.discard()
             return _refusal(error.findings, limits)
         for room in (of.room, self._room):
             room.less(received.files + len(received.empty_directories), received.bytes)
@@ -164,13 +166,7 @@ class Unpacker:
             for row, match, properties in self._described(opened, some):
                 path, source = member_name(name, row.path), opened.locate(row)
                 entry = _entry(row, path, match, properties, of)
-                inner: Workspace | _Refusal | None = None
-                if self._policy.unpacking(entry) and has_members(source, path):
-                    inner = (
-                        self._open(source, path, of)
-                        if level < of.action.arguments["depth"]
-                        else _too_deep(of)
-                    )
+                inner = self._inside(entry, source, path, level + 1, of)
                 if isinstance(inner, Workspace):
                     source.unlink()
                     yield from self._members(inner, path, level + 1, of)
@@ -179,7 +175,16 @@ class Unpacker:
                     yield of.made(Outcome.NOT_OPENED, f"{path}: {inner.reason}"), None
                 of.files += 1
                 yield self._kept(path, source, of), entry
-        opened.discard()
+
+    def _inside(
+        self, entry: FileEntry, source: Path, path: str, level: int, of: _Deposited
+    ) -> Workspace | _Refusal | None:
+        """Open what came out of an archive, where that is one too; None for other files."""
+        if self._policy.unpacking(entry) is None or not has_members(source, path):
+            return None
+        if level > (depth := of.action.arguments["depth"]):
+            return _Refusal(Outcome.NOT_OPENED, f"archives are opened to a depth of {depth}")
+        return self._open(source, path, level, of)
 
     def _described(
         self, opened: Workspace, some: list[FileEntry]
@@ -221,11 +226,6 @@ def _entry(
         derived_from=of.entry.path,
         properties=properties,
     )
-
-
-def _too_deep(of: _Deposited) -> _Refusal:
-    depth = of.action.arguments["depth"]
-    return _Refusal(Outcome.NOT_OPENED, f"archives are opened to a depth of {depth}")
 
 
 def _refusal(findings: tuple[Finding, ...], limits: Limits) -> _Refusal:
