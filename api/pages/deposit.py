@@ -28,7 +28,7 @@ def deposit_page(request: Request, archive: Served, actor: Visitor, corrects: st
     require_depositor(actor)
     mended = _rejected(archive, actor, corrects) if corrects else None
     base = archive.settings.base_url
-    query = f"?corrects={mended['id']}" if mended else ""
+    query = f"?corrects={mended['id']}" if mended else "?title=Papers"  # a body has no name to be called by
     shown = {
         "mended": mended,
         "curl": (

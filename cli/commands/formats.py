@@ -42,7 +42,8 @@ def formats(
     found = held_formats(call.archive, call.actor, puids or ())
     for each in found:
         call.voice.document(each.as_json())
-        rule = f" (rule “{printable(each.rule)}”)" if each.rule else ""
+        condition = f": {printable(each.condition)}" if each.condition else ""
+        rule = f" (rule “{printable(each.rule)}”{condition})" if each.rule else ""
         call.voice.say(
             f"{padded(each.puid or 'unknown', 12)}  {padded(_STANDING[each.standing], 22)}  "
             f"{counted(each.files, 'file')} in {counted(each.packages, 'package')}  "

@@ -34,12 +34,14 @@ class Held:
     """One format: how many original files of the newest versions have it, in how many packages.
 
     `where` lists packages with their numbers of files, at most `NAMED` unless the format was asked for.
+    `condition` says, for people, of which of the files the rule has a preservation copy made; empty: of all.
     """
 
     puid: str | None
     name: str
     standing: Standing
     rule: str
+    condition: str = ""
     files: int = 0
     packages: int = 0
     where: list[tuple[str, int]] = field(default_factory=list)
@@ -51,6 +53,7 @@ class Held:
             "format": self.name,
             "standing": str(self.standing),
             "rule": self.rule or None,
+            "condition": self.condition,
             "files": self.files,
             "packages": self.packages,
             "where": [{"package": package, "files": files} for package, files in self.where],
@@ -71,8 +74,7 @@ def held_formats(archive: Archive, actor: Actor, puids: Iterable[str] = ()) -> l
         if wanted and (puid or "unknown") not in wanted:
             continue
         if puid not in found:
-            standing, rule = _standing(policy, puid)
-            found[puid] = Held(puid, name or "", standing, rule)
+            found[puid] = Held(puid, name or "", *_standing(policy, puid))
         held = found[puid]
         held.files += files
         held.packages += 1
@@ -102,16 +104,18 @@ def _by_puid(archive: Archive) -> Iterator[tuple[str, str | None, str | None, in
         yield from ((package.id, puid, names[puid], number) for puid, number in files.items())
 
 
-def _standing(policy: FormatPolicy, puid: str | None) -> tuple[Standing, str]:
+def _standing(policy: FormatPolicy, puid: str | None) -> tuple[Standing, str, str]:
+    """Return how a format stands, the rule's name, and of which of its files a copy is made."""
     if puid is None:
-        return Standing.UNKNOWN, ""
+        return Standing.UNKNOWN, "", ""
     rule = policy.rule(puid)
     if rule is None:
-        return Standing.NO_RULE, ""
+        return Standing.NO_RULE, "", ""
     actions = {part["action"] for part in parts_of(rule, Kind.PRESERVATION)}
     if actions & {"make", "unpack"}:
-        return Standing.CONVERTED, rule["name"]
+        conditions = [each.condition for each in policy.actions(rule) if each.kind is Kind.PRESERVATION]
+        return Standing.CONVERTED, rule["name"], "" if "" in conditions else "; ".join(conditions)
     if actions:
-        return Standing.KEPT, rule["name"]
+        return Standing.KEPT, rule["name"], ""
     is_shown = any(parts_of(rule, kind) for kind in (Kind.ACCESS, Kind.THUMBNAIL))
-    return (Standing.LOOKED_AT if is_shown else Standing.NO_RULE), rule["name"]
+    return (Standing.LOOKED_AT if is_shown else Standing.NO_RULE), rule["name"], ""

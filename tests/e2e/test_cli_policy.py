@@ -56,13 +56,16 @@ def test_the_formats_that_are_held_are_listed_by_risk(holdfast: Holdfast, tmp_pa
         Image.radial_gradient("L").resize((20, 10)).save(folder / "a.bmp")
         Image.new("L", (number, 1)).save(folder / "b.png")
         (folder / "c").write_bytes(b"\x01\x02\x03nobody knows\xff" * number)
+        (folder / "d.txt").write_text("Sir,\n" * number)
         holdfast("ingest", folder, "--title", f"Number {number}")
     listed = holdfast.json("formats").lines
     assert [(each["puid"], each["standing"], each["files"], each["packages"]) for each in listed] == [
         (None, "unknown", 2, 2),
         ("fmt/116", "converted", 2, 2),
+        ("x-fmt/111", "converted", 2, 2),
         ("fmt/11", "kept", 2, 2),
     ]
+    assert [bool(each["condition"]) for each in listed] == [False, False, True, False]
     [bmp] = holdfast.json("formats", "fmt/116").lines
     assert [each["files"] for each in bmp["where"]] == [1, 1]
     assert bmp["where"][0]["package"] in holdfast("formats", "fmt/116").out

@@ -153,7 +153,7 @@ def test_the_pages_lead_from_a_format_to_its_new_versions(house: House) -> None:
     assert page.xpath('//nav//a[@aria-current="page" and text()="Policy"]')
     plan = browser.open(f"/formats/migration?puid={BMP}")
     assert "3 packages with 3 such files" in text_of(plan)
-    assert f"{BMP} → preservation: 3 files by pillow lossless" in text_of(plan)
+    assert f"Windows Bitmap 3.0 ({BMP}) → preservation: 3 files by pillow lossless" in text_of(plan)
     [form] = plan.xpath('//form[@action="/formats/migration"]')
     for other in ("7", "7" * 5_000):
         assert browser.send(form, expected=other).status_code == 409
