@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -147,11 +147,11 @@ class LocalMedium:
         """Rename one file; an empty folder in its way is removed."""
         target = Path(self._path(to))
         with _translated(f"Cannot move {key} to {to} in {self._root}"):
-            target.parent.mkdir(parents=True, exist_ok=True)
+            named = self._way_to(target)
             if target.is_dir() and not target.is_symlink():
                 target.rmdir()
             Path(self._path(key)).rename(target)
-            fsync_folder(target.parent)
+            _sync_names(named)
 
     def remove(self, key: str) -> None:
         """Remove a file or a folder with all that it holds."""
@@ -228,13 +228,8 @@ class LocalMedium:
     def adopt(self, folder: Path, key: str) -> bool:
         """Rename a folder of the same file system into the root, and make the names durable."""
         target = Path(self._path(key))
-        above: list[Path] = []
         with _translated(f"Cannot publish {key} in {self._root}"):
-            if not target.parent.is_dir():  # `sync` was not told, or somebody removed it as empty
-                above = [
-                    each for each in target.parents if self._folder in each.parents and not each.exists()
-                ]
-                target.parent.mkdir(parents=True, exist_ok=True)
+            named = self._way_to(target)
             try:
                 folder.rename(target)
             except OSError as error:
@@ -243,9 +238,14 @@ class LocalMedium:
                 if error.errno in _OCCUPIED:
                     raise Conflict(f"{key} in {self._root} is occupied already.") from error
                 raise
-            for each in {target.parent, *(new.parent for new in above)}:
-                fsync_folder(each)
+            _sync_names(named)
         return True
+
+    def _way_to(self, target: Path) -> Collection[Path]:
+        """Make the folders above `target`; return those whose names are to be synced once it is there."""
+        new = [*takewhile(lambda each: each != self._folder and not each.exists(), target.parents)]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return [target.parent, *(each.parent for each in new)]
 
     def _held_folder(self) -> tuple[str, Path, int]:
         """Make a folder for an attempt and lock it; return its key, path and the descriptor that holds it."""
@@ -284,10 +284,9 @@ class LocalMedium:
                 stream.write(data)
                 stream.flush()
                 os.fsync(fd)
-                parent = Path(self._path(key)).parent
-                parent.mkdir(parents=True, exist_ok=True)
+                named = self._way_to(Path(self._path(key)))
                 yield temporary
-            fsync_folder(parent)
+            _sync_names(named)
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -299,6 +298,11 @@ def _hold(fd: int, path: Path) -> bool:
     """
     fcntl.flock(fd, fcntl.LOCK_SH)
     return path.exists()
+
+
+def _sync_names(folders: Iterable[Path]) -> None:
+    for each in folders:
+        fsync_folder(each)
 
 
 def _kind(entry: os.DirEntry[str]) -> str:
