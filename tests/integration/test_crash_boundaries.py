@@ -18,6 +18,7 @@ from tests.support.settled import Undisturbed
 
 pytest_plugins = ["tests.support.crash_fixtures"]
 
+Kept = Callable[[str], Archive]
 Reference = Callable[[str], Undisturbed]
 
 LAST = [("publish", "drained")]
@@ -71,21 +72,21 @@ def test_H1_killed_while_a_submission_is_rejected(
 
 @pytest.mark.parametrize(("step", "point"), UPDATE_POINTS)
 def test_H1_killed_at_a_boundary_of_an_update(
-    killer: Killer, crash_home: Path, opened: Archive, tmp_path: Path, step: str, point: str
+    killer: Killer, kept: Kept, reference: Reference, step: str, point: str
 ) -> None:
-    deposit = deposits.make("bag", tmp_path, 1)
-    package_id = killer.do(crash_home, "ingest", sources=[str(deposit.source)]).find("package")
+    opened = kept("bag")
+    deposit, package_id = reference("bag").deposit, reference("bag").package_id
     with opened.catalogue.read() as view:
         before = view.package(package_id)
         ingested = settled.events_of(opened, package_id)
     record = {**before.record, "title": "Mended"}
     victim = killer.do(
-        crash_home, "update", package=package_id, record=record, die={"step": step, "point": point}
+        opened.home, "update", package=package_id, record=record, die={"step": step, "point": point}
     )
     assert victim.end() == -9
     with opened.catalogue.read() as view:
         assert view.package(package_id).state == "published"  # a version in the making takes nothing away
-    killer.restart(crash_home)
+    killer.restart(opened.home)
     with opened.catalogue.read() as view:
         package, job = view.package(package_id), view.latest_job(package_id)
         assert (package.version, package.title, package.pid) == (2, "Mended", before.pid)

@@ -1,5 +1,7 @@
 """H1: SIGKILL in every step of a new version with other files, then a restart: all of it, once."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,55 +11,59 @@ from services.administration.people import local_actor
 from services.archival_storage.ocfl_validation import validate_ocfl
 from services.archive import Archive
 from services.data_management.reconcile import reconcile
-from tests.support import deposits, settled
+from tests.support import settled
 from tests.support.depositor import put
 from tests.support.deposits import Deposit
 from tests.support.killer import Killer
+from tests.support.settled import Undisturbed
 
 pytest_plugins = ["tests.support.crash_fixtures"]
+
+Kept = Callable[[str], Archive]
+Reference = Callable[[str], Undisturbed]
 
 POINTS = [(name, "after") for name in ("receive", "normalise", "revise", "store", "build_dip")]
 POINTS.append(("revise", "recorded"))  # those where something has been moved or made; each is a second or two
 
 
-def changed(killer: Killer, home: Path, tmp_path: Path, **more: object) -> tuple[Deposit, str, int]:
-    """Ingest a package and change its files, with a death; return what must come of it."""
-    deposit = deposits.make("image", tmp_path, 1)
-    package_id = killer.do(home, "ingest", sources=[str(deposit.source)]).find("package")
-    first, second = sorted(deposit.files)[:2]
+def changed(
+    killer: Killer, home: Path, known: Undisturbed, tmp_path: Path, **more: object
+) -> tuple[Deposit, int]:
+    """Change the files of the package that is kept in a home, with a death; return what must come of it."""
+    first, second = sorted(known.deposit.files)[:2]
     new = put(tmp_path / "new", {"x": b"new", "y": b"other"})
     victim = killer.do(
-        home, "revise", package=package_id, added={"more/new.txt": str(new / "x")},
+        home, "revise", package=known.package_id, added={"more/new.txt": str(new / "x")},
         replaced={first: str(new / "y")}, withdrawn=[second], **more,
     )  # fmt: skip  # fewer lines read better
     status = victim.end()
-    files = {name: data for name, data in deposit.files.items() if name != second}
-    deposit.files.clear()
-    deposit.files.update(files | {first: b"other", "more/new.txt": b"new"})
-    return deposit, package_id, status
+    files = {name: data for name, data in known.deposit.files.items() if name != second}
+    files |= {first: b"other", "more/new.txt": b"new"}
+    return replace(known.deposit, files=files), status
 
 
 @pytest.mark.parametrize(("step", "point"), POINTS)
 def test_H1_killed_in_a_step_of_a_revision(
-    killer: Killer, crash_home: Path, opened: Archive, tmp_path: Path, step: str, point: str
+    killer: Killer, kept: Kept, reference: Reference, tmp_path: Path, step: str, point: str
 ) -> None:
-    deposit, package_id, status = changed(killer, crash_home, tmp_path, die={"step": step, "point": point})
+    opened, known = kept("image"), reference("image")
+    deposit, status = changed(killer, opened.home, known, tmp_path, die={"step": step, "point": point})
     assert status == -9
     with opened.catalogue.read() as view:
-        assert view.package(package_id).state == "published"
-    killer.restart(crash_home)
-    prove(opened, deposit, package_id)
+        assert view.package(known.package_id).state == "published"
+    killer.restart(opened.home)
+    prove(opened, deposit, known.package_id)
 
 
 @pytest.mark.parametrize("number", [60, 90, 110])
 def test_H1_killed_before_some_change_of_a_file(
-    killer: Killer, crash_home: Path, opened: Archive, tmp_path: Path, number: int
+    killer: Killer, kept: Kept, reference: Reference, tmp_path: Path, number: int
 ) -> None:
     """Sooner than the ledger knows of it, a change leaves nothing; later, all of it."""
-    before = tmp_path / "before"
-    before.mkdir()
-    deposit, package_id, status = changed(killer, crash_home, before, mutation=number)
-    killer.restart(crash_home)
+    opened, known = kept("image"), reference("image")
+    package_id = known.package_id
+    deposit, status = changed(killer, opened.home, known, tmp_path, mutation=number)
+    killer.restart(opened.home)
     with opened.catalogue.read() as view:
         job = view.latest_job(package_id)
     if status == -9 and job is not None and job.kind == "ingest":

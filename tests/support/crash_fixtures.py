@@ -3,7 +3,9 @@
 A parent of victims, an empty home to copy, and what an undisturbed ingest gives.
 """
 
+import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -59,6 +61,19 @@ def reference(
         return known[kind]
 
     return of
+
+
+@pytest.fixture
+def kept(reference: Callable[[str], settled.Undisturbed], home: Path) -> Iterator[Callable[[str], Archive]]:
+    """Opens a copy of the home into which `reference` took a deposit of a kind."""
+    with ExitStack() as stack:
+
+        def of(kind: str) -> Archive:
+            archive = open_archive(shutil.copytree(reference(kind).home, home))
+            stack.callback(archive.close)
+            return archive
+
+        yield of
 
 
 @pytest.fixture(scope="module")

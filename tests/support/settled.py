@@ -197,11 +197,17 @@ def tables(home: Path, held: int) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Undisturbed:
-    """What an ingest gives when nothing happens to it: its events, and how long each step takes."""
+    """What an ingest gives when nothing happens to it: its events, and how long each step takes.
+
+    `home` stays as it was then, with the one package in it: to be copied, never to be changed.
+    """
 
     events: Events
     spans: dict[str, float]
     seconds: float
+    home: Path
+    deposit: Deposit
+    package_id: str
 
 
 def undisturbed(killer: Killer, home: Path, deposit: Deposit) -> Undisturbed:
@@ -217,7 +223,8 @@ def undisturbed(killer: Killer, home: Path, deposit: Deposit) -> Undisturbed:
         assert package is not None
         assert problems(archive, [deposit], {}) == []
         spans = {step: end - at for (step, at), end in zip(begun, ends, strict=True)}
-        return Undisturbed(events_of(archive, package.id), spans, over - begun[0][1])
+        events, seconds = events_of(archive, package.id), over - begun[0][1]
+        return Undisturbed(events, spans, seconds, home, deposit, package.id)
     finally:
         archive.close()
 
