@@ -4,10 +4,12 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
+from packages.errors import HoldfastError
 from packages.model import Actor, now
 from services.archival_storage.evidence import append
 from services.archive import Archive
@@ -81,10 +83,21 @@ class Recording:
         state = RunState.DONE if kind is None else RunState.BROKEN_OFF
         self.run = replace(self.run, state=state, ended=now())
         if self.run.copies or self.run.message:
-            self._record()
+            try:
+                self._record()
+            except HoldfastError as trouble:
+                self._give_up(trouble)
+                raise
         else:
             with self._archive.catalogue.write() as unit:
                 unit.drop_audit_run(self.run.id)
+
+    def _give_up(self, trouble: HoldfastError) -> None:
+        """Say at least that the run is over, though no store takes what it has found last."""
+        self.tell(f"what was found last could not be recorded: {trouble.message}")
+        self.run = replace(self.run, state=RunState.BROKEN_OFF)
+        with suppress(HoldfastError), self._archive.catalogue.write() as unit:
+            unit.put_audit_run(self.run)
 
     def _record(self) -> None:
         append(self._archive, self._actor, self.run, self._found)

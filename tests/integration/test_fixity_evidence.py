@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from packages.errors import Unavailable
 from packages.ledger import CopyState, PackageFilter
 from packages.ocfl import layout
 from packages.ocfl.inventory import dump, parse, sidecar
@@ -19,7 +20,7 @@ from services.archival_storage.seals import check_seal, parse_seal, seal
 from services.archive import Archive, open_archive
 from services.data_management import views
 from services.data_management.rebuild import rebuild_catalogue
-from storage.audits import THE_STORE, Root
+from storage.audits import THE_STORE, Root, RunState
 from storage.ports import Verdict
 from tests.support.depositor import Depositor
 from tests.support.harm import LETTER, flip, many, object_in, one, overwrite, rewrite, root_of
@@ -231,3 +232,20 @@ def test_who_writes_the_next_link_in_one_store_does_not_have_the_others_mended_f
     repair_store(archive, actor, "copy")
     assert {each.verdict for each in audit(archive, actor)} == {Verdict.INTACT}
     assert [each.problems for each in check_seal(archive, actor, seal(archive, actor))] == [(), ()]
+
+
+def test_a_run_whose_findings_no_store_takes_is_over_all_the_same(
+    one: tuple[Depositor, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    depositor, _ = one
+
+    def nobody(*_: object) -> None:
+        raise Unavailable("no store takes it")
+
+    monkeypatch.setattr(recording, "append", nobody)
+    with pytest.raises(Unavailable, match="no store takes it"):
+        list(audit(depositor.archive, depositor.actor))
+    with depositor.archive.catalogue.read() as view:
+        [run] = view.audit_runs()
+    assert run.state is RunState.BROKEN_OFF
+    assert run.message.endswith("could not be recorded: no store takes it")
