@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from packages.errors import HoldfastError, NotFound
-from packages.ledger import OPEN_STATES, Job, JobState, PackageFilter
+from packages.ledger import OPEN_STATES, CopyState, Job, JobState, PackageFilter
 from packages.model import Actor, later, now
 from packages.policies import WORKER_DEATHS
 from packages.premis import URN, package_urn
@@ -101,6 +101,7 @@ def reconcile(
         )
         if not dry_run:
             drain(archive)
+    done.disagreements += _not_read_back(archive)
     done.disagreements += _disagreements(archive)
     return done
 
@@ -250,6 +251,16 @@ def _dead(archive: Archive) -> list[Job]:
     with archive.catalogue.read() as view:
         running = _jobs(view, [JobState.RUNNING])
         return [job for job in running if job.lease_owner and is_dead(job.lease_owner)]
+
+
+def _not_read_back(archive: Archive) -> Iterator[str]:
+    """Name the copies that were written and did not read back, so that their packages are not archived."""
+    with archive.catalogue.read() as view:
+        for job in _jobs(view, [JobState.FAILED]):
+            for copy in view.copies(job.package_id) if job.step == "store" else ():
+                if copy.state is CopyState.CORRUPT and copy.version == job.target_version:
+                    again = f"`holdfast retry {job.package_id}`"
+                    yield f"{job.package_id} does not read back from {copy.store}: {again}"
 
 
 def _disagreements(archive: Archive) -> Iterator[str]:

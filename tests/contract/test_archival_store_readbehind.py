@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from packages.errors import Unavailable
+from services.administration.decisions import decide
+from services.data_management.reconcile import reconcile
+from services.work.engine import run_job
 from storage import direct
 from storage.archival import readbehind
 from storage.ports import Verdict
@@ -153,6 +156,23 @@ def test_I3_an_ingest_fails_whose_copy_differs_on_the_medium(
             "primary": "intact",
             "copy": "corrupt",
         }
+        archive, actor = depositor.archive, depositor.actor
+        [told] = reconcile(archive, actor).disagreements
+        assert told == f"{made.id} does not read back from copy: `holdfast retry {made.id}`"
+        assert f"`holdfast retry {made.id}`" in made.job.reason
+        decide(archive, actor, "retry", [made.id])
+        depositor.prove_accepted(depositor.again(run_job(archive, made.job.id)))
+        assert reconcile(archive, actor).disagreements == []
+        for store in archive.stores.values():
+            assert store.verify(f"urn:uuid:{made.id}").verdict is Verdict.INTACT
+        with archive.catalogue.read() as view:
+            events = [(each.type, each.note) for each in view.events(made.id) if each.step == "store"]
+        assert sorted(events) == [
+            ("accession", ""),
+            ("fixity check", "copy"),
+            ("fixity check", "primary"),
+            ("replication", "copy"),
+        ]
 
 
 def test_nothing_is_read_before_it_was_synced(

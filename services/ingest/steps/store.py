@@ -1,10 +1,10 @@
 """Store: commit the AIP to the primary store, bring every copy up to it, and read each one back."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
-from packages.errors import Corrupt, HoldfastError, Kind, NotFound, Recalling, Unavailable
+from packages.errors import Conflict, Corrupt, HoldfastError, Kind, NotFound, Recalling, Unavailable
 from packages.ledger import CopyRecord, CopyState, JobKind, PackageState, StepOutcome, VersionRecord
 from packages.model import Event, FileEntry, Role, evolved, later, now
 from packages.ocfl.inventory import NAME, Inventory, parse
@@ -14,6 +14,7 @@ from packages.premis import package_urn
 from packages.record import access_of, title_of
 from services.ingest.steps.build_aip import LARGEST
 from services.ingest.steps.context import StepContext, StepResult
+from services.ingest.steps.store_mending import mend, told
 from storage.catalogue.port import WriteSession
 from storage.ports import NOTHING_KNOWN, ArchivalStore, ReadBack, StagedVersion, Verdict
 
@@ -23,48 +24,72 @@ def store(context: StepContext) -> StepResult:
 
     Done only when every required copy is intact. A store that is down leaves its copy *pending*; what the
     other stores have got stays, and the failed job needs to bring up only the rest when it is tried
-    again. Optional copies are *pending* then: they follow alone (`archival_storage.copies`).
+    again. Optional copies are *pending* then: they follow alone (`archival_storage.copies`). A copy that
+    does not read back fails the job, for a person is to look at its medium; who tries it again has it mended.
     """
     primary, required, optional = _stores(context)
     object_id = package_urn(context.package.id)
     primary.check(context.archive.archive_id)
-    published, own = _publish(context, primary, object_id)
+    mended = mend(context, [primary, *required], object_id)
+    try:
+        published, own = _publish(context, primary, object_id)
+    except Corrupt as error:  # what a former attempt has published is damaged
+        spoilt = CopyRecord(
+            context.package.id, primary.name, context.version, CopyState.CORRUPT, None, error.message
+        )
+        return _failed(context, [spoilt], mended, passing=False)
     copies = _make_copies(context, primary, required, object_id)
     records = [_record_of(context, name, copy) for name, copy in copies.items()]
-    lacking = [each for each in records if each.state is not CopyState.INTACT]
+    errors = [each for each in (copy.exception() for copy in copies.values()) if each is not None]
     records += [
         CopyRecord(context.package.id, each.name, context.version, CopyState.PENDING) for each in optional
     ]
-    told = ", ".join(f"{each.store} {each.state}" for each in records)
-    if lacking:
-        why = "; ".join(f"{each.store}: {each.message}" for each in lacking)
-        asked = [copies[each.store].exception() for each in lacking]
-        if ready := _ready_at(asked):
-            return StepResult(
-                StepOutcome.WAITING,
-                "recall_requested",
-                why,
-                apply=lambda unit: _set_copies(unit, records),
-                not_before=ready,
-            )
-        passing = all(_kind(copies[each.store]) is Kind.UNAVAILABLE for each in lacking)
-        if not passing:
-            why += f" (run `holdfast repair {context.package.id}`, then `holdfast retry`)"
+    if ready := _ready_at(errors):
         return StepResult(
-            StepOutcome.FAILED,
-            "copies_missing",
-            why,
+            StepOutcome.WAITING,
+            "recall_requested",
+            _why(records),
             apply=lambda unit: _set_copies(unit, records),
-            kind=Kind.UNAVAILABLE if passing else Kind.CORRUPT,
+            not_before=ready,
         )
+    if errors:
+        return _failed(context, records, mended, passing=all(map(_is_passing, errors)))
     return StepResult(
         StepOutcome.DONE,
         "stored",
-        told,
+        ", ".join(f"{each.store} {each.state}" for each in records),
         (),
         _events(context, primary, records),
         apply=lambda unit: _catalogue(unit, context, published, own, records),
     )
+
+
+def _failed(
+    context: StepContext, records: Sequence[CopyRecord], mended: Collection[str], *, passing: bool
+) -> StepResult:
+    """Return the end of an attempt that lacks copies; `mended` names those that it had tried to mend."""
+    why, retry = _why(records), f"`holdfast retry {context.package.id}`"
+    corrupt = {each.store for each in records if each.state is CopyState.CORRUPT}
+    if corrupt & {*mended}:
+        why += (
+            f" (no store has sound bytes for it, and nothing was overwritten: bring them back, then {retry}; "
+            "where nobody has them, deposit it again with --new)"
+        )
+    elif corrupt:
+        why += f" (look at the medium; then {retry}, which mends it from wherever sound bytes are)"
+    elif not passing:
+        why += f" (mend that, then {retry})"
+    return StepResult(
+        StepOutcome.FAILED,
+        "copies_missing",
+        why,
+        apply=lambda unit: _set_copies(unit, records),
+        kind=Kind.UNAVAILABLE if passing else Kind.CORRUPT,
+    )
+
+
+def _why(records: Sequence[CopyRecord]) -> str:
+    return "; ".join(f"{each.store}: {each.message}" for each in records if each.message)
 
 
 def _stores(context: StepContext) -> tuple[ArchivalStore, list[ArchivalStore], list[ArchivalStore]]:
@@ -139,7 +164,13 @@ def _bring_up(
 ) -> Mapping[str, ReadBack]:
     copy.check(context.archive.archive_id)
     _require_space(context, copy)
-    return copy.replicate(primary, object_id, progress=context.progress)
+    try:
+        return copy.replicate(primary, object_id, progress=context.progress)
+    except Conflict as error:  # a damaged inventory looks like another history
+        report = copy.verify(object_id, progress=context.progress)
+        if report.verdict in {Verdict.CORRUPT, Verdict.MISSING}:
+            raise Corrupt(f"what {copy.name} has does not read back: {told(report)}") from error
+        raise
 
 
 def _read_primary_back(
@@ -178,8 +209,7 @@ def _read_back(
     """Read the new version back from the medium, and raise when it is not what was written."""
     report = store.verify(object_id, version=context.version, known=known, progress=context.progress)
     if report.verdict is not Verdict.INTACT:
-        named = "; ".join(f"{each.path} is {each.verdict}" for each in report.problems[:5])
-        raise Corrupt(f"what was just written to {store.name} does not read back: {named}")
+        raise Corrupt(f"what was written to {store.name} does not read back: {told(report)}")
 
 
 def _record_of(context: StepContext, name: str, copy: "Future[None]") -> CopyRecord:
@@ -193,7 +223,7 @@ def _record_of(context: StepContext, name: str, copy: "Future[None]") -> CopyRec
     return CopyRecord(context.package.id, name, context.version, state, None, error.message)
 
 
-def _ready_at(errors: Sequence[BaseException | None]) -> str | None:
+def _ready_at(errors: Sequence[BaseException]) -> str | None:
     """Return when all copies can be read back that only wait for a recall; None where anything else is wrong.
 
     A store that cannot say is asked again in an hour.
@@ -204,9 +234,8 @@ def _ready_at(errors: Sequence[BaseException | None]) -> str | None:
     return max(each or later(RECALL_SECONDS) for each in told)
 
 
-def _kind(copy: "Future[None]") -> Kind:
-    error = copy.exception()
-    return error.kind if isinstance(error, HoldfastError) else Kind.INTERNAL
+def _is_passing(error: BaseException) -> bool:
+    return isinstance(error, HoldfastError) and error.kind is Kind.UNAVAILABLE
 
 
 def _events(context: StepContext, primary: ArchivalStore, records: Sequence[CopyRecord]) -> list[Event]:

@@ -1,0 +1,134 @@
+"""What does not read back in a first ingest is mended when the job is tried again, or said to be nowhere."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from fsspec.implementations.memory import MemoryFileSystem
+
+from packages.errors import Unavailable
+from packages.ocfl import layout
+from packages.ocfl.inventory import Inventory
+from packages.premis import package_urn
+from services.administration.decisions import decide
+from services.data_management.reconcile import reconcile
+from services.work.engine import run_job
+from storage.archival import OcflStore, open_store
+from storage.ports import ObjectReport, Progress, StagedVersion, Verdict
+from tests.support.depositor import Deposit, Depositor, put
+from tests.support.many_stores import archive_with
+
+BOTH = ("primary", "copy")
+WANTED = b"what the depositor has handed in"
+
+
+class Rotting(OcflStore):
+    """A store that loses bytes of a file right after it was published."""
+
+    lost = ""
+
+    def publish(self, staged: StagedVersion, *, progress: Progress | None = None) -> Inventory:
+        inventory = super().publish(staged, progress=progress)
+        [path] = [path for path, _ in inventory.content(1) if path.endswith("/a.txt")]
+        self.lost = f"{layout.object_path(staged.object_id)}/{path}"
+        self.medium.replace(self.lost, WANTED[:7])
+        return inventory
+
+
+class Unread(OcflStore):
+    """A store that goes away before what it was given can be read back."""
+
+    def verify(self, object_id: str, **_: object) -> ObjectReport:
+        raise Unavailable(f"{self.name} is not there to give {object_id} back")
+
+
+@contextmanager
+def rotting(depositor: Depositor) -> Iterator[Rotting]:
+    """Have the primary store rot for a while."""
+    stores = depositor.archive._stores or depositor.archive.stores
+    bad = Rotting("primary", stores["primary"].medium)
+    depositor.archive._stores = {**stores, "primary": bad}
+    try:
+        yield bad
+    finally:
+        depositor.archive._stores = dict(stores)
+
+
+def retried(depositor: Depositor, made: Deposit) -> Deposit:
+    [decided] = decide(depositor.archive, depositor.actor, "retry", [made.id])
+    assert decided.error is None
+    return depositor.again(run_job(depositor.archive, made.job.id))
+
+
+def named(depositor: Depositor) -> Sequence[str]:
+    return reconcile(depositor.archive, depositor.actor).disagreements
+
+
+def prove_archived(depositor: Depositor, made: Deposit) -> None:
+    depositor.prove_accepted(made)
+    assert named(depositor) == []
+    for store in depositor.archive.stores.values():
+        assert store.verify(package_urn(made.id)).verdict is Verdict.INTACT
+
+
+def test_a_primary_that_lost_bytes_before_it_was_copied_gets_them_from_whoever_has_them(tmp_path: Path):
+    """What was staged has become the object, so nobody has them, and that is said until they are back."""
+    source = put(tmp_path / "source", {"a.txt": WANTED, "b.txt": b"B"})
+    with archive_with(tmp_path, BOTH, "") as depositor:
+        with rotting(depositor) as bad:
+            made = depositor.deposit(source)
+        ill = {"primary": "corrupt", "copy": "corrupt"}
+        assert {each["store"]: each["state"] for each in made.status["copies"]} == ill
+        lost = [
+            f"{made.id} does not read back from {name}: `holdfast retry {made.id}`" for name in sorted(BOTH)
+        ]
+        assert named(depositor) == lost
+        before = bad.medium.read(bad.lost)
+
+        made = retried(depositor, made)
+        assert made.job.state == "failed"
+        assert "no store has sound bytes for it" in made.job.reason
+        assert "deposit it again with --new" in made.job.reason
+        assert bad.medium.read(bad.lost) == before
+        assert named(depositor) == lost
+
+        bad.medium.replace(bad.lost, WANTED)
+        prove_archived(depositor, retried(depositor, made))
+
+
+def test_a_primary_without_rename_that_lost_bytes_gets_them_from_staging(tmp_path: Path):
+    MemoryFileSystem.store.clear()
+    source = put(tmp_path / "source", {"a.txt": WANTED, "b.txt": b"B"})
+    with archive_with(tmp_path, BOTH, "") as depositor:
+        archive = depositor.archive
+        primary = open_store("primary", "memory://primary")
+        primary.prepare(archive.archive_id)
+        archive._stores = {**archive.stores, "primary": primary}
+        with rotting(depositor):
+            made = depositor.deposit(source)
+        assert made.step("store")["result"] == "copies_missing"
+        prove_archived(depositor, retried(depositor, made))
+
+
+@pytest.mark.parametrize("name", ["inventory.json", "inventory.json.sha512", "v1/inventory.json"])
+def test_a_primary_whose_inventory_is_damaged_before_the_retry_gets_it_from_the_copy(
+    tmp_path: Path, name: str
+):
+    source = put(tmp_path / "source", {"a.txt": WANTED})
+    with archive_with(tmp_path, BOTH, "") as depositor:
+        stores = depositor.archive.stores
+        depositor.archive._stores = {**stores, "copy": Unread("copy", stores["copy"].medium)}
+        made = depositor.deposit(source)
+        assert {each["store"]: each["state"] for each in made.status["copies"]} == {
+            "primary": "intact",
+            "copy": "pending",
+        }
+        depositor.archive._stores = dict(stores)
+        key = f"{layout.object_path(package_urn(made.id))}/{name}"
+        stores["primary"].medium.replace(key, b"rot")
+
+        made = retried(depositor, made)
+        assert made.job.state == "failed"
+        assert f"{made.id} does not read back from primary: `holdfast retry {made.id}`" in named(depositor)
+        prove_archived(depositor, retried(depositor, made))
