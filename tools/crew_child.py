@@ -20,7 +20,7 @@ from typing import Any
 from packages.policies import READER_LIFE_SECONDS
 from packages.scratch import bytes_in, scratch_folder
 from tools.crew_terms import Terms, environment
-from tools.process import start_reader
+from tools.process import bytes_unlinked, start_reader
 
 MIB = 1 << 20
 MOST_SAID = 8 * MIB
@@ -100,7 +100,7 @@ class Child:
                     job = jobs[len(answers)]
                     answers.append(finish(job, each, self._folder) if finish else each)
             process.send_signal(signal.SIGSTOP)  # what took it over does nothing while nobody looks
-            self._look()
+            self._look(process)
         except TimeoutError:
             self.end()
             raise Ended(f"no answer within {self._work.seconds} s", answers, is_late=True) from None
@@ -207,7 +207,7 @@ class Child:
                 raise _TooMuch(f"it said more than {MOST_SAID >> 20} MiB")
             left = deadline - (moment := time.monotonic())
             if moment - self._looked > TICK:
-                self._look()
+                self._look(process)
             if not poll.poll(max(0.0, min(TICK, left)) * 1000):
                 if left <= TICK:
                     raise TimeoutError
@@ -219,10 +219,10 @@ class Child:
         line, _, self._buffer = b"".join(pieces).partition(b"\n")
         return line
 
-    def _look(self) -> None:
-        """Raise _TooMuch where there is more in its folder than it may have."""
+    def _look(self, process: subprocess.Popen[bytes]) -> None:
+        """Raise _TooMuch where it has more in files than it may."""
         self._looked = time.monotonic()
-        if bytes_in(self._folder) > self._room:
+        if bytes_in(self._folder) + bytes_unlinked(process.pid) > self._room:
             raise _TooMuch("it wrote too much")
 
 

@@ -6,10 +6,12 @@ when the *thread* ends that started them, so readers are started by one that end
 
 import json
 import os
+import stat
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import IO, Any
@@ -86,3 +88,15 @@ def start_confined(
     finally:
         os.close(theirs)
     return process, ours
+
+
+def bytes_unlinked(pid: int) -> int:
+    """Return the bytes of the files that a process holds open and that have no name (any more)."""
+    held: dict[tuple[int, int], int] = {}
+    with suppress(OSError), os.scandir(f"/proc/{pid}/fd") as opened:
+        for each in opened:
+            with suppress(OSError):
+                facts = each.stat()
+                if stat.S_ISREG(facts.st_mode) and not facts.st_nlink:
+                    held[facts.st_dev, facts.st_ino] = facts.st_blocks * 512
+    return sum(held.values())

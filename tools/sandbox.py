@@ -25,7 +25,7 @@ from packages.model import NOTHING
 from packages.scratch import bytes_in, has_file_of, remove_tree
 from tools.crew_confinement import can_refuse_calls
 from tools.own_folders import beside_our_own
-from tools.process import start_confined
+from tools.process import bytes_unlinked, start_confined
 from tools.runs import Bounds, Ended, Isolation, Job, Ran
 
 MIB = 1 << 20
@@ -251,9 +251,9 @@ class _Watch:
         if seconds > self.bounds.seconds:
             return Ended.DEADLINE
         free = shutil.disk_usage(self.folder).free
-        if bytes_in(self.folder) > self.bounds.folder_size or free < LEAST_FREE:
+        count, memory, unlinked = _taken(self.process.pid)
+        if bytes_in(self.folder) + unlinked > self.bounds.folder_size or free < LEAST_FREE:
             return Ended.TOO_LARGE
-        count, memory = _taken(self.process.pid)
         if memory > 2 * self.bounds.memory or count > MOST_PROCESSES:
             return Ended.MEMORY
         return None
@@ -283,12 +283,16 @@ def _judged(
     return Ran(Ended.BY_ITSELF if status >= 0 else Ended.CRASHED, status, shown, seconds, said, output)
 
 
-def _taken(pid: int) -> tuple[int, int]:
-    """Return how many processes descend from `pid`, and how much memory of their own they have in bytes."""
-    count, pages, rest = 0, 0, [pid]
+def _taken(pid: int) -> tuple[int, int, int]:
+    """Return how many processes descend from `pid`, how much memory of their own they have in bytes.
+
+    And how much is in files without a name that they hold open.
+    """
+    count, pages, unlinked, rest = 0, 0, 0, [pid]
     while rest and count <= MOST_PROCESSES:
         each = rest.pop()
         count += 1
+        unlinked += bytes_unlinked(each)
         with suppress(OSError, ValueError, IndexError):
             words = Path(f"/proc/{each}/statm").read_text("ascii").split()
             pages += int(words[1]) - int(words[2])
@@ -296,7 +300,7 @@ def _taken(pid: int) -> tuple[int, int]:
             for task in os.scandir(f"/proc/{each}/task"):
                 with suppress(OSError):
                     rest += map(int, Path(task.path, "children").read_text("ascii").split())
-    return count, pages * os.sysconf("SC_PAGE_SIZE")
+    return count, pages * os.sysconf("SC_PAGE_SIZE"), unlinked
 
 
 def _within_free_space(bounds: Bounds, folder: Path) -> Bounds:

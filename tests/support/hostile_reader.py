@@ -81,6 +81,17 @@ def _fill(count: str) -> object:
     return "filled"
 
 
+def _fill_unseen(count: str) -> object:
+    """Hold files of 1 MiB open that have no name."""
+    place = Path(tempfile.gettempdir(), "unseen")
+    for _ in range(int(count)):
+        held = os.open(place, os.O_CREAT | os.O_WRONLY)
+        place.unlink()
+        os.write(held, bytes(1 << 20))
+    signal.alarm(0)
+    return signal.pause()
+
+
 def _folders_without_end(depth: str) -> object:
     """Make folders in folders, deeper than any path reaches."""
     at = os.open(tempfile.gettempdir(), os.O_PATH)
@@ -168,6 +179,7 @@ ATTEMPTS: dict[str, Callable[[str], object]] = {
     "file in memory": lambda _: os.memfd_create("x"),
     "fill": _fill,
     "fill and hang": lambda count: (suppressed(_fill, count), signal.alarm(0), signal.pause()),
+    "fill unseen": _fill_unseen,
     "folders without end": _folders_without_end,
     "say": lambda line: _say(line.encode() + b"\n"),
     "say for ever": lambda line: _say(line.encode() + b"\n", 1 << 40),

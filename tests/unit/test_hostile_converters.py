@@ -188,6 +188,21 @@ def test_F5_many_files_and_many_processes_are_ended(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+HIDING = (
+    "while len(kept) < 20: kept.append(open('x', 'wb', 0)); os.unlink('x'); kept[-1].write(bytes(1 << 19))",
+    "for _ in range(50): os.mkdir('x' * 99); os.chdir('x' * 99)",  # no path is so long
+    "os.mkdir('x'); os.chmod('x', 0)",  # root would see all the same
+)
+
+
+@pytest.mark.parametrize("hiding", HIDING[: 3 if os.geteuid() else 2])
+def test_F5_what_is_hidden_from_the_watch_counts(tmp_path: Path, hiding: str) -> None:
+    with private_folder(tmp_path) as folder:
+        program = f"import os, signal; kept = []\n{hiding}\nsignal.pause()"
+        assert run(folder, sys.executable, "-I", "-S", "-c", program).ended is Ended.TOO_LARGE
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_private_folder_goes_whatever_was_left_in_it(tmp_path: Path) -> None:
     with private_folder(tmp_path) as folder:
         made = "mkdir -p a/b/c; touch a/b/c/d; mkfifo a/p; ln -s / a/root; chmod 0 a/b/c a/b a"
