@@ -67,6 +67,11 @@ def test_rules_of_the_home_hold_at_once_and_wrong_ones_are_told(house: House, ar
         rule = next(each for each in told["rules"] if "fmt/116" in each["puids"])
         assert "access" not in {each["kind"] for each in rule["actions"]}
         assert told["name"] == f"7+{told['override'][:12]}"
+        own.write_text('{"rules": [{"name": "archives", "preservation": {"action": "unpack", "depth": 1}}]}')
+        tools = {each["name"]: each for each in client.get("/api/policy").json()["tools"]}
+        assert tools["archives"]["version"].startswith("Holdfast's archive reader")
+        shown = text_of(archivist.open("/policy").get_element_by_id("archive"))
+        assert "archives unpack depth=1 members=10000" in shown
         own.write_text('{"rules": [{"name": "x", "puids": ["bmp"]}]}', "utf-8")
         assert client.get("/api/policy").status_code == 422
         assert "rule “x”, puids, 0: 'bmp'" in text_of(archivist.open("/policy").xpath("//main")[0])

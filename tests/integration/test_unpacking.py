@@ -24,6 +24,7 @@ from packages.model import ORIGINALS, Event, FileEntry, Role
 from packages.packing import Rule
 from packages.premis_reading import read_events
 from services.administration.decisions import decide
+from services.data_management.rebuild import rebuild_catalogue
 from services.preservation_planning import unpacking
 from services.preservation_planning.migration import MigrationPlan, enter_migration, plan_migration
 from services.preservation_planning.policy import tried
@@ -314,6 +315,9 @@ def test_what_is_archived_already_is_unpacked_by_a_migration(tmp_path: Path) -> 
         migrate(house, plan_migration(house.archive, house.actor, [ZIP], again=True))
         with house.archive.catalogue.read() as view:
             assert view.package(made.id).version == 2, "nothing would be different"
+        known = members(house, made)
+        assert rebuild_catalogue(house.archive, house.actor).failed == []
+        assert members(house, made) == known
 
 
 def migrate(house: Depositor, plan: MigrationPlan) -> None:
