@@ -182,8 +182,8 @@ class LocalMedium:
             if intent is not None:
                 self.replace(f"{key}/{INTENT}", intent)
             yield key
-        except BaseException:
-            if intent is None:
+        except BaseException as error:
+            if intent is None or isinstance(error, Conflict):  # somebody else was first: nothing to settle
                 shutil.rmtree(path, ignore_errors=True)
             for each in path.glob("*/"):  # after an error the space is needed; the intent says what to settle
                 shutil.rmtree(each, ignore_errors=True)

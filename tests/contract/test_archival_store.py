@@ -3,11 +3,12 @@
 import hashlib
 import os
 import uuid
+from types import SimpleNamespace
 
 import pytest
 
 from packages.errors import Conflict, Corrupt, NotFound, Refused, Unavailable
-from storage.archival import OcflStore, open_store
+from storage.archival import OcflStore, medium, open_store
 from storage.archival.medium import SET_ASIDE
 from storage.ports import Verdict
 from tests.support.faulty_medium import UnreadableMedium
@@ -260,11 +261,15 @@ def test_one_version_can_be_verified_alone(two: Two) -> None:
         two.copy.verify(OBJECT, version=3)
 
 
-def test_a_budget_slows_reading_down_and_progress_adds_up(two: Two) -> None:
+def test_a_budget_slows_reading_down_and_progress_adds_up(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
     two.primary.publish(two.first({"big": os.urandom(300_000)}))
     done: list[int] = []
-    report = two.primary.verify(OBJECT, budget=10_000_000, progress=done.append)
+    waits: list[float] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(medium, "time", SimpleNamespace(monotonic=lambda: 0.0, sleep=waits.append))
+        report = two.primary.verify(OBJECT, budget=1_000, progress=done.append)
     assert sum(done) == report.bytes > 300_000
+    assert max(waits) == pytest.approx(report.bytes / 1_000)  # seconds, from the beginning of the reading
 
 
 def test_logs_are_kept_named_by_digest_and_come_to_no_copy_unasked(two: Two) -> None:
