@@ -70,9 +70,13 @@ def create_version(medium: Medium, root: str, whole: Whole, source: Opener, pace
         raise lost
 
 
-def write_top(medium: Medium, root: str, number: int) -> None:
-    """Make version `number`, whose folder is complete, the head: declaration, inventory, sidecar."""
-    newest = read_inventory(medium, f"{root}/v{number}")
+def write_top(medium: Medium, root: str, number: int, known: Whole | None = None) -> None:
+    """Make version `number`, whose folder is complete, the head: declaration, inventory, sidecar.
+
+    `known` is what its inventory is, where the caller has just written it there.
+    """
+    newest = known or read_inventory(medium, f"{root}/v{number}")
+    data = known.data if known else medium.read(f"{root}/v{number}/{NAME}")
     names = {item.name for item in medium.list(root)}
     if DECLARATION not in names:
         medium.replace(f"{root}/{DECLARATION}", DECLARATION_TEXT)
@@ -81,7 +85,7 @@ def write_top(medium: Medium, root: str, number: int) -> None:
         if old is not None and _is_newer(old, newest.inventory):
             return
         try:
-            medium.swap(f"{root}/{NAME}", medium.read(f"{root}/v{number}/{NAME}"), old)
+            medium.swap(f"{root}/{NAME}", data, old)
         except Conflict:  # somebody completes the same, or is a version further already
             names.add(NAME)
             continue
@@ -151,7 +155,7 @@ def _create(medium: Medium, root: str, whole: Whole, source: Opener, pace: Pace,
             f"Version {number} of {whole.inventory.object_id} was cleared away while it was being written.",
             hint="Try again.",
         )
-    write_top(medium, root, number)
+    write_top(medium, root, number, whole)
 
 
 def _is_newer(data: bytes, inventory: Inventory) -> bool:
@@ -164,8 +168,10 @@ def _is_newer(data: bytes, inventory: Inventory) -> bool:
 
 
 def _has_all(medium: Medium, root: str, inventory: Inventory) -> bool:
-    lacking = {f"{root}/{path}" for path, _ in inventory.content(inventory.head)}
-    for key, _ in medium.walk(f"{root}/v{inventory.head}"):
+    """Tell whether the head's inventory is there, and every file that it adds."""
+    folder = f"{root}/v{inventory.head}"
+    lacking = {f"{folder}/{NAME}", *(f"{root}/{path}" for path, _ in inventory.content(inventory.head))}
+    for key, _ in medium.walk(folder):
         lacking.discard(key)
     return not lacking
 

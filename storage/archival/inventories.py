@@ -4,6 +4,7 @@ import hashlib
 import io
 import threading
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -139,7 +140,10 @@ def _require_stated(medium: Medium, folder: str, digest: str) -> None:
 
 def read_head(medium: Medium, root: str) -> Head:
     """Return the inventory of the object at `root`; see `stated_head`."""
-    return read_inventory(medium, _vouched(medium, root)[0])
+    try:
+        return read_inventory(medium, root)
+    except Corrupt:
+        return read_inventory(medium, _vouched(medium, root)[0])
 
 
 def stated_head(medium: Medium, root: str) -> Stated:
@@ -170,8 +174,12 @@ def _vouched(medium: Medium, root: str) -> tuple[str, Stated]:
 
 def version_numbers(medium: Medium, root: str) -> list[int]:
     """Return the numbers of the version folders that are there, in order, whatever is in them."""
-    names = (item.name for item in medium.list(root) if item.kind == "folder")
-    return sorted(int(name[1:]) for name in names if name[:1] == "v" and name[1:].isdecimal())
+    return numbered(item.name for item in medium.list(root) if item.kind == "folder")
+
+
+def numbered(folders: Iterable[str]) -> list[int]:
+    """Return the numbers of those folders of an object that are versions, in order."""
+    return sorted(int(name[1:]) for name in folders if name[:1] == "v" and name[1:].isdecimal())
 
 
 def is_visible(medium: Medium, root: str) -> bool:

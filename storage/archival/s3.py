@@ -157,10 +157,10 @@ class S3Medium:
         """Remove exactly this key and those below it as a folder, and see that they are gone."""
         if is_there(self._connection, key):
             self._connection.remove(key)
-        below = next(self._connection.pages(key, limit=1))[0]
+        below = [each for keys, _ in self._connection.pages(key) for each in keys]
         if not below:
             return
-        self._connection.remove_all(each for each, _ in list(self.walk(key)))
+        self._connection.remove_all(iter(below))
         if left := next(self._connection.pages(key, limit=1))[0]:
             raise Unavailable(f"{left[0]} in {self.url} was not removed.", hint="Try again later.")
 

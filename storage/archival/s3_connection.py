@@ -210,6 +210,7 @@ def _client(
             "read_timeout": timeout,
             "retries": {"mode": "standard", "total_max_attempts": _ATTEMPTS},
             "max_pool_connections": 2 * IN_FLIGHT,
+            "user_agent": "Holdfast",  # botocore's own is put together anew for each request, twice
             # Else damage on the medium would be told as a broken transfer: our SHA-512 tells it.
             "response_checksum_validation": "when_required",
         },

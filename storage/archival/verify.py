@@ -19,7 +19,7 @@ from packages.ocfl.inventory import (
     sidecar,
 )
 from packages.ocfl.path_index import PathIndex
-from storage.archival.inventories import Hashing, digest_of, take, version_numbers
+from storage.archival.inventories import Hashing, digest_of, numbered, take
 from storage.archival.medium import ABANDONED_AFTER, Medium, Pace, Reading
 from storage.ports import NOTHING_SEALED, ObjectReport, Problem, ReadBack, Sealed, Verdict
 
@@ -77,7 +77,7 @@ def verify(
         if not medium.present():
             raise Unavailable(f"The store {medium.url} is not there.")
         raise NotFound(f"{object_id} is not in the store {store}.")
-    expected, inventory = _inventories(medium, root, sealed)
+    expected, inventory = _inventories(medium, root, top, sealed)
     if inventory is not None:
         if version is not None and version > inventory.head:
             raise NotFound(f"{object_id} has no version {version} in the store {store}.")
@@ -217,19 +217,21 @@ class _Expected:
             yield from self._content.left()
 
 
-def _inventories(medium: Medium, root: str, sealed: Sealed) -> tuple[_Expected, Inventory | None]:
+def _inventories(
+    medium: Medium, root: str, there: Mapping[str, str], sealed: Sealed
+) -> tuple[_Expected, Inventory | None]:
     """Return what the declaration, inventories and sidecars should digest to, and the inventory to go by.
 
-    What is sealed is true. Else: the inventory of the head lies there twice, each with a sidecar, and what
-    most of the four say is taken for true (at a tie, the pair at the top), so that one damaged file is told
-    from three sound ones.
+    `there` is what the object's folder holds. What is sealed is true. Else: the inventory of the head lies
+    there twice, each with a sidecar, and what most of the four say is taken for true (at a tie, the pair at
+    the top), so that one damaged file is told from three sound ones.
     """
     found = _Expected()
     expected = found.own
     expected[DECLARATION] = hashlib.sha512(DECLARATION_TEXT).hexdigest()
-    numbers = version_numbers(medium, root)
-    top_digest, top_stated = _pair(medium, root)
-    top = _parsed(medium, root)
+    numbers = numbered(name for name, kind in there.items() if kind == "folder")
+    top, top_digest = _read(medium, root)
+    top_stated = _stated(medium, root)
     head = max(numbers, default=1)
     if top is not None and (top_digest == top_stated or not numbers):
         head = top.head
@@ -237,7 +239,7 @@ def _inventories(medium: Medium, root: str, sealed: Sealed) -> tuple[_Expected, 
     if newest and not (sealed.grows and head > newest):
         head = newest
     head_digest, head_stated = _pair(medium, f"{root}/v{head}")
-    below = top if head_digest == top_digest else _parsed(medium, f"{root}/v{head}")
+    below = top if head_digest == top_digest else _read(medium, f"{root}/v{head}")[0]
     sound = {key: each for key, each in ((top_digest, top), (head_digest, below)) if each is not None}
     says = [top_digest, top_stated, head_digest, head_stated]
     stated = (top_stated, head_stated)
@@ -259,9 +261,8 @@ def _inventories(medium: Medium, root: str, sealed: Sealed) -> tuple[_Expected, 
 def _still_told(medium: Medium, root: str, sealed: Sealed) -> Iterator[tuple[str, str]]:
     """Yield content that the newest version's inventory tells of that is as sealed: better than nothing."""
     for number in sorted(sealed.digests, reverse=True):
-        digest, _ = _pair(medium, f"{root}/v{number}")
-        found = _parsed(medium, f"{root}/v{number}") if digest == sealed.digests[number] else None
-        if found is not None:
+        found, digest = _read(medium, f"{root}/v{number}")
+        if found is not None and digest == sealed.digests[number]:
             yield from found.content()
             return
 
@@ -272,8 +273,8 @@ def _older(
     """Return what an older version's inventory and sidecar should digest to; each vouches for the other."""
     if sealed is not None:
         return _pair_expected(number, sealed)
-    digest, stated = _pair(medium, f"{root}/v{number}")
-    found = _parsed(medium, f"{root}/v{number}")
+    found, digest = _read(medium, f"{root}/v{number}")
+    stated = _stated(medium, f"{root}/v{number}")
     agrees = found is not None and (trusted is None or _same_history(found, trusted))
     true = digest if agrees and stated is None else stated or digest
     if found is not None and agrees and stated not in {digest, found.digest()}:
@@ -303,17 +304,27 @@ def _same_history(older: Inventory, newer: Inventory) -> bool:
 
 def _pair(medium: Medium, folder: str) -> tuple[str | None, str | None]:
     """Return an inventory's digest and the one that its sidecar states; None for what cannot be read."""
-    digest = stated = None
+    digest = None
     with suppress(NotFound, Unavailable):
         digest = digest_of(medium, f"{folder}/{NAME}")
+    return digest, _stated(medium, folder)
+
+
+def _stated(medium: Medium, folder: str) -> str | None:
     with suppress(NotFound, Unavailable, Invalid):
-        stated = parse_sidecar(medium.read(f"{folder}/{SIDECAR}"))
-    return digest, stated
+        return parse_sidecar(medium.read(f"{folder}/{SIDECAR}"))
+    return None
 
 
-def _parsed(medium: Medium, folder: str) -> Inventory | None:
+def _read(medium: Medium, folder: str) -> tuple[Inventory | None, str | None]:
+    """Return an inventory, if it is one, and its digest, if it can be read."""
+    found = None
     try:
         with medium.open(f"{folder}/{NAME}") as stream:
-            return take(Hashing(stream))
-    except (Invalid, NotFound, Unavailable):
-        return None
+            hashing = Hashing(stream)
+            with suppress(Invalid):
+                found = take(hashing)
+            hashing.drain()
+    except (NotFound, Unavailable):
+        return None, None
+    return found, hashing.digest

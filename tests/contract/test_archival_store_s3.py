@@ -278,6 +278,33 @@ def test_a_read_only_store_changes_nothing(s3: Server, tmp_path: Path) -> None:
     assert keys(two.copy) == before
 
 
+# --- what it costs ------------------------------------------------------------------------------------------
+
+
+def test_no_inventory_is_asked_for_more_often_than_needed(
+    s3: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.archival.attempts.RENEWED_EVERY", 1e6)  # a slow machine renews nothing
+    asked: list[str] = []
+
+    def rule(verb: str, _: str) -> str:
+        asked.append(verb)
+        return "pass"
+
+    two, files = Two(s3.url(), tmp_path), {"bagit.txt": b"bag", "data/a": b"A"}
+    two.primary.publish(two.first(files))
+    with faulty_server(s3.endpoint, rule) as endpoint:
+        store = type(two.primary)("primary", medium_at(s3, endpoint, two.primary.url))
+        store.inventory(OBJECT)
+        assert asked == ["GET"] * 3  # what the folder holds, inventory, sidecar
+        asked.clear()
+        assert store.verify(OBJECT).intact == len(files) + 5  # declaration, two inventories with sidecars
+        assert asked == ["GET"] * (len(files) + 5 + 6)  # two listings, and what tells of the head beforehand
+        asked.clear()
+        store.publish(two.first(files, "urn:uuid:00000000-0000-4000-8000-00000000000f"))
+        assert len(asked) == len(files) + 20  # one of them looks whether the server keeps to conditions
+
+
 # --- listings and keys --------------------------------------------------------------------------------------
 
 
