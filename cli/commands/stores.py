@@ -175,7 +175,8 @@ def retire(call: Call, name: Name, reason: Reason, dry_run: DryRun = False) -> i
     from services.archival_storage.stores import retire as retire_one  # noqa: PLC0415  # start-up time
 
     call.interrupted_hint = "run it again: it goes on from there"
-    _show_changed(call, retire_one(call.archive, call.actor, name, reason, dry_run=dry_run))
+    told = _teller(call, "packages")
+    _show_changed(call, retire_one(call.archive, call.actor, name, reason, dry_run=dry_run, told=told))
     return exit_codes.DONE
 
 

@@ -140,7 +140,15 @@ def add(
     return done
 
 
-def retire(archive: Archive, actor: Actor, name: str, reason: str, *, dry_run: bool = False) -> Changed:
+def retire(
+    archive: Archive,
+    actor: Actor,
+    name: str,
+    reason: str,
+    *,
+    dry_run: bool = False,
+    told: Told = lambda _done, _all: None,
+) -> Changed:
     """Take a store out of use; its bytes stay where they are, and its copies do not count any more.
 
     Each package gets an event *deaccession* of that copy, with the reason. May be called again after a kill.
@@ -176,8 +184,11 @@ def retire(archive: Archive, actor: Actor, name: str, reason: str, *, dry_run: b
         require_changeable(archive.home, left, _said_of_others(archive, name))
     with archive.catalogue.write() as unit:
         unit.put_store(known)  # since when it was used tells this retirement from one before
+    through = 0
     for ids in _copies_in(archive, name):
         _tell_of_retirement(archive, actor, known, ids, reason)
+        through += len(ids)
+        told(through, done.packages)
     if name in urls:
         write_stores(archive.home, left, _said_of_others(archive, name))
     with archive.catalogue.write() as unit:
