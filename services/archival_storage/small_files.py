@@ -1,4 +1,4 @@
-"""Small files of what we keep beside packages (tombstones, links of evidence): read whole, and verified."""
+"""Small files that we have written into stores (tombstones, evidence, descriptions): read whole, verified."""
 
 import hashlib
 
@@ -13,17 +13,22 @@ def read_whole(store: ArchivalStore, inventory: Inventory, name: str) -> bytes:
 
     Raises Corrupt for one that is not, or is not there, Unavailable for one that cannot be read now.
     """
-    told = f"{name} of {inventory.object_id} in {store.name}"
     place = inventory.locate(name)
     if place is None:
-        raise Corrupt(f"{told} is not there: this is no object of ours")
+        raise Corrupt(f"{inventory.object_id} in {store.name} has no {name}: it is no object of ours")
+    return read_verified(store, inventory.object_id, *place)
+
+
+def read_verified(store: ArchivalStore, object_id: str, content: str, digest: str) -> bytes:
+    """Return the file at a content path, once its SHA-512 is the `digest`; raises as `read_whole` does."""
+    told = f"{content} of {object_id} in {store.name}"
     try:
-        with store.open(inventory.object_id, place[0]) as stream:
+        with store.open(object_id, content) as stream:
             data = stream.read()
     except NotFound as error:
         raise Corrupt(f"{told} is missing") from error
     except OSError as error:
         raise unavailable(error, f"Cannot read {told}") from error
-    if hashlib.sha512(data).hexdigest() != place[1]:
+    if hashlib.sha512(data).hexdigest() != digest:
         raise Corrupt(f"{told} is damaged")
     return data

@@ -3,7 +3,7 @@
 import io
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -26,7 +26,7 @@ from packages.ledger import (
 from packages.log_entry import LogEntry, events_in
 from packages.model import Actor, Event
 from packages.ocfl.inventory import Inventory
-from packages.premis import URN, events_name, package_urn
+from packages.premis import URN, events_name
 from packages.premis_reading import read_events
 from packages.receipt import RECEIPT_NAME, Receipt, parse_receipt
 from packages.record import RECORD_NAME, access_of, title_of
@@ -75,7 +75,7 @@ class Rebuilt:
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """One object as a store holds it: everything that a rebuild reads of it."""
+    """One object as a store holds it; what describes it has to be intact if it `is_checked`."""
 
     package_id: str
     store: ArchivalStore
@@ -83,6 +83,7 @@ class _Held:
     receipt: Receipt
     record: Mapping[str, Any]
     told: Sequence[Told]
+    is_checked: bool = True
 
     @property
     def logs(self) -> list[LogEntry]:
@@ -188,12 +189,12 @@ def _restore_from_any(
 ) -> list[str]:
     """Restore from the first store that has what can be restored; return what was not believed of the log.
 
-    Who can write to one store must not keep out what the others have: each is tried, and where none will do,
-    each is tried again without the entries of the log that not all have. Raises as the first one did.
+    Who can write to one store must not keep out what the others have: each is tried, then each without the
+    entries of the log that not all have, then each as it is, for a repair. Raises as the first one did.
     """
     first: Exception | None = None
     sealed = unit.sealed_roots(object_id.removeprefix(URN))
-    for believed in (told, confirmed(told)):
+    for believed, is_checked in ((told, True), (confirmed(told), True), (told, False)):
         facts, doubted = facts_of(believed)
         rest = list(stores)
         while rest:
@@ -205,7 +206,7 @@ def _restore_from_any(
             rest = rest[rest.index(held.store) + 1 :]
             try:
                 with unit.apart():
-                    done.files += _restore(unit, held, facts, copies)
+                    done.files += _restore(unit, replace(held, is_checked=is_checked), facts, copies)
             except (HoldfastError, *NOT_OURS) as error:
                 first = first or error
                 continue
@@ -344,7 +345,7 @@ def _restore(
         record=held.record,
     )
     unit.put_package(package)
-    count = restore_versions(unit, held.package_id, held.store, held.inventory)
+    count = restore_versions(unit, held.package_id, held.store, held.inventory, is_checked=held.is_checked)
     for changes in changes_in(held.logs):
         unit.set_formats(held.package_id, changes)
     unit.add_events(held.package_id, _events(held))
@@ -368,7 +369,8 @@ def _events(held: _Held) -> Iterator[Event]:
     for number in sorted(held.inventory.versions):
         place = held.inventory.locate(events_name(number), number)
         if place is not None:
-            yield from read_events(io.BytesIO(bytes_of(held.store, package_urn(held.package_id), place[0])))
+            data = bytes_of(held.store, held.inventory.object_id, *place, is_checked=held.is_checked)
+            yield from read_events(io.BytesIO(data))
     yield from events_in(held.logs)
 
 

@@ -2,12 +2,14 @@
 
 import mimetypes
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
+from io import BytesIO
 
 from packages.ledger import VersionRecord
 from packages.mets_reading import read_files_mets
 from packages.model import FileEntry, Role
-from packages.ocfl.inventory import Inventory
+from packages.ocfl.inventory import SIDECAR, Inventory, parse_sidecar
 from packages.packing import pack_of
 from services.data_management.rebuild_reading import bytes_of
 from storage.catalogue.port import WriteSession
@@ -16,25 +18,31 @@ from storage.ports import ArchivalStore
 PARTS = "metadata/files/"
 Paths = Mapping[str, tuple[str, str]]
 """The files of a version's bag: digest and content path of each."""
+Read = Callable[[str, str], bytes]
+"""Returns the file at a content path, by its digest."""
 
 
-def restore_versions(unit: WriteSession, package_id: str, store: ArchivalStore, inventory: Inventory) -> int:
+def restore_versions(
+    unit: WriteSession, package_id: str, store: ArchivalStore, inventory: Inventory, *, is_checked: bool
+) -> int:
     """Load each version's files, later ones by what they changed; return how many the head has.
 
-    Those in packs are told by the descriptions alone. Raises Corrupt for what cannot be read.
+    Those in packs are told by the descriptions alone. Raises Corrupt for what cannot be read or, where it
+    `is_checked`, is not what the inventory says.
     """
+    read = partial(bytes_of, store, inventory.object_id, is_checked=is_checked)
     parts: dict[str, dict[str, FileEntry]] = {}
     before: dict[str, tuple[str, str, int]] = {}
     for number, version in sorted(inventory.versions.items()):
         paths = {path: (digest, content) for path, digest, content in inventory.files(number)}
         for path in sorted(paths):
             if path.startswith(PARTS) and before.get(path, ("",))[0] != paths[path][0]:
-                parts[path] = _described(store, inventory.object_id, paths, path)
+                parts[path] = _described(read, paths, path)
         files = _files(paths, [part for name, part in parts.items() if name in paths])
         now = {path: (digest, "", -1) for path, (digest, _) in paths.items()}
         now |= {each.path: _place(each) for each in files.values() if each.packed_offset is not None}
         changed = (
-            files.get(path) or _document(store, inventory.object_id, path, *paths[path])
+            files.get(path) or _document(read, path, *paths[path])
             for path, place in now.items()
             if before.get(path) != place
         )
@@ -73,19 +81,21 @@ def _place(entry: FileEntry) -> tuple[str, str, int]:
     return entry.sha512, entry.location, entry.packed_offset or 0
 
 
-def _described(store: ArchivalStore, object_id: str, paths: Paths, part: str) -> dict[str, FileEntry]:
-    with store.open(object_id, paths[part][1]) as stream:
-        entries = read_files_mets(stream, lambda path: paths[path][1] if path in paths else "")
-        return {each.path: each for each in entries if each.location}
+def _described(read: Read, paths: Paths, part: str) -> dict[str, FileEntry]:
+    digest, content = paths[part]
+    entries = read_files_mets(
+        BytesIO(read(content, digest)), lambda path: paths[path][1] if path in paths else ""
+    )
+    return {each.path: each for each in entries if each.location}
 
 
-def _document(store: ArchivalStore, object_id: str, path: str, digest: str, content: str) -> FileEntry:
+def _document(read: Read, path: str, digest: str, content: str) -> FileEntry:
     """Return the entry of one of our own tag files, which METS does not describe."""
-    data = bytes_of(store, object_id, content)
+    data = read(content, digest)
     mime = mimetypes.guess_type(path)[0] or "text/plain"
     return FileEntry(path, content, len(data), digest, zlib.crc32(data), Role.METADATA, mime=mime)
 
 
 def _earlier_digest(store: ArchivalStore, inventory: Inventory, number: int) -> str:
-    line = bytes_of(store, inventory.object_id, f"v{number}/inventory.json.sha512")
-    return line.split()[0].decode()
+    with store.open(inventory.object_id, f"v{number}/{SIDECAR}") as stream:
+        return parse_sidecar(stream.read())

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from packages.ledger import CopyState
+from packages.model import FileEntry
+from services.administration.decisions import decide
 from services.archival_storage.fixity import audit
 from services.archival_storage.mending import repair
 from services.archive import Archive
@@ -189,3 +191,40 @@ def test_a_sidecar_alone_that_says_something_else_is_damage_and_no_other_copy(on
     done = rebuild_catalogue(archive, depositor.actor)
     assert (done.packages, done.failed, done.differing) == (1, [], [])
     assert letter_size(archive, package) > 0
+
+
+def test_what_describes_a_package_is_taken_from_a_store_that_has_it_whole(one: Kept) -> None:
+    depositor, package = one
+    archive = depositor.archive
+    before = files_of(archive, package)
+    damaged = object_in(archive, package, "primary") / "v1/content/bag-info.txt"
+    overwrite(damaged, b"Bagging-Date: 2026-11-2")
+    forget(archive)
+    told = dict(rebuild_catalogue(archive, depositor.actor).failed)
+    assert files_of(archive, package) == before
+    assert "v1/content/bag-info.txt" in told[package]
+
+    overwrite(object_in(archive, package, "copy") / "v1/content/bag-info.txt", b"nor here")
+    forget(archive)
+    assert package in dict(rebuild_catalogue(archive, depositor.actor).failed)
+    assert files_of(archive, package).keys() == before.keys(), "it is there, so that somebody can mend it"
+
+
+def files_of(archive: Archive, package: str) -> dict[str, FileEntry]:
+    with archive.catalogue.read() as view:
+        return {each.path: each for each in view.iter_files(package, 1)}
+
+
+def test_a_new_version_says_nothing_that_only_a_damaged_description_says(one: Kept) -> None:
+    depositor, package = one
+    root = object_in(depositor.archive, package, "primary") / "v1/content/metadata/mets.xml"
+    overwrite(root, root.read_bytes() + b"\n")
+    record = json.dumps({**RECORD, "title": "Another title"}).encode()
+    job = update_record(depositor.archive, depositor.actor, package, record)
+    assert job is not None
+    stopped = run_job(depositor.archive, job.id)
+    assert (stopped.state, stopped.step) == ("failed", "revise")
+    assert "metadata/mets.xml" in stopped.reason
+    repair(depositor.archive, depositor.actor, package)
+    decide(depositor.archive, depositor.actor, "retry", [package])
+    assert run_job(depositor.archive, job.id).state == "done"

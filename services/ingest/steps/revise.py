@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from packages.ocfl.stage import stage_next_version
 from packages.premis import events_name, package_urn, person_urn
 from packages.premis_reading import read_events
 from packages.record import RECORD_NAME, dump_record
+from services.archival_storage.small_files import read_verified
 from services.ingest.steps.build_aip import document, write_premis
 from services.ingest.steps.context import StepContext, StepResult
 
@@ -136,8 +138,8 @@ def sealed_events(context: StepContext, base: Inventory) -> set[str]:
     for number in base.versions:
         place = base.locate(events_name(number))
         if place is not None:
-            with context.archive.primary.open(base.object_id, place[0]) as stream:
-                sealed |= {each.id for each in read_events(stream)}
+            data = read_verified(context.archive.primary, base.object_id, *place)
+            sealed |= {each.id for each in read_events(BytesIO(data))}
     return sealed
 
 
@@ -146,5 +148,4 @@ def directories_of(context: StepContext, base: Inventory) -> tuple[str, ...]:
     place = base.locate(ROOT_NAME)
     if place is None:
         return ()
-    with context.archive.primary.open(base.object_id, place[0]) as stream:
-        return read_directories(stream)
+    return read_directories(BytesIO(read_verified(context.archive.primary, base.object_id, *place)))

@@ -7,6 +7,7 @@ package was before. A pack that held what is replaced or withdrawn is written ag
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
+from io import BytesIO
 from itertools import chain, islice
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from packages.premis import package_urn
 from packages.record import RECORD_NAME, dump_record
 from packages.wording import counted
 from services.archival_storage.open_pack import OpenPack
+from services.archival_storage.small_files import read_verified
 from services.ingest.steps.build_aip import bag_info, document, write_premis
 from services.ingest.steps.context import StepContext, StepResult
 from services.ingest.steps.packing import Packer, kept, staged
@@ -254,10 +256,10 @@ def _to_describe(context: StepContext, base: Inventory, revision: _Revision) -> 
     yield from revision.come
     if not revision.gone:
         return
-    parts = sorted((path, content) for path, _, content in base.files() if path.startswith(PARTS))
-    for path, content in parts:
-        with context.archive.primary.open(base.object_id, content) as stream:
-            entries = list(read_files_mets(stream))
+    parts = sorted(each for each in base.files() if each[0].startswith(PARTS))
+    for path, digest, content in parts:
+        data = read_verified(context.archive.primary, base.object_id, content, digest)
+        entries = list(read_files_mets(BytesIO(data)))
         if any(each.path in revision.gone for each in entries):
             revision.removed.add(path)
             yield from (each for each in entries if each.path not in revision.gone)
