@@ -12,7 +12,7 @@ from pathlib import Path
 
 from packages.ledger import JobState
 from services.archive import Archive, init_archive
-from services.work.crowd import cores, run_jobs
+from services.work.crowd import run_jobs, usual_size
 from tests.support.orchestra import Hand, Orchestra, deposits, ended, job_of, until
 
 SINGLES = 10
@@ -42,7 +42,8 @@ def main() -> None:
         jobs = deposits(other, root / "alone", count)
         began = time.monotonic()
         assert all(
-            job.state is JobState.DONE for job in run_jobs(other, [each.id for each in jobs], workers=cores())
+            job.state is JobState.DONE
+            for job in run_jobs(other, [each.id for each in jobs], workers=usual_size())
         )
         _told("in process (its workers started for it)", count, time.monotonic() - began)
         other.close()

@@ -17,8 +17,7 @@ from packages.ledger import JobState, Package, StepOutcome
 from services.administration.people import local_actor
 from services.archive import init_archive, open_archive
 from services.ingest.submission import Wanted, submit
-from services.work.crowd import run_jobs
-from services.work.engine import run_job
+from services.work.crowd import run_jobs, usual_size
 
 
 class Clock:
@@ -56,14 +55,13 @@ def prepare(home: Path) -> None:
 
 
 def ingest(home: Path, report: Path, sources: list[Path]) -> None:
-    """Take every source in, several at two at a time; a package that is not archived ends the run."""
-    workers = min(len(sources), 2)
+    """Take every source in, many side by side; a package that is not archived ends the run."""
     began = time.perf_counter()
     archive = open_archive(home)
     actor = local_actor(archive)
     clock = Clock(cpu=len(sources) == 1)
     ids = (submit(archive, actor, Wanted(source)).id for source in sources)
-    jobs = (run_job(archive, each, clock) for each in ids) if workers == 1 else run_jobs(archive, ids, clock)
+    jobs = run_jobs(archive, ids, clock, workers=usual_size())
     for job in jobs:
         if job.state is not JobState.DONE:
             raise SystemExit(f"{job.source}: {job.state}: {job.reason}")

@@ -11,7 +11,7 @@ from packages.errors import Unavailable
 from packages.ledger import Job
 from packages.model import Actor, now
 from services.archive import Archive, open_archive
-from services.work.crowd import Crowd, cores
+from services.work.crowd import Crowd, usual_size
 from services.work.holders import worker_name
 from tools.prefect_server import PrefectServer
 
@@ -24,7 +24,7 @@ class Workshop:
 
     def __init__(self, archive: Archive, size: int | None = None) -> None:
         self.archive = archive
-        self.size = size or default_size()
+        self.size = size or usual_size()
         self.crowd = Crowd(archive, self.size)
         self.owner = worker_name()
         self.server: PrefectServer | None = None
@@ -114,11 +114,6 @@ class Workshop:
         """Give everything back, when no walk is under way any more."""
         self.crowd.__exit__(None, None, None)
         self.archive.close()
-
-
-def default_size() -> int:
-    """Return how many packages a worker walks side by side: one for each core, and never one alone."""
-    return max(2, cores())
 
 
 _opened: list[Workshop] = []

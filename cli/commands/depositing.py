@@ -173,7 +173,7 @@ def _failed(call: Call, error: HoldfastError, wanted: "Wanted") -> int:
 def _ingest_many(call: Call, every: "Iterable[Wanted]") -> list[int]:
     """Take many in side by side, telling what became of each but not its steps; return a code for each."""
     from services.ingest.submission import submit  # noqa: PLC0415  # same reason
-    from services.work.crowd import cores, run_jobs  # noqa: PLC0415  # start-up time
+    from services.work.crowd import run_jobs, usual_size  # noqa: PLC0415  # start-up time
 
     codes: list[int] = []
     entered: dict[str, Wanted] = {}
@@ -189,7 +189,7 @@ def _ingest_many(call: Call, every: "Iterable[Wanted]") -> list[int]:
             yield job.id
 
     call.interrupted_hint = "what was begun goes on with `holdfast reconcile`"
-    for job in run_jobs(call.archive, job_ids(), workers=max(2, cores())):
+    for job in run_jobs(call.archive, job_ids(), workers=usual_size()):
         wanted = entered.pop(job.id)
         code = _show_ingested(call, walk(call, job) if job.state is JobState.RUNNING else job, wanted)
         codes.append(exit_codes.SYSTEM if job.state is JobState.QUEUED else code)  # its worker died

@@ -128,7 +128,7 @@ def _carry_out(call: Call, plan: "MigrationPlan", via: Via) -> int:
 
 
 def _worked_on(call: Call, jobs: "Iterable[Job]", via: Via) -> "Iterator[Job]":
-    from services.work.crowd import cores, run_jobs  # noqa: PLC0415  # start-up time
+    from services.work.crowd import run_jobs, usual_size  # noqa: PLC0415  # start-up time
     from services.work.launching import PrefectLauncher  # noqa: PLC0415  # same reason
 
     ids = [each.id for each in jobs]
@@ -137,7 +137,7 @@ def _worked_on(call: Call, jobs: "Iterable[Job]", via: Via) -> "Iterator[Job]":
         launcher = PrefectLauncher(call.archive)
         yield from map(launcher.launch, ids)
     else:
-        for job in run_jobs(call.archive, ids, workers=max(2, cores())):
+        for job in run_jobs(call.archive, ids, workers=usual_size()):
             yield walk(call, job) if job.state is JobState.RUNNING else job
     call.interrupted_hint = ""
 

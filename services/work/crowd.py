@@ -238,6 +238,6 @@ def _opened(pipe: Any) -> Any:
     return pipe
 
 
-def cores() -> int:
-    """Return how many workers keep this machine busy."""
-    return len(os.sched_getaffinity(0))
+def usual_size() -> int:
+    """Return how many packages are worked on side by side: one for each core, and never one alone."""
+    return max(2, len(os.sched_getaffinity(0)))
