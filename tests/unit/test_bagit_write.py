@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from packages.bagit.profile import check_profile
@@ -95,7 +95,6 @@ def test_a_file_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
         max_size=6,
     )
 )
-@settings(max_examples=40, deadline=None)
 def test_A5_A6_A11_bags_of_any_names_are_valid(
     tmp_path_factory: pytest.TempPathFactory, files: dict[str, bytes]
 ) -> None:

@@ -16,9 +16,7 @@ from tests.support.records import records, texts
 from tests.unit.test_record import FULL
 
 BARE = {"$schema": CURRENT, "title": "x"}
-many = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+many = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
 @many

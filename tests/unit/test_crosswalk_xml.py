@@ -17,8 +17,6 @@ from tests.support.records import records, texts
 from tests.unit.test_record import FULL
 
 many = settings(
-    max_examples=60,
-    deadline=None,
     suppress_health_check=[
         HealthCheck.too_slow,
         HealthCheck.function_scoped_fixture,

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -70,13 +70,11 @@ def by_role(listed: list[FileEntry]) -> list[FileEntry]:
 
 
 @given(st.lists(entries(), max_size=4))
-@settings(max_examples=60, deadline=None)
 def test_what_is_written_reads_back_equal(listed: list[FileEntry]) -> None:
     assert list(read_files_mets(io.BytesIO(part(listed)), lambda _: "")) == by_role(listed)
 
 
 @given(st.lists(packed_entries(), max_size=4), st.lists(entries(), max_size=2))
-@settings(max_examples=40, deadline=None)
 def test_packed_files_read_back_equal(inside: list[FileEntry], loose: list[FileEntry]) -> None:
     packs = [as_file(f"data/packed/{number:04d}.zip", "", 9, "ab" * 64, 7) for number in (1, 2)]
     packs = [each._replace(location=f"v1/content/{each.path}") for each in packs]

@@ -3,7 +3,7 @@
 import hashlib
 import tracemalloc
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from packages.ocfl.compact import Builder, DigestPaths, clashes
@@ -36,7 +36,6 @@ def compact(files: dict[str, str], like: DigestPaths | None = None) -> DigestPat
     return builder.build()
 
 
-@settings(max_examples=60, deadline=None)
 @given(FILES)
 def test_a_map_says_what_a_dictionary_does(files: dict[str, str]) -> None:
     plain, found = by_digest(files), compact(files)
@@ -50,7 +49,6 @@ def test_a_map_says_what_a_dictionary_does(files: dict[str, str]) -> None:
     assert "no digest" not in found
 
 
-@settings(max_examples=60, deadline=None)
 @given(FILES, FILES, st.sets(PATH, max_size=4))
 def test_a_changed_map_leaves_the_one_before_as_it_was(
     files: dict[str, str], put: dict[str, str], without: set[str]
@@ -65,7 +63,6 @@ def test_a_changed_map_leaves_the_one_before_as_it_was(
     assert again.pool is before.pool
 
 
-@settings(max_examples=60, deadline=None)
 @given(FILES, st.text(max_size=2))
 def test_an_index_ticks_each_path_off_once(files: dict[str, str], prefix: str) -> None:
     inside = {path: digest for path, digest in files.items() if path.startswith(prefix)}
@@ -81,7 +78,6 @@ def test_an_index_ticks_each_path_off_once(files: dict[str, str], prefix: str) -
     assert not list(index.left())
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(PATH, max_size=8))
 def test_clashes_are_paths_that_are_there_twice_or_are_folders_too(paths: list[str]) -> None:
     clashing = {path for path, _ in clashes(paths)}

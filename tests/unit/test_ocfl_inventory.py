@@ -3,7 +3,7 @@ import json
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from packages.errors import Invalid
@@ -72,7 +72,6 @@ def canonical(found: Inventory) -> object:
     )
 
 
-@settings(max_examples=60, deadline=None)
 @given(histories())
 def test_what_is_dumped_is_parsed_back_and_dumped_the_same(found: Inventory) -> None:
     data = dump(found)
@@ -152,7 +151,6 @@ def test_a_state_that_names_absent_content_is_refused() -> None:
         next_version(inventory(), {"f" * 128: ("x",)}, [], **MADE)
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60))
 def test_the_layout_leads_from_id_to_folder_and_back(object_id: str) -> None:
     path = layout.object_path(object_id)

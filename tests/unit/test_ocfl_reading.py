@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from packages.errors import Invalid
@@ -52,7 +52,6 @@ def parts(data: bytes, at_once: int) -> list[Part] | None:
             return None
 
 
-@settings(max_examples=200, deadline=None)
 @given(OBJECT, st.booleans())
 def test_what_is_parsed_at_once_gives_the_parts_of_the_stream(made: Pairs, ascii_only: bool) -> None:  # drawn
     data = as_json(made, ascii_only=ascii_only).encode()
@@ -61,7 +60,6 @@ def test_what_is_parsed_at_once_gives_the_parts_of_the_stream(made: Pairs, ascii
     assert found == parts(data, 0)
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=30) | st.builds(lambda text, odd: text.encode() + odd, TEXT, st.sampled_from(ODD)))
 def test_both_refuse_the_same(data: bytes) -> None:
     assert parts(data, 1 << 20) == parts(data, 0)
@@ -78,7 +76,6 @@ NAME = TEXT.map(lambda text: "x" + text.translate({ord("/"): None, 0: None}) + "
 FILES = st.dictionaries(NAME, st.integers(0, 5).map("{:0128x}".format), min_size=1, max_size=8)
 
 
-@settings(max_examples=100, deadline=None)
 @given(FILES, FILES)
 def test_an_inventory_is_the_same_by_either_way(one: dict[str, str], two: dict[str, str]) -> None:
     made = history(one, two)

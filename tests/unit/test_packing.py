@@ -10,7 +10,7 @@ import zlib
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from packages.errors import Corrupt
@@ -55,7 +55,6 @@ def packed(files: CONTENT, modified: str | None = None) -> tuple[bytes, list[Fil
 
 
 @given(contents, st.sampled_from([None, "2026-11-21T10:00:00.000001Z", "1969-07-20T20:17:40Z"]))
-@settings(max_examples=60, deadline=None)
 def test_what_is_packed_comes_out_by_zipfile_and_by_offset(files: CONTENT, modified: str | None) -> None:
     data, placed = packed(files, modified)
     assert packed(files, modified)[0] == data, "the same members make the same bytes"
@@ -69,7 +68,6 @@ def test_what_is_packed_comes_out_by_zipfile_and_by_offset(files: CONTENT, modif
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), names), max_size=40))
-@settings(max_examples=60, deadline=None)
 def test_packs_are_bounded_and_lose_nothing(sizes: list[tuple[int, str]]) -> None:
     rule = Rule(small=20, many=1, pack_bytes=50, pack_members=4)
     listed = [of_size(size, name) for size, name in sizes]

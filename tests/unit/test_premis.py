@@ -4,7 +4,7 @@ import io
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -42,7 +42,6 @@ def written(listed: list[Event]) -> bytes:
 
 
 @given(st.lists(events(), max_size=4))
-@settings(max_examples=60, deadline=None)
 def test_what_is_written_reads_back_equal(listed: list[Event]) -> None:
     assert read_events(io.BytesIO(written(listed))) == listed
 

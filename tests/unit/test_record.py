@@ -6,7 +6,7 @@ import time
 import tracemalloc
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -276,7 +276,6 @@ text = st.text(max_size=30)
     ),
     st.none() | st.integers(1970, 2100),
 )
-@settings(max_examples=60, deadline=None)
 def test_a_minimal_record_is_always_valid(title: str, info: list[tuple[str, str]], year: int | None) -> None:
     made = minimal_record(title, info, year)
     again, found = parse_record(dump_record(made))
@@ -316,7 +315,6 @@ json_values = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from([*schemas.load("record-1.0.json")["properties"], "odd"]), json_values))
-@settings(max_examples=40, deadline=None)
 def test_no_json_makes_parsing_crash(value: dict[str, object]) -> None:
     record, found = parse_record(json.dumps(value).encode())
     assert (record is None) == has_errors(found)

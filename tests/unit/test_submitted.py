@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from packages.crosswalks.dublin_core import dublin_core
@@ -203,7 +203,6 @@ def test_what_is_no_description_is_none() -> None:
 
 
 @given(st.text(max_size=20), st.text(st.characters(codec="ascii"), max_size=12), st.text(max_size=8))
-@settings(max_examples=40, deadline=None)
 def test_whatever_is_said_the_record_is_valid(name: str, date: str, language: str) -> None:
     found = dublin_core(
         {"title": name or "t", "creators": [{"name": name}], "languages": [language]}

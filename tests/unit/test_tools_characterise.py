@@ -10,7 +10,7 @@ from typing import Any
 import pikepdf
 import PIL
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, PngImagePlugin
 
@@ -175,7 +175,6 @@ def test_families() -> None:
 
 
 @given(st.dictionaries(st.text(min_size=1), st.text() | st.integers() | st.none()))
-@settings(max_examples=60, deadline=None)
 def test_properties_are_fit_for_xml_and_json(properties: dict[str, Any]) -> None:
     for value in clean(properties).values():
         assert value not in {None, ""}

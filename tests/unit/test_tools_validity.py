@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import schemas
@@ -161,7 +161,6 @@ def test_F6_what_is_not_installed_is_known_beforehand(
 
 
 @given(st.lists(st.text(max_size=2 * LONGEST_MESSAGE), max_size=2 * MOST_MESSAGES))
-@settings(max_examples=50)
 def test_messages_are_few_short_and_legal_in_xml(messages: list[str]) -> None:
     made = Validity.of(Outcome.NOT_VALID, "t", None, messages)
     assert len(made.messages) + made.more == len(messages)

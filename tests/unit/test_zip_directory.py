@@ -3,7 +3,7 @@
 import io
 import zipfile
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.sources.zip_directory import entries
@@ -22,7 +22,6 @@ def zipped(listed: list[str], comment: bytes = b"", extra: bytes = b"") -> bytes
     return made.getvalue()
 
 
-@settings(deadline=None)
 @given(listed=names, comment=st.binary(max_size=200), preamble=st.binary(max_size=50))
 def test_as_many_are_counted_as_there_are(listed: list[str], comment: bytes, preamble: bytes) -> None:
     data = preamble + zipped(listed, comment.replace(b"PK", b""))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from packages.errors import Conflict, Corrupt, Refused
@@ -44,7 +44,6 @@ contents = st.dictionaries(names.filter(lambda name: not name.endswith("/")), st
 
 
 @given(contents)
-@settings(max_examples=60, deadline=None)
 def test_zipfile_reads_what_is_written(files: dict[str, tuple[bytes, str | None]]) -> None:
     data = written(*(member(path, *said) for path, said in files.items()))
     with zipfile.ZipFile(io.BytesIO(data)) as bundle:
@@ -64,7 +63,6 @@ def test_all_members_may_lie_in_one_folder() -> None:
 
 
 @given(contents, st.integers(0, 400), st.integers(0, 400))
-@settings(max_examples=60, deadline=None)
 def test_any_range_is_what_the_whole_has_there(
     files: dict[str, tuple[bytes, str | None]], start: int, size: int
 ) -> None:
