@@ -5,7 +5,7 @@ from typing import Any
 from packages.access import may_read_metadata, today
 from packages.errors import Conflict
 from packages.ledger import PackageState, PidState, StepOutcome
-from packages.model import ANONYMOUS, fields_of, now
+from packages.model import ANONYMOUS, Event, fields_of, now
 from services.archival_storage.logbook import write_log
 from services.ingest.steps.context import StepContext, StepResult
 from services.work.outbox import INDEX
@@ -38,23 +38,13 @@ def publish(context: StepContext) -> StepResult:
         f"{package.pid} registered" if is_open else f"{package.pid} stays reserved: the metadata is not open"
     )
     event = context.event("publication", public)
-    with archive.catalogue.read() as view:
-        steps = [_ended(fields_of(each), at, "published", public) for each in view.steps(context.job.id)]
-        findings = [fields_of(each) for each in view.findings(context.job.id)]
-        events = list(view.events(package.id))
-    facts = {
-        "job": context.job.id,
-        "kind": context.job.kind,
-        "fingerprint": package.fingerprint,
+    events, facts = _since_sealing(context, at, "published", public)
+    facts |= {
         "state": PackageState.PUBLISHED,
-        "oai_datestamp": at,
         "pid_state": PidState.REGISTERED if is_open else PidState.RESERVED,
         "pid_target": target if is_open else None,
-        "steps": steps,
-        "findings": findings,
     }
-    after_sealing = [each for each in events if each.step in SINCE_SEALING]
-    write_log(archive, package.id, [*after_sealing, event], facts, at=at)
+    write_log(archive, package.id, [*events, event], facts, at=at)
 
     def record(unit: WriteSession) -> None:
         found = unit.package(package.id)
@@ -74,20 +64,8 @@ def _out_of_sight(context: StepContext) -> StepResult:
     """Log a new version of a withdrawn package, which stays withdrawn: only its tombstone is dated anew."""
     package, at = context.package, now()
     told = "the package stays withdrawn"
-    with context.archive.catalogue.read() as view:
-        steps = [_ended(fields_of(each), at, "withdrawn", told) for each in view.steps(context.job.id)]
-        findings = [fields_of(each) for each in view.findings(context.job.id)]
-        events = [each for each in view.events(package.id) if each.step in SINCE_SEALING]
-    facts = {
-        "job": context.job.id,
-        "kind": context.job.kind,
-        "fingerprint": package.fingerprint,
-        "state": PackageState.WITHDRAWN,
-        "oai_datestamp": at,
-        "pid_state": PidState.TOMBSTONE,
-        "steps": steps,
-        "findings": findings,
-    }
+    events, facts = _since_sealing(context, at, "withdrawn", told)
+    facts |= {"state": PackageState.WITHDRAWN, "pid_state": PidState.TOMBSTONE}
     write_log(context.archive, package.id, events, facts, at=at)
 
     def record(unit: WriteSession) -> None:
@@ -95,6 +73,26 @@ def _out_of_sight(context: StepContext) -> StepResult:
         unit.enqueue(INDEX, package.id)
 
     return StepResult(StepOutcome.DONE, "withdrawn", told, apply=record, ended=at)
+
+
+def _since_sealing(
+    context: StepContext, at: str, result: str, told: str
+) -> tuple[list[Event], dict[str, Any]]:
+    """Return the events since the AIP was sealed, and what `rebuild` needs to restore the job as it ends."""
+    package, job = context.package, context.job
+    with context.archive.catalogue.read() as view:
+        steps = [_ended(fields_of(each), at, result, told) for each in view.steps(job.id)]
+        findings = [fields_of(each) for each in view.findings(job.id)]
+        events = [each for each in view.events(package.id) if each.step in SINCE_SEALING]
+    facts = {
+        "job": job.id,
+        "kind": job.kind,
+        "fingerprint": package.fingerprint,
+        "oai_datestamp": at,
+        "steps": steps,
+        "findings": findings,
+    }
+    return events, facts
 
 
 def _ended(step: dict[str, Any], at: str, result: str, message: str) -> dict[str, Any]:
