@@ -1,5 +1,7 @@
 """The landing page of a package, and the tombstone of what is gone."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
@@ -30,6 +32,8 @@ router = APIRouter(tags=["records"])
 
 VARY = "Accept, Authorization, Cookie"
 FILES = 100
+MOST_SHOWN = 100
+"""Entries of each list of a record: the page is for everybody, and a record may have a million creators."""
 OWN_PICTURE_TYPES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 OWN_PICTURE_SIDE, OWN_PICTURE_BYTES = 2_000, 1 << 18
 """Images up to this side (pixels) and size (bytes) are shown themselves, where there is no thumbnail."""
@@ -56,7 +60,8 @@ def landing_page(
     key = key_of(after, 1)
     page = files_shown(archive, seen, after=key[0] if key else None, limit=FILES)
     package = seen.package
-    record = seen.record
+    shown = replace(seen, record=_beginning(seen.record))
+    record = shown.record
     templates = request.app.state.templates
     answer: Response = templates.TemplateResponse(
         request,
@@ -80,7 +85,7 @@ def landing_page(
             ],
             "citation": citation_of(seen),
             "pid_address": pid_address(archive, seen),
-            "schema_org": schema_org(archive, seen),
+            "schema_org": schema_org(archive, shown),
             "forms": list(FORMS.values()),
             "files": [
                 (
@@ -99,6 +104,13 @@ def landing_page(
         headers={"Vary": VARY, "Link": links_of(archive, seen, page)},
     )
     return answer
+
+
+def _beginning(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: value[:MOST_SHOWN] if isinstance(value, list | tuple) else value
+        for name, value in record.items()
+    }
 
 
 def tombstone(request: Request, stone: Tombstone) -> Response:

@@ -53,6 +53,16 @@ def test_a_search_narrowed_a_thousand_times_is_answered_at_once(house: House) ->
     assert len(answer.content) < 200_000
 
 
+def test_a_page_for_everybody_is_short_however_long_the_record(house: House) -> None:
+    many = [{"name": f"Somebody {number}"} for number in range(3000)]
+    made = house.deposit("owner", "crowded", creators=many, contributors=[])
+    page = house.client().get(f"/records/{made}")
+    assert page.text.count("Somebody") < 300
+    assert "and 2950 more: see the record as JSON" in page.text
+    record = house.client().get(f"/records/{made}?format=json").json()["record"]
+    assert len(record["creators"]) == 3000
+
+
 def test_small_files_do_not_fill_the_disk_unseen(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file of a form takes more in staging than on the wire: space is asked for by what is taken."""
     monkeypatch.setattr(deposits, "_ASK_FOR_SPACE_EVERY", 1 << 16)
