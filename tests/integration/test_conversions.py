@@ -18,6 +18,7 @@ from packages.format_policy import Kind, Outcome, default_policy
 from packages.model import FileEntry
 from services.preservation_planning.derivatives import Derivative, Judges, derivatives
 from tests.support import outlook, specimens
+from tests.support.limits import USUAL
 from tools.characterise import Characteriser
 from tools.normalise import Normaliser, libreoffice
 from tools.pronom import PronomIdentifier
@@ -216,8 +217,8 @@ def made(
     assert not started
     before = {each: hashlib.sha256(each.read_bytes()).digest() for each in folder.iterdir()}
     out = tmp_path_factory.mktemp("derivatives")
-    results = derivatives(entries(judges, folder), out, default_policy(), judges)
-    found = {entry.path.removeprefix("data/original/"): judged for entry, judged in results}
+    results = derivatives(entries(judges, folder), out, default_policy(), judges, USUAL)
+    found = {entry.path.removeprefix("data/original/"): list(judged) for entry, judged in results}
     assert {each: hashlib.sha256(each.read_bytes()).digest() for each in folder.iterdir()} == before
     return found
 
@@ -366,7 +367,7 @@ def test_the_rule_for_camera_raw_runs_on_the_only_raw_that_needs_no_camera(
     specimens.dng(path / "camera.dng")
     ((entry, source),) = entries(judges, path)
     as_canon = [(entry._replace(puid="fmt/592"), source)]
-    ((_, judged),) = derivatives(as_canon, tmp_path / "out", default_policy(), judges)
+    ((_, judged),) = derivatives(as_canon, tmp_path / "out", default_policy(), judges, USUAL)
     tiff = next(one for one in judged if one.made.kind is P)
     assert (tiff.made.outcome, tiff.entry and tiff.entry.puid) == (Outcome.DONE, "fmt/353")
     assert tiff.made.file is not None

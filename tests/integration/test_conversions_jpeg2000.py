@@ -14,6 +14,7 @@ from packages.model import FileEntry
 from services.preservation_planning.derivatives import Derivative, Judges, derivatives
 from services.preservation_planning.policy import judged
 from tests.support import specimens
+from tests.support.limits import USUAL
 from tools.characterise import Characteriser
 from tools.normalise import Normaliser
 from tools.pronom import PronomIdentifier
@@ -56,7 +57,7 @@ def converted(judges: Judges, source: Path, out: Path) -> Derivative:
         f"data/original/{source.name}", "", source.stat().st_size, "", 0, puid=match.puid,
         mime=match.mime, properties=described.properties,
     )  # fmt: skip  # fewer lines read better
-    [(_, made)] = derivatives([(entry, source)], out, policy, judges)
+    [(_, made)] = derivatives([(entry, source)], out, policy, judges, USUAL)
     [one] = [each for each in made if each.made.kind is Kind.PRESERVATION]
     return one
 
