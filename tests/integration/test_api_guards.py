@@ -106,7 +106,7 @@ def test_log_lines_of_a_request_bear_its_id_and_no_query(
 
 
 def test_an_address_where_nothing_is_says_where_to_begin(app: FastAPI) -> None:
-    answer = client_as(app).get("/pakages")
+    answer = client_as(app).get("/packets")
     assert answer.status_code == 404
     assert answer.json()["detail"] == "there is nothing at this address"
     assert "/search" in answer.json()["hint"]
