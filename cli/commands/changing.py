@@ -152,5 +152,6 @@ def _show(call: Call, reference: str) -> int:
 
     package = status(call.archive, call.actor, reference)
     call.voice.document(package)
-    show_package(call.voice, package, is_test=call.archive.pids.is_test, steps=False)
+    shown = package | {"findings": []}  # those of its ingest: `holdfast status` tells them
+    show_package(call.voice, shown, is_test=call.archive.pids.is_test, steps=False)
     return exit_codes.DONE

@@ -191,7 +191,7 @@ def test_the_format_policy_can_be_read(visit: Visit) -> None:
     row = page.get_by_role("row").filter(has_text="uncommon rasters")
     expect(row).to_contain_text("the same in both: pixels, frames, pixels hash")
     row.locator("summary").click()
-    expect(row.get_by_role("link", name="Windows Bitmap 3.0")).to_be_visible()
+    expect(row.get_by_role("link", name="Windows Bitmap 3.0", exact=True)).to_be_visible()
     archivist.accessible()
     row.locator("summary").click()
     page.evaluate("scrollTo(0, 0)")
