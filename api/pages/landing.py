@@ -62,8 +62,7 @@ def landing_page(
     package = seen.package
     shown = replace(seen, record=_beginning(seen.record))
     record = shown.record
-    templates = request.app.state.templates
-    answer: Response = templates.TemplateResponse(
+    answer: Response = request.app.state.templates.TemplateResponse(
         request,
         "landing.html",
         {
