@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from packages.errors import Unavailable
+from packages.errors import NotFound, Unavailable
 from packages.ocfl import layout
 from packages.ocfl.inventory import Inventory
 from packages.premis import package_urn
 from services.administration.decisions import decide
+from services.archival_storage.mending import repair
 from services.data_management.reconcile import reconcile
 from services.work.engine import run_job
 from storage.archival import OcflStore, open_store
@@ -84,6 +85,8 @@ def test_a_primary_that_lost_bytes_before_it_was_copied_gets_them_from_whoever_h
             f"{made.id} does not read back from {name}: `holdfast retry {made.id}`" for name in sorted(BOTH)
         ]
         assert named(depositor) == lost
+        with pytest.raises(NotFound, match=f"not archived yet: `holdfast retry {made.id}`"):
+            repair(depositor.archive, depositor.actor, made.id)
         before = bad.medium.read(bad.lost)
 
         made = retried(depositor, made)
