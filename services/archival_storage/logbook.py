@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from packages.errors import HoldfastError, NotFound, Refused, Unavailable
+from packages.errors import Conflict, HoldfastError, NotFound, Refused, Unavailable
 from packages.ledger import CopyState
 from packages.log_entry import LogEntry, digest_of, dump_log_entry, newest_of
 from packages.model import Event
@@ -158,10 +158,18 @@ def our_log(
     """Return this archive's own entries of a package's log, in order, each with the stores that lack it.
 
     With `sure`, raises Unavailable where one of them may lie in a store that cannot be asked now, and in none
-    that can: what it says is not known.
+    that can: what it says is not known. Raises Conflict then, too, where a store has entries that are not
+    known here, as the catalogue may be an old copy; those in doubt were heard by the rebuild that found them.
     """
     stores, object_id = archive.stores, package_urn(package_id)
     book, trust = open_ours(archive, stores.values(), object_id)
+    if sure and (strange := book.others({**trust.ours, **trust.doubted})):
+        where = ", ".join(sorted({name for names in strange.values() for name in names}))
+        told = f"{counted(len(strange), 'entry', 'entries')} that the catalogue does not know, in {where}"
+        raise Conflict(
+            f"the log of {package_id} has {told}: one may be a legal hold",
+            hint="`holdfast reconcile` says what to do about each",
+        )
     unread = trust.ours.keys() - book.entries.keys()
     for store in stores.values() if sure and unread else ():
         try:

@@ -4,7 +4,7 @@ Never deletes archival content: what is in a store and in no catalogue is named,
 """
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,6 +35,10 @@ from storage.ports import Writer
 
 LATELY = 7 * 86400.0
 """Seconds for which packages count as changed lately: their logs are compared between the stores."""
+
+
+NAMED = 20
+"""Packages that a store lacks, of which each is named."""
 
 
 @dataclass(slots=True)
@@ -285,10 +289,21 @@ def _disagreements(archive: Archive) -> Iterator[str]:
             kept_now, at_work_now = _known(archive)
             lost = (lost & kept_now) - at_work_now
             unknown -= kept_now | at_work_now
-        for package_id in sorted(lost):
-            yield f"{package_id} is catalogued, but not in the store {name}: `holdfast repair {package_id}`"
+        yield from _lost(archive, name, sorted(lost))
         for package_id in sorted(unknown):
             yield f"{package_id} is in the store {name}, but not catalogued: `holdfast rebuild --catalogue`"
+
+
+def _lost(archive: Archive, name: str, lost: Sequence[str]) -> Iterator[str]:
+    """Name packages that a store should have; for very many, which somebody brings back at once, one line."""
+    if len(lost) <= NAMED:
+        for package_id in lost:
+            yield f"{package_id} is catalogued, but not in the store {name}: `holdfast repair {package_id}`"
+        return
+    remedy = f"`holdfast store fill {name}`"
+    if name == archive.primary.name:
+        remedy = f"`holdfast audit --store {name}`, then `holdfast repair --alarms`"
+    yield f"{counted(len(lost), 'package')} are catalogued, but not in the store {name}: {remedy}"
 
 
 def _known(archive: Archive) -> tuple[set[str], set[str]]:

@@ -1,9 +1,12 @@
 """Every catalogue keeps which entries of logs are ours, who made a token, and which tokens are suspended."""
 
+import uuid
+
 import pytest
 
 from packages.errors import NotFound
-from packages.ledger import Person, Token
+from packages.ledger import Package, PackageState, Person, Token
+from packages.model import Access
 from storage.catalogue.log_ports import KnownEntry
 from storage.catalogue.port import Catalogue
 
@@ -42,6 +45,23 @@ def test_an_entry_is_doubted_until_it_is_noted_as_ours_and_only_a_doubted_one_is
             "sha512:a": KnownEntry("sha512:a", AT, is_written=True),
             "sha512:c": doubted[2],
         }
+
+
+def test_packages_in_doubt_are_listed_with_the_number_of_their_entries(catalogue: Catalogue) -> None:
+    ours = KnownEntry("sha512:ours", AT, is_written=True)
+    doubted = [KnownEntry(f"sha512:{name}", AT, is_written=False, is_doubted=True) for name in "ab"]
+    p, q, gone = (str(uuid.UUID(int=number)) for number in (1, 2, 3))
+    with catalogue.write() as unit:
+        for package_id in (p, q):
+            unit.add_package(
+                Package(package_id, "o", "A title", AT, AT, PackageState.PUBLISHED, access=Access())
+            )
+        for package_id, entries in ((p, doubted), (q, doubted[:1]), (gone, doubted)):
+            unit.note_entries(package_id, [ours, *entries])
+        assert unit.packages_in_doubt(10) == {p: 2, q: 1}
+        assert unit.packages_in_doubt(1) == {p: 2}
+        unit.forget_entries(p, ["sha512:a", "sha512:b"])
+        assert unit.packages_in_doubt(10) == {q: 1}
 
 
 def test_a_rebuild_forgets_no_entry(catalogue: Catalogue) -> None:

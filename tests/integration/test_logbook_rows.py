@@ -1,5 +1,7 @@
 """An entry of a log comes before its rows: what a writer that died in between has left is taken up later."""
 
+import shutil
+import sqlite3
 from contextlib import closing
 from pathlib import Path
 
@@ -137,6 +139,28 @@ def test_K5_nothing_is_deleted_while_what_may_be_a_hold_cannot_be_read(
             [(_, item)] = view.latest_deletions([package_id]).values()
         assert "court order" in item.message
         assert package_urn(package_id) in set(archive.stores["copy"].objects())
+
+
+def test_K5_a_hold_that_an_old_copy_of_the_catalogue_does_not_know_stops_a_deletion(tmp_path: Path) -> None:
+    with house_with(tmp_path) as house:
+        archive, me = house.archive, local_actor(house.archive)
+        package_id = house.deposit("owner", "held")
+        asked = deletion.request(archive, me, [package_id], "over since May").deletion
+        assert asked is not None
+        with (
+            closing(sqlite3.connect(archive.home / "catalogue.db")) as now_,
+            closing(sqlite3.connect(tmp_path / "old.db")) as old,
+        ):
+            now_.backup(old)
+        holding.hold(archive, me, package_id, "court order")
+    shutil.copyfile(tmp_path / "old.db", tmp_path / "home" / "catalogue.db")
+    with closing(open_archive(tmp_path / "home")) as archive:
+        [outcome] = deletion.approve(archive, second_person(archive), asked.id).outcomes
+        assert "one may be a legal hold" in str(outcome.error)
+        assert any("`holdfast rebuild --catalogue`" in each for each in reconcile(archive, me).disagreements)
+        rebuild_catalogue(archive, me)
+        assert seen(archive, package_id).hold == "court order"
+        assert package_urn(package_id) in set(archive.primary.objects())
 
 
 def test_H1_what_was_decided_and_not_recorded_is_taken_up_as_a_rebuild_would_have_it(

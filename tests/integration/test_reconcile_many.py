@@ -9,7 +9,7 @@ import pytest
 from packages.ledger import JobState, PackageFilter, PackageState
 from packages.model import Actor
 from services.archive import init_archive
-from services.data_management.reconcile import free_dead_leases, reconcile
+from services.data_management.reconcile import NAMED, free_dead_leases, reconcile
 from services.data_management.views import listing
 from storage.archival import OcflStore
 from storage.catalogue.paging import PAGE
@@ -35,6 +35,22 @@ def test_B1_all_dead_workers_are_noticed_not_only_a_page_of_them(home: Path) -> 
     assert len(free_dead_leases(archive)) == MANY
     with archive.catalogue.read() as view:
         assert view.jobs([JobState.RUNNING]) == []
+    archive.close()
+
+
+def test_very_many_packages_that_a_store_lacks_are_one_line_with_what_brings_them_all_back(
+    home: Path,
+) -> None:
+    archive, _ = init_archive(home)
+    with archive.catalogue.write() as unit:
+        for number in range(NAMED + 1):
+            unit.add_package(make_package(number, state=PackageState.PUBLISHED))
+    archivist = Actor("archivist", "Archivist", roles=frozenset({"archivist"}))
+    told = f"{NAMED + 1} packages are catalogued, but not in the store"
+    assert reconcile(archive, archivist, dry_run=True).disagreements == [
+        f"{told} primary: `holdfast audit --store primary`, then `holdfast repair --alarms`",
+        f"{told} copy: `holdfast store fill copy`",
+    ]
     archive.close()
 
 
