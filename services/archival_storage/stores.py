@@ -159,12 +159,7 @@ def retire(
     if not reason.strip():
         raise Refused("to retire a store needs a reason", hint="add --reason")
     urls = _urls(archive)
-    with archive.catalogue.read() as view:
-        known = {each.name: each for each in view.stores()}.get(name)
-    if known is None or known.state is StoreState.RETIRED:
-        if name not in urls:
-            raise NotFound(f"there is no store {name}", hint=f"one of {', '.join(urls)}")
-        known = StoreRecord(name, masked(urls[name]), StoreState.ACTIVE, now(), actor.name)
+    known = _in_use(archive, actor, name, urls)
     if name == next(iter(urls)):
         raise Refused(
             f"{name} is the primary store: everything is written there first",
@@ -195,6 +190,17 @@ def retire(
         unit.forget_copies(name)
         unit.put_store(StoreRecord(name, masked(url), StoreState.RETIRED, now(), actor.name, reason))
     return done
+
+
+def _in_use(archive: Archive, actor: Actor, name: str, urls: Mapping[str, str]) -> StoreRecord:
+    """Return since when a store is used, as far as the ledger knows. Raises NotFound."""
+    with archive.catalogue.read() as view:
+        known = {each.name: each for each in view.stores()}.get(name)
+    if known is not None and known.state is not StoreState.RETIRED:
+        return known
+    if name not in urls:
+        raise NotFound(f"there is no store {name}", hint=f"one of {', '.join(urls)}")
+    return StoreRecord(name, masked(urls[name]), StoreState.ACTIVE, now(), actor.name)
 
 
 def move(

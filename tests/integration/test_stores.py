@@ -58,13 +58,7 @@ def test_a_store_is_added_and_filled_and_another_is_retired(two: Depositor, tmp_
     assert stores.retire(archive, actor, "copy", "its disk is old", dry_run=True).packages == 4
     assert "copy" in archive.stores
     through: list[tuple[int, int]] = []
-    gone = stores.retire(
-        archive,
-        actor,
-        "copy",
-        "its disk is old",
-        told=lambda *far: through.append(far),
-    )
+    gone = stores.retire(archive, actor, "copy", "its disk is old", told=lambda *far: through.append(far))
     assert through[-1] == (4, 4)
     assert gone.packages == 4
     assert list(archive.stores) == ["primary", "vault"]
