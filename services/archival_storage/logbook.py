@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from packages.errors import Conflict, HoldfastError, NotFound, Refused, Unavailable
+from packages.errors import Conflict, Corrupt, HoldfastError, NotFound, Refused, Unavailable
 from packages.ledger import CopyState
 from packages.log_entry import LogEntry, digest_of, dump_log_entry, newest_of
 from packages.model import Event
@@ -19,6 +19,7 @@ from packages.wording import counted
 from services.archival_storage.log_trust import Trust, note, open_ours, package_of
 from services.archival_storage.logbook_reading import Logbook
 from services.archive import Archive
+from storage.ports import ArchivalStore
 
 REPLICATE = "replicate"
 """The step of events that tell of a copy made in a store, which their note names."""
@@ -170,22 +171,33 @@ def our_log(
             f"the log of {package_id} has {told}: one may be a legal hold",
             hint="`holdfast reconcile` says what to do about each",
         )
-    unread = trust.ours.keys() - book.entries.keys()
-    for store in stores.values() if sure and unread else ():
-        try:
-            store.check(archive.archive_id)
-            store.logs(object_id)
-        except NotFound:
-            continue  # it has not got the package
-        except (Refused, Unavailable) as error:
-            told = f"the log of {package_id} has an entry, which may be a legal hold, in no store at hand"
-            raise Unavailable(f"{told}: {error.message}", hint=error.hint) from error
+    if sure and (unread := trust.ours.keys() - book.entries.keys()):
+        for store in stores.values():
+            _require_none_of(archive, store, package_id, unread)
     lacking = {each: book.lacking(each) for each in book.named.keys() & archive.written_stores.keys()}
     digests = {id(entry): digest for digest, entry in book.entries.items()}
     return [
         (entry, tuple(name for name, without in lacking.items() if digests[id(entry)] in without))
         for entry in book.in_order()
     ]
+
+
+def _require_none_of(archive: Archive, store: ArchivalStore, package_id: str, unread: set[str]) -> None:
+    """Raise Unavailable unless the store can be asked, and has none of these entries, which were not read."""
+    trouble: HoldfastError = Unavailable(f"{store.name} did not give it", hint="try again")
+    try:
+        store.check(archive.archive_id)
+        named = unread & set(store.logs(package_urn(package_id)))
+        if not named:
+            return
+        for each in named:
+            store.read_log(package_urn(package_id), each)  # most likely it says why
+    except NotFound:
+        return  # it has not got the package
+    except (Corrupt, Refused, Unavailable) as error:
+        trouble = error
+    told = f"the log of {package_id} has an entry, which may be a legal hold, that cannot be read"
+    raise Unavailable(f"{told}: {trouble.message}", hint=trouble.hint) from trouble
 
 
 def _strange(package_id: str, book: Logbook, trust: Trust) -> list[str]:

@@ -117,6 +117,10 @@ def test_K5_a_hold_that_only_the_log_knows_keeps_a_package_from_its_deletion(
         assert package_urn(after) in set(archive.primary.objects())
 
 
+def no_answer(*_asked: object) -> bytes:
+    raise Unavailable("no answer")
+
+
 def test_K5_nothing_is_deleted_while_what_may_be_a_hold_cannot_be_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,6 +133,10 @@ def test_K5_nothing_is_deleted_while_what_may_be_a_hold_cannot_be_read(
             patch.setattr(OcflStore, "append_log", append_or_die)
             with pytest.raises(Killed):
                 holding.hold(archive, me, package_id, "court order")
+        with monkeypatch.context() as patch:
+            patch.setattr(OcflStore, "read_log", no_answer)  # though it is listed
+            with pytest.raises(Unavailable, match="cannot be read: no answer"):
+                deletion.approve(archive, second_person(archive), asked.id)
         primary = Path(archive.settings.store_urls["primary"].removeprefix("file://"))
         primary.rename(tmp_path / "unmounted")
         with pytest.raises(Unavailable, match="may be a legal hold"):
