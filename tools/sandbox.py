@@ -296,8 +296,8 @@ def _taken(pid: int) -> tuple[int, int, int]:
         with suppress(OSError, ValueError, IndexError):
             words = Path(f"/proc/{each}/statm").read_text("ascii").split()
             pages += int(words[1]) - int(words[2])
-        with suppress(OSError):
-            for task in os.scandir(f"/proc/{each}/task"):
+        with suppress(OSError), os.scandir(f"/proc/{each}/task") as tasks:
+            for task in tasks:
                 with suppress(OSError):
                     rest += map(int, Path(task.path, "children").read_text("ascii").split())
     return count, pages * os.sysconf("SC_PAGE_SIZE"), unlinked

@@ -94,7 +94,7 @@ class PowerCut:
         while folders:
             folder, number = folders.pop()
             tree.names[number] = {}
-            for entry in os.scandir(folder):
+            for entry in sorted(os.scandir(folder), key=lambda each: each.name):
                 inode = entry.inode()
                 if inode not in known:
                     if inode not in self._numbers:
