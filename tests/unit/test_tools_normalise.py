@@ -3,6 +3,7 @@
 import hashlib
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from packages.format_policy import Action, FormatPolicy, Kind, Outcome, default_
 from packages.model import FileEntry, evolved
 from tools.crew_child import Work
 from tools.normalise import Made, Normaliser
+from tools.normalise.crew import WORK
 from tools.normalise.libreoffice import ADAPTER
 from tools.pronom import PronomIdentifier
 from tools.runs import Ended, Job, Ran
@@ -190,6 +192,16 @@ def test_F7_output_and_pixels_have_limits(tmp_path: Path) -> None:
         assert kept.outcome is Outcome.TOO_LARGE
         assert word in kept.message
         assert [each for each in (tmp_path / "out/preservation").rglob("*") if each.is_file()] == []
+
+
+def test_F7_what_may_be_made_of_a_large_original_is_bounded_by_what_a_child_may_write(tmp_path: Path) -> None:
+    small = replace(WORK, file=1 << 20)  # less than the policy would let be made: as of an original of 1 GiB
+    with Normaliser(work=small, size=1) as normaliser:
+        normaliser.let_read(tmp_path)
+        assert made(normaliser, bmp(tmp_path), BMP)[Kind.PRESERVATION].outcome is Outcome.DONE
+        Image.effect_noise((1500, 1500), 90).save(tmp_path / "noise.bmp")
+        kept = made(normaliser, tmp_path / "noise.bmp", BMP)[Kind.PRESERVATION]
+    assert kept.outcome is Outcome.TOO_LARGE
 
 
 def test_F8_preservation_formats_are_skipped(normaliser: Normaliser, tmp_path: Path) -> None:

@@ -97,7 +97,8 @@ def _opened(source: Path, task: dict[str, Any]) -> Iterator[Image.Image]:
 def _output_of(most: int) -> Iterator[None]:
     """Let no file grow beyond `most` bytes: the kernel refuses (Python ignores the signal)."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+    allowed = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (allowed, hard))
     try:
         yield
     finally:
