@@ -20,7 +20,10 @@ def hide(*folders: Path) -> None:
 
 
 def beside_our_own(places: Iterable[str | Path]) -> list[str]:
-    """Return `places`, and for one that has folders of ours in it, all that lies beside those."""
+    """Return `places`, and for one that has folders of ours in it, all that lies beside those.
+
+    Links are left out: what one leads to was not let in with the place that it lies in, nor is it now.
+    """
     return [each for place in places for each in _beside(Path(place))]
 
 
@@ -31,5 +34,5 @@ def _beside(place: Path) -> Iterator[str]:
         return
     with suppress(OSError):
         for each in sorted(real.iterdir()):
-            if _own.isdisjoint((each.resolve(), *each.resolve().parents)):
+            if not each.is_symlink() and _own.isdisjoint((each, *each.parents)):
                 yield from _beside(each)
