@@ -46,12 +46,18 @@ def scratch_folder(prefix: str, parent: Path | None = None) -> Iterator[Path]:
         remove_tree(folder)
 
 
-def bytes_in(folder: Path) -> int:
+def bytes_in(folder: Path, most: int) -> int:
     """Return the bytes that everything in `folder` takes; what vanishes meanwhile is left out.
 
-    A folder in it that cannot be looked into, or lies too deep for a path, counts as more than any limit.
+    A folder in it that cannot be looked into, or lies too deep for a path, counts as more than any limit. Who
+    has found more than `most` looks no further: a folder may become a link to all that there is meanwhile.
     """
-    return sum(_OUT_OF_SIGHT if facts is None else facts.st_blocks * 512 + _ENTRY for facts in _facts(folder))
+    total = 0
+    for facts in _facts(folder):
+        total += _OUT_OF_SIGHT if facts is None else facts.st_blocks * 512 + _ENTRY
+        if total > most:
+            break
+    return total
 
 
 def has_file_of(folder: Path, size: int) -> bool:

@@ -252,7 +252,8 @@ class _Watch:
             return Ended.DEADLINE
         free = shutil.disk_usage(self.folder).free
         count, memory, unlinked = _taken(self.process.pid)
-        if bytes_in(self.folder) + unlinked > self.bounds.folder_size or free < LEAST_FREE:
+        most = self.bounds.folder_size
+        if bytes_in(self.folder, most) + unlinked > most or free < LEAST_FREE:
             return Ended.TOO_LARGE
         if memory > 2 * self.bounds.memory or count > MOST_PROCESSES:
             return Ended.MEMORY

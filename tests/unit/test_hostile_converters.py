@@ -179,7 +179,7 @@ def test_F5_many_files_and_many_processes_are_ended(tmp_path: Path) -> None:
     with private_folder(tmp_path) as folder:
         filling = "i=0; while :; do head -c 500K /dev/zero >$i; i=$((i+1)); done"
         assert run(folder, "sh", "-c", filling).ended is Ended.TOO_LARGE
-        assert bytes_in(folder) < 1 << 30
+        assert bytes_in(folder, 1 << 30) < 1 << 30
     with private_folder(tmp_path) as folder:
         bomb = f"i=0; while [ $i -lt 600 ]; do sleep {NAP} & i=$((i+1)); done; wait"
         ran = run(folder, "sh", "-c", bomb)

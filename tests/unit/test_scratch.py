@@ -3,9 +3,13 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-from packages.scratch import scratch_folder
+import pytest
+
+from packages import scratch
+from packages.scratch import bytes_in, scratch_folder
 
 KILLED = """
 import os, signal, sys
@@ -36,3 +40,12 @@ def test_what_a_killed_process_left_is_swept_and_nothing_else(tmp_path: Path) ->
             assert not left.exists()
             assert young.exists()
     assert {each.name for each in tmp_path.iterdir()} == {"mine-not", "other"}
+
+
+def test_F5_who_has_found_too_much_looks_no_further(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def very_many(_: Path) -> Iterator[os.stat_result]:
+        yield from [tmp_path.stat()] * 10
+        pytest.fail("it looks on")
+
+    monkeypatch.setattr(scratch, "_facts", very_many)
+    assert bytes_in(tmp_path, 3 * 4096) > 3 * 4096
