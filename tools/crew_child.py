@@ -117,6 +117,9 @@ class Child:
         except (AttributeError, LookupError, RecursionError, TypeError, ValueError):
             self.end()
             raise Ended("its answer makes no sense", answers) from None
+        except BaseException:
+            self.end()  # what it still says must not be taken for answers to what is asked next
+            raise
         return answers
 
     def start(self) -> None:
@@ -222,7 +225,7 @@ class Child:
     def _look(self, process: subprocess.Popen[bytes]) -> None:
         """Raise _TooMuch where it has more in files than it may."""
         self._looked = time.monotonic()
-        if bytes_in(self._folder) + bytes_unlinked(process.pid) > self._room:
+        if bytes_in(self._folder, self._room) + bytes_unlinked(process.pid) > self._room:
             raise _TooMuch("it wrote too much")
 
 

@@ -10,13 +10,17 @@ import stat
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 from typing import IO, Any
 
 from tools.crew_terms import ROOT
+
+_Order = tuple["Future[subprocess.Popen[bytes]]", str, Sequence[str], Mapping[str, str]]
 
 
 def start_worker(module: str, *arguments: str) -> "subprocess.Popen[bytes]":
@@ -28,16 +32,40 @@ def start_reader(
     module: str, arguments: Sequence[str], variables: Mapping[str, str]
 ) -> "subprocess.Popen[bytes]":
     """Start one of our modules that will meet hostile bytes, with nothing but `variables`; unbuffered."""
-    return _starter().submit(_start_python, module, arguments, variables, 0).result()
+    started: Future[subprocess.Popen[bytes]] = Future()
+    _starter().put((started, module, arguments, variables))
+    return started.result()
 
 
 @cache
-def _starter() -> ThreadPoolExecutor:
-    """Return the one thread of this process in which readers are started."""
-    return ThreadPoolExecutor(1, thread_name_prefix="starts readers")
+def _starter() -> "SimpleQueue[_Order]":
+    """Return what the thread takes its orders from in which readers are started.
+
+    It is a daemon: a pool's threads are ended, and readers with them, while others still wait for answers.
+    """
+    orders: SimpleQueue[_Order] = SimpleQueue()
+    Thread(target=_start_for_ever, args=(orders,), name="starts readers", daemon=True).start()
+    return orders
 
 
 os.register_at_fork(after_in_child=_starter.cache_clear)  # a fork has no thread but its own
+
+
+def _start_for_ever(orders: "SimpleQueue[_Order]") -> None:
+    while True:
+        _start_one(*orders.get())
+
+
+def _start_one(
+    started: "Future[subprocess.Popen[bytes]]",
+    module: str,
+    arguments: Sequence[str],
+    variables: Mapping[str, str],
+) -> None:
+    try:
+        started.set_result(_start_python(module, arguments, variables, 0))
+    except BaseException as error:  # noqa: BLE001  # whoever waits must be told, whatever it is
+        started.set_exception(error)
 
 
 def _start_python(

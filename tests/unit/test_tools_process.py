@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from itertools import islice
@@ -59,6 +60,22 @@ def test_F5_answers_that_make_no_sense_cost_only_what_they_are_for(crew: Crew) -
 
     found = list(crew.map(["a", "b", "c"], passed_on))
     assert [isinstance(each, Lost) for each in found] == [False, True, False]
+
+
+def test_what_one_broke_off_is_no_answer_to_what_another_asks(crew: Crew) -> None:
+    def full(_job: str, _answer: Any, _: Path) -> Any:
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        list(crew.map(["a", "b", "c", "d"], full))
+    assert [each._process for each in crew._children] == [None, None]
+    assert said(crew, ["e"]) == ["e"]
+
+
+def test_children_are_started_by_a_thread_that_ends_with_the_process(crew: Crew) -> None:
+    crew.start()
+    starters = {each.daemon for each in threading.enumerate() if each.name.startswith("starts readers")}
+    assert starters == {True}  # a pool's thread ends before, while others may still wait for an answer
 
 
 def test_what_a_library_prints_is_not_an_answer(crew: Crew) -> None:
