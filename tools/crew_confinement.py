@@ -22,7 +22,8 @@ REFUSED = {
     # no program and no process of its own (clone makes threads, see below)
     "fork": (57, 0), "vfork": (58, 0), "execve": (59, 221), "execveat": (322, 281),
     # no network: without a socket there is nothing to connect, and io_uring would make one unseen
-    "socket": (41, 198), "io_uring_setup": (425, 425),
+    # (a pair of sockets can hide open files, and have the kernel signal others)
+    "socket": (41, 198), "socketpair": (53, 199), "io_uring_setup": (425, 425),
     # nothing of other processes
     "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271),
     "pidfd_open": (434, 434), "pidfd_send_signal": (424, 424), "pidfd_getfd": (438, 438),
@@ -61,7 +62,9 @@ NOT_WITH = {
     # to be asked by nobody: to have the kernel signal another process, to hold up who writes to a file, to be
     # told what others do in a folder (F_SETOWN, F_SETSIG, F_SETOWN_EX, F_SETLEASE, F_NOTIFY)
     "fcntl": ((72, 25), 1, (8, 10, 15, 1024, 1026)),
-    "prctl": ((157, 167), 0, (1,)),  # PR_SET_PDEATHSIG: it ends with who started it
+    # PR_SET_PDEATHSIG: it ends with who started it; PR_SET_DUMPABLE: which files it has open can be seen
+    "prctl": ((157, 167), 0, (1, 4)),
+    "close_range": ((436, 436), 2, (2, 6)),  # with CLOSE_RANGE_UNSHARE: a thread has no open files of its own
 }
 """Call → its numbers, which argument, and the values of it that are refused."""
 MAP = (9, 222)
@@ -69,8 +72,9 @@ MAP_FLAGS, SHARED_BY_NOBODY, GROWING = 3, 0x21, 0x100
 """Which argument of mmap, and what it may not say: shared and of no file, or growing like a stack (neither
 is counted as memory of the process)."""
 CLONE, CLONE3 = (56, 220), (435, 435)
-"""The first must make a thread; the second, whose wishes a filter cannot see, is said not to exist."""
-CLONE_THREAD = 0x10000
+"""The first must make a thread that shares our open files, which are counted; the second, whose wishes a
+filter cannot see, is said not to exist."""
+CLONE_THREAD_AND_FILES = 0x10400
 X32 = 0x40000000
 """From here on x86_64 has its calls a second time."""
 
@@ -141,8 +145,8 @@ def _steps(name: str) -> Iterator[bytes]:
             yield _step(EQUAL, numbers[at], 0, 1) + refuse
     yield _step(EQUAL, CLONE3[at], 0, 1) + _step(RETURN, REFUSE | ENOSYS)
     allow = _step(RETURN, ALLOW)
-    yield _step(EQUAL, CLONE[at], 0, 4) + _step(LOAD, FIRST_ARGUMENT)
-    yield _step(ANY_BIT, CLONE_THREAD, 0, 1) + allow + refuse
+    yield _step(EQUAL, CLONE[at], 0, 5) + _step(LOAD, FIRST_ARGUMENT) + _step(AND, CLONE_THREAD_AND_FILES)
+    yield _step(EQUAL, CLONE_THREAD_AND_FILES, 0, 1) + allow + refuse
     for numbers in ONLY_ITSELF.values():
         yield _step(EQUAL, numbers[at], 0, 5) + _step(LOAD, FIRST_ARGUMENT)
         yield _step(EQUAL, 0, 1, 0) + _step(EQUAL, os.getpid(), 0, 1) + allow + refuse

@@ -177,6 +177,12 @@ ATTEMPTS: dict[str, Callable[[str], object]] = {
     "outlive its parent": lambda _: _call("prctl", 1, 0, 0, 0, 0),
     "map": _uncounted_memory,
     "file in memory": lambda _: os.memfd_create("x"),
+    "pair of sockets": lambda _: socket.socketpair(),
+    "hide what it has open": lambda _: _call("prctl", 4, 0, 0, 0, 0),
+    "open files of its own": lambda _: _call("syscall", 436, 1000, 1000, 2),  # close_range, to unshare
+    "thread with files of its own": lambda _: _call(
+        "syscall", {"x86_64": 56}.get(os.uname().machine, 220), 0x10000, 0, 0, 0, 0
+    ),
     "fill": _fill,
     "fill and hang": lambda count: (suppressed(_fill, count), signal.alarm(0), signal.pause()),
     "fill unseen": _fill_unseen,

@@ -215,6 +215,10 @@ def test_F5_a_reader_has_the_kernel_do_nothing_to_others(attempt: Try, home: Pat
         ("map", SHARED_WITH_NOBODY),
         ("map", GROWING),
         ("file in memory", ""),
+        ("pair of sockets", ""),
+        ("hide what it has open", ""),
+        ("open files of its own", ""),
+        ("thread with files of its own", ""),
     )
     assert said == ["PermissionError"] * len(said)
 
