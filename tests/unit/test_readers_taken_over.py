@@ -156,6 +156,7 @@ FOUND = ["A reader 1", {"pages": 3}, None]
 @pytest.mark.parametrize(
     "lie",
     [5, [], ["A", []], ["A", None, None], ["A", {"\ud800": 1}, None], ["A", {"\0": 1}, None],
+     ["A", {"x" * 101: 1}, None],
      ["\ud800", {}, None], ["A", {}, 5], ["A", {}, "x" * 1001],
      ["A", {str(each): 1 for each in range(MOST_PROPERTIES + 1)}, None]],
 )  # fmt: skip  # a table
@@ -217,7 +218,8 @@ DONE = {"extension": "jpg", "message": "", "tool": "A tool", "lossless": False, 
     "lie",
     [5, [], [5], [{}], [DONE], [{**DONE, "extension": "../x"}], [{**DONE, "extension": []}],
      [{**DONE, "lossless": "yes"}], [{**DONE, "tool": None}], [{**DONE, "measured": {"pixels": 5}}],
-     [{"error": 5}], [{"error": "x", "outcome": "splendid"}], [{"error": "\0"}], [DONE, DONE, DONE]],
+     [{"error": 5}], [{"error": "x", "outcome": "splendid"}], [{"error": "x", "outcome": "done"}],
+     [{"error": "\0"}], [DONE, DONE, DONE]],
 )  # fmt: skip  # a table
 def test_F5_a_derivative_that_makes_no_sense_is_none(
     tmp_path: Path, place: tuple[Path, Path], lie: object

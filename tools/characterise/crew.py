@@ -25,6 +25,7 @@ WORK = Work(
 NOTHING = Characterisation("none", {}, None)
 MOST_PROPERTIES = 200
 """Names of properties of one file; a reader has some dozens."""
+LONGEST_NAME = 100
 AT_ONCE = 1000
 """Files looked at before an answer is waited for: those that no family reads must not pile up."""
 
@@ -72,7 +73,7 @@ def _characterised(_job: Any, said: Any, _own: Path) -> Characterisation:
     tool, properties, error = said
     if not isinstance(properties, dict) or len(properties) > MOST_PROPERTIES:
         raise TypeError("no properties")
-    if not all(name.isascii() and name.isprintable() for name in properties):
+    if not all(name.isascii() and name.isprintable() and len(name) <= LONGEST_NAME for name in properties):
         raise ValueError("no names")
     told = None if error is None else text(error, LONGEST)
     return Characterisation(text(tool, LONGEST), clean(properties), told)

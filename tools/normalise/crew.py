@@ -49,6 +49,8 @@ WORK = Work(
 CHUNK = 1 << 20
 LONGEST = 1000
 """Characters of what is said of a derivative."""
+FAULTS = frozenset({Outcome.FAILED, Outcome.TOO_LARGE, Outcome.DIFFERS})
+"""What a child may say that became of a derivative that it did not make."""
 AT_ONCE = 1000
 """Originals planned before an answer is waited for: those that need nothing must not pile up."""
 LIBRARIES = {"pillow": ("PIL", "Pillow", "pillow"), "pdfium": ("pypdfium2", "pypdfium2", "pypdfium2")}
@@ -222,7 +224,10 @@ def _taken_over(job: dict[str, Any], rows: list[dict[str, Any]], own: Path) -> l
 def _believed(task: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
     """Return what a child says of a task; raises an error of `tools.crew_child.Finish` for nonsense."""
     if error := said.get("error"):
-        return {"error": text(error, LONGEST), "outcome": Outcome(said.get("outcome", Outcome.FAILED))}
+        outcome = Outcome(said.get("outcome", Outcome.FAILED))
+        if outcome not in FAULTS:
+            raise ValueError("no fault")
+        return {"error": text(error, LONGEST), "outcome": outcome}
     extension, lossless, measured = said["extension"], said["lossless"], said["measured"]
     if extension not in task["names"] or not isinstance(lossless, bool) or not isinstance(measured, dict):
         raise TypeError("no derivative")
