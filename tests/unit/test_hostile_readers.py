@@ -227,20 +227,27 @@ def test_F5_a_reader_that_does_not_want_to_ends_with_who_started_it(home: Path) 
     program = (
         "import sys; from threading import Thread; from tests.unit.test_hostile_readers import *;"
         "attempt = next(trying(Path(sys.argv[1])));"
-        "first = Thread(target=lambda: print(*attempt(('status', 'Pid')), flush=True));"
+        "asked = lambda *job: print(*attempt(job), flush=True);"
+        "first = Thread(target=asked, args=('status', 'Pid'));"
         "first.start(); first.join();"  # readers outlive the thread that asks for them first
-        "attempt(('deaf', '')); print(*attempt(('status', 'Pid')), flush=True); input()"
+        "asked('status', 'Pid'); asked('deaf', ''); input()"
     )
     command = [sys.executable, "-c", program, str(home)]
     with subprocess.Popen(
         command, cwd=process.ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as ours:
         assert ours.stdout is not None
-        first, deaf = ours.stdout.readline(), ours.stdout.readline()
-        assert first
+        first, again, deaf = (ours.stdout.readline() for _ in range(3))
         ours.kill()
-    until(lambda: not Path("/proc", first.split()[1]).exists())
-    assert deaf
+    assert (again, deaf) == (first, "did: deaf\n")
+    until(lambda: not is_alive(first.split()[1]))
+
+
+def is_alive(pid: str) -> bool:
+    try:
+        return Path("/proc", pid, "cmdline").read_bytes() != b""  # that nobody has waited for it is no life
+    except OSError:
+        return False
 
 
 @pytest.mark.usefixtures("confined")
