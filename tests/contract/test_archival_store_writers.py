@@ -27,7 +27,7 @@ def test_two_writers_race_one_wins_and_the_other_leaves_nothing(
     adopt, together = LocalMedium.adopt, threading.Barrier(2)
 
     def adopt_together(self: LocalMedium, folder: Path, key: str) -> bool:
-        together.wait()  # both have looked at the head, and found it as it was
+        together.wait(120)  # both have looked at the head, and found it as it was
         return adopt(self, folder, key)
 
     monkeypatch.setattr(LocalMedium, "adopt", adopt_together)

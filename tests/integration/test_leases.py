@@ -129,9 +129,9 @@ def test_a_step_stops_at_once_when_the_heart_beats_for_nothing(
     others = threading.enumerate()
 
     def step(context: StepContext) -> StepResult:
+        [heart] = [each for each in threading.enumerate() if each.name == "lease" and each not in others]
         with context.archive.catalogue.write() as unit:
             unit.set_job(context.job.id, state=JobState.CANCELLED)
-        [heart] = [each for each in threading.enumerate() if each.name == "lease" and each not in others]
         heart.join()
         context.progress(1)
         went_on.append(True)

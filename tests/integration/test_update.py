@@ -203,7 +203,7 @@ def test_what_is_withdrawn_at_the_very_moment_of_publication_stays_so(
 
     def meanwhile(*given: Any, **more: Any) -> None:
         written(*given, **more)
-        monkeypatch.undo()
+        monkeypatch.setattr(publish, "write_log", written)
         withdraw(archive, depositor.actor, made.id, "not ours to show")
 
     monkeypatch.setattr(publish, "write_log", meanwhile)

@@ -95,7 +95,7 @@ class PowerCut:
             folder, number = folders.pop()
             tree.names[number] = {}
             for entry in sorted(os.scandir(folder), key=lambda each: each.name):
-                inode = entry.inode()
+                inode = entry.stat(follow_symlinks=False).st_ino  # a listing has others in an overlay
                 if inode not in known:
                     if inode not in self._numbers:
                         self._made += 1
