@@ -131,7 +131,8 @@ class Unpacker:
     def _open(self, source: Path, name: str, level: int, of: _Deposited) -> Workspace | _Refusal:
         """Read the archive `source`, called `name`, into the workspace of its level; whole, or it is refused.
 
-        What the one before it has left there goes: of each level one archive is open at a time.
+        What the one before it has left there goes: of each level one archive is open at a time. What came out
+        before it was refused counts, or very many of which each is refused at its end would take days.
         """
         workspace = self._staging.workspace(f"level-{level}")
         limits = replace(
@@ -142,18 +143,30 @@ class Unpacker:
             depth=self._limits.depth - name.count("/") - 1,
             path_bytes=self._limits.path_bytes - len(name.encode()) - 1,
         )
+        out = 0
+
+        def came(size: int) -> None:
+            nonlocal out
+            out += size
+            if self._progress is not None:
+                self._progress(size)
+
+        rooms = (of.room, self._room)
         try:
             received = receive(
                 source,
                 workspace,
                 limits,
                 algorithms=lambda _: set(),
-                progress=self._progress,
+                progress=came,
                 name=name.rpartition("/")[2],
             )
         except Invalid as error:
+            of.spent += out
+            for room in rooms:
+                room.less(0, out)
             return _refusal(error.findings, limits)
-        for room in (of.room, self._room):
+        for room in rooms:
             room.less(received.files + len(received.empty_directories), received.bytes)
         of.note(received)
         return workspace

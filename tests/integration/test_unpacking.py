@@ -243,6 +243,22 @@ def test_a_bad_archive_inside_stays_a_file_and_no_bound_grows_with_depth(
     bagit.Bag(str(house.give_back(made, "aip"))).validate()
 
 
+def test_what_came_out_of_an_archive_inside_before_it_was_refused_counts(
+    house: Depositor, tmp_path: Path
+) -> None:
+    unpack(house, bytes=9_400_000)
+    cut = gzip.compress(tarred({str(n): os.urandom(400_000) for n in range(6)}))[:2_300_000]  # in the sixth
+    inside = {f"{n}.tar.gz": cut for n in range(3)}  # 6,900,000 bytes
+    files = {"crowd.zip": zipped(inside)}
+    made = house.deposit(put(tmp_path / "source", files))
+    prove(house, made, files, under("crowd.zip", inside))
+    first, *others = (
+        each["message"] for each in made.status["findings"] if each["code"] == "normalise.not-opened"
+    )
+    assert "ends too early" in first
+    assert ["It holds more than" in each for each in others] == [True, True]
+
+
 def test_what_comes_out_of_all_archives_of_a_package_is_no_more_than_a_deposit_may_hold(
     tmp_path: Path,
 ) -> None:
