@@ -41,12 +41,13 @@ class LogReading:
         }
 
     def packages_with_entries(self, since: str) -> Sequence[str]:
-        query = select(entries.c.package_id).where(entries.c.at >= since).distinct()
+        known = entries.join(tables.packages, tables.packages.c.id == entries.c.package_id)
+        query = select(entries.c.package_id).select_from(known).where(entries.c.at >= since).distinct()
         return self._connection.execute(query.order_by(entries.c.package_id)).scalars().all()
 
     def packages_in_doubt(self, limit: int) -> Mapping[str, int]:
         known = entries.join(tables.packages, tables.packages.c.id == entries.c.package_id)
-        query = select(entries.c.package_id, func.count()).select_from(known).where(entries.c.is_doubted)
+        query = select(entries.c.package_id, func.count()).select_from(known).where(tables.DOUBTED)
         query = query.group_by(entries.c.package_id).order_by(entries.c.package_id).limit(limit)
         return {str(row[0]): int(row[1]) for row in self._connection.execute(query)}
 

@@ -27,7 +27,10 @@ class LogReading(Protocol):
         ...
 
     def packages_with_entries(self, since: str) -> Sequence[str]:
-        """Return the ids of packages with an entry that is not older than `since`; they may be deleted."""
+        """Return the ids of packages of the catalogue with an entry that is not older than `since`.
+
+        They may be deleted.
+        """
         ...
 
     def packages_in_doubt(self, limit: int) -> Mapping[str, int]:

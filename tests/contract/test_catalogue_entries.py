@@ -1,12 +1,15 @@
 """Every catalogue keeps which entries of logs are ours, who made a token, and which tokens are suspended."""
 
 import uuid
+from pathlib import Path
 
 import pytest
+from sqlalchemy.event import listen
 
 from packages.errors import NotFound
 from packages.ledger import Package, PackageState, Person, Token
 from packages.model import Access
+from storage.catalogue import open_catalogue
 from storage.catalogue.log_ports import KnownEntry
 from storage.catalogue.port import Catalogue
 
@@ -19,13 +22,21 @@ def test_an_entry_is_noted_once_and_stays_written(catalogue: Catalogue) -> None:
     for noted, expected in ((meant, meant), (written, written), (meant, written)):
         with catalogue.write() as unit:
             unit.note_entries("p", [noted])
-            unit.note_entries("q", [KnownEntry("sha512:b", AT, is_written=True)])
         with catalogue.read() as view:
             assert view.known_entries("p") == {"sha512:a": expected}
     with catalogue.read() as view:
         assert view.known_entries("nobody") == {}
-        assert view.packages_with_entries(AT) == ["p", "q"]
-        assert view.packages_with_entries(LATER) == []
+
+
+def test_packages_with_entries_of_late_are_listed_if_the_catalogue_has_them(catalogue: Catalogue) -> None:
+    p, q, gone = (str(uuid.UUID(int=number)) for number in (1, 2, 3))
+    with catalogue.write() as unit:
+        for package_id in (p, q):
+            unit.add_package(Package(package_id, "o", "A title", AT, AT, access=Access()))
+        for package_id in (p, q, gone):  # a rebuild has not found the last
+            unit.note_entries(package_id, [KnownEntry(f"sha512:{n}", AT, is_written=True) for n in "ab"])
+        assert unit.packages_with_entries(AT) == [p, q]
+        assert unit.packages_with_entries(LATER) == []
 
 
 def test_an_entry_is_doubted_until_it_is_noted_as_ours_and_only_a_doubted_one_is_forgotten(
@@ -62,6 +73,20 @@ def test_packages_in_doubt_are_listed_with_the_number_of_their_entries(catalogue
         assert unit.packages_in_doubt(1) == {p: 2}
         unit.forget_entries(p, ["sha512:a", "sha512:b"])
         assert unit.packages_in_doubt(10) == {q: 1}
+
+
+def test_an_index_knows_what_is_in_doubt(tmp_path: Path) -> None:
+    made = open_catalogue(f"sqlite:///{tmp_path}/catalogue.db")
+    made.migrate()
+    asked: list[str] = []
+    with made.read() as view:
+        connection = view._connection  # type: ignore[attr-defined]  # to hear what it asks SQLite
+        listen(connection, "before_cursor_execute", lambda *said: asked.append(said[2]))
+        view.packages_in_doubt(10)
+        [query] = asked
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", (10, 0)).all()
+    made.close()
+    assert any("USING INDEX log_entries_doubted" in each.detail for each in plan)
 
 
 def test_a_rebuild_forgets_no_entry(catalogue: Catalogue) -> None:

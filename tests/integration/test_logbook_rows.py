@@ -10,6 +10,7 @@ import pytest
 from packages.errors import Conflict, Unavailable
 from packages.ledger import JobState, Package, PackageState, PidState
 from packages.model import Event, now
+from packages.ocfl.layout import object_path
 from packages.premis import package_urn
 from services.administration import deletion, holding
 from services.administration.people import local_actor
@@ -147,6 +148,24 @@ def test_K5_nothing_is_deleted_while_what_may_be_a_hold_cannot_be_read(
             [(_, item)] = view.latest_deletions([package_id]).values()
         assert "court order" in item.message
         assert package_urn(package_id) in set(archive.stores["copy"].objects())
+
+
+def test_I10_a_log_of_what_the_catalogue_lacks_keeps_no_other_from_being_taken_up(tmp_path: Path) -> None:
+    with house_with(tmp_path) as house:
+        archive, me = house.archive, local_actor(house.archive)
+        ids = sorted(house.deposit("owner", name) for name in ("elsewhere", "here"))
+        for number, package_id in enumerate(ids):
+            late = Event(f"late {number}", "recovery", now(), "success", "", (HOLDFAST,))
+            write_log(archive, package_id, [late], {}, at=late.at)
+        primary = Path(archive.settings.store_urls["primary"].removeprefix("file://"))
+        shutil.rmtree(primary / object_path(package_urn(ids[0])))
+        rebuild_catalogue(archive, me, store="primary")
+        late = Event("later", "recovery", now(), "success", "", (HOLDFAST,))
+        write_log(archive, ids[1], [late], {}, at=late.at)
+        done = reconcile(archive, me)
+        assert f"{ids[1]}: 1 event of its log taken up into the catalogue" in done.actions
+        [told] = done.disagreements
+        assert f"{ids[0]} is in the store copy, but not catalogued" in told
 
 
 def test_K5_a_hold_that_an_old_copy_of_the_catalogue_does_not_know_stops_a_deletion(tmp_path: Path) -> None:
