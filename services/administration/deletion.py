@@ -154,10 +154,13 @@ def refuse(
     return Asked(deletion, tuple(_go_on(archive, deletion, told)))
 
 
-def go_on(archive: Archive, actor: Actor, *, dry_run: bool = False) -> list[str]:
-    """Finish decisions that were broken off between two batches, and say so, a line each."""
+def go_on(archive: Archive, actor: Actor, *, dry_run: bool = False) -> tuple[list[str], list[str]]:
+    """Finish decisions that were broken off between two batches; return what was done, and what hinders one.
+
+    A line each; one that cannot be finished keeps no other from it.
+    """
     require_archivist(actor, "reconcile")
-    done = []
+    done, told = [], []
     for deletion in _all(archive):
         if deletion.state is DeletionState.REQUESTED:
             continue
@@ -166,8 +169,11 @@ def go_on(archive: Archive, actor: Actor, *, dry_run: bool = False) -> list[str]
         if open_ones:
             done.append(f"deletion {deletion.id}: the decision {'would be' if dry_run else 'was'} carried on")
             if not dry_run:
-                _go_on(archive, deletion, lambda _done: None)
-    return done
+                try:
+                    _go_on(archive, deletion, lambda _done: None)
+                except HoldfastError as error:
+                    told.append(f"deletion {deletion.id}: {error.message}")
+    return done, told
 
 
 def reopen_returned(archive: Archive, *, dry_run: bool = False) -> list[str]:
@@ -284,17 +290,35 @@ def _decided(deletion: Deletion, actor: Actor, state: DeletionState, reason: str
 
 
 def _go_on(archive: Archive, deletion: Deletion, told: Told) -> Iterator[Outcome]:
-    """Carry a decision out on the packages that still wait for it, a batch at a time."""
+    """Carry a decision out on the packages that still wait for it, a batch at a time.
+
+    Raises Unavailable at the end where of one it cannot be told now whether it may go: that one waits alone.
+    """
     outcomes: list[Outcome] = []
+    untold: Unavailable | None = None
+    after = None
     while True:
         with archive.catalogue.read() as view:
-            items = view.deletion_items(deletion.id, states=[ItemState.REQUESTED], limit=BATCH)
+            items = view.deletion_items(deletion.id, states=[ItemState.REQUESTED], after=after, limit=BATCH)
         if not items:
+            if untold is not None:
+                raise untold
             return iter(outcomes)
-        made = [_judged(archive, deletion, item) for item in items]
-        outcomes += [each for each, _ in made]
+        after = items[-1].package_id
+        made = []
+        for each in items:
+            try:
+                error, item = _judged(archive, deletion, each)
+            except Unavailable as trouble:
+                untold = untold or trouble
+                continue
+            said = logged(archive, deletion, item, decision_event(deletion, item))
+            if said.error is not None:
+                raise said.error
+            made.append(item)
+            outcomes.append(Outcome(item.package_id, error))
         with archive.catalogue.write() as unit:
-            for _, item in made:
+            for item in made:
                 if item.state is ItemState.APPROVED:
                     unit.add_job(job_of(deletion, item))
                 unit.put_deletion_item(item)
@@ -302,25 +326,23 @@ def _go_on(archive: Archive, deletion: Deletion, told: Told) -> Iterator[Outcome
         told(len(items))
 
 
-def _judged(archive: Archive, deletion: Deletion, item: DeletionItem) -> tuple[Outcome, DeletionItem]:
-    """Return what the decision comes to for one package, and write it to its log."""
+def _judged(
+    archive: Archive, deletion: Deletion, item: DeletionItem
+) -> tuple[HoldfastError | None, DeletionItem]:
+    """Return what the decision comes to for one package, and why it stays where it was to go.
+
+    Raises Unavailable where it cannot be told now whether it may go: the decision is carried on later.
+    """
     at = now()
-    error: HoldfastError | None = None
-    if deletion.state is DeletionState.APPROVED:
-        try:
-            require_as_asked(archive, deletion, item)
-            after = replace(item, state=ItemState.APPROVED, updated=at)
-        except Unavailable:
-            raise  # whether it may go cannot be told now: the decision is carried on later
-        except HoldfastError as trouble:
-            error = trouble
-            after = replace(item, state=ItemState.REFUSED, updated=at, message=trouble.message)
-    else:
-        after = replace(item, state=ItemState.REFUSED, updated=at, message=deletion.decision)
-    said = logged(archive, deletion, after, decision_event(deletion, after))
-    if said.error is not None:
-        raise said.error
-    return Outcome(item.package_id, error), after
+    if deletion.state is not DeletionState.APPROVED:
+        return None, replace(item, state=ItemState.REFUSED, updated=at, message=deletion.decision)
+    try:
+        require_as_asked(archive, deletion, item)
+    except Unavailable:
+        raise
+    except HoldfastError as trouble:
+        return trouble, replace(item, state=ItemState.REFUSED, updated=at, message=trouble.message)
+    return None, replace(item, state=ItemState.APPROVED, updated=at)
 
 
 def _all(archive: Archive) -> Iterator[Deletion]:

@@ -141,7 +141,9 @@ def free_dead_leases(archive: Archive) -> list[Job]:
 def _carry_on_deletions(archive: Archive, actor: Actor, done: Reconciled) -> None:
     """Go on with decisions that were broken off, and with packages of which a copy has turned up again."""
     try:
-        done.actions += deletion.go_on(archive, actor, dry_run=done.dry_run)
+        carried_on, hindered = deletion.go_on(archive, actor, dry_run=done.dry_run)
+        done.actions += carried_on
+        done.disagreements += hindered
         if not done.dry_run:
             brought, strange = tombstones.spread_missing(archive)
             done.actions += brought

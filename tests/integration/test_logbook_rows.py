@@ -150,6 +150,42 @@ def test_K5_nothing_is_deleted_while_what_may_be_a_hold_cannot_be_read(
         assert package_urn(package_id) in set(archive.stores["copy"].objects())
 
 
+def test_K5_a_package_that_has_to_wait_for_its_log_holds_up_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with house_with(tmp_path) as house:
+        archive, me = house.archive, local_actor(house.archive)
+        ids = sorted(house.deposit("owner", f"{number}") for number in range(3))
+        waits, others = ids[1], [ids[0], ids[2]]
+        asked = deletion.request(archive, me, ids, "over since May").deletion
+        assert asked is not None
+        with monkeypatch.context() as patch:
+            patch.setattr(OcflStore, "append_log", append_or_die)
+            with pytest.raises(Killed):
+                holding.hold(archive, me, waits, "court order")
+        read = OcflStore.read_log
+
+        def read_others(store: OcflStore, object_id: str, digest: str) -> bytes:
+            return no_answer() if object_id == package_urn(waits) else read(store, object_id, digest)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(OcflStore, "read_log", read_others)
+            with pytest.raises(Unavailable, match=waits):
+                deletion.approve(archive, second_person(archive), asked.id)
+            assert sorted(job.package_id for job in deletion.jobs_of(archive, asked.id)) == others
+            before = [list(archive.primary.logs(package_urn(each))) for each in ids]
+            late = Event("late", "recovery", now(), "success", "", (HOLDFAST,))
+            write_log(archive, others[0], [late], {}, at=late.at)
+            before[0] = list(archive.primary.logs(package_urn(others[0])))
+            done = reconcile(archive, me, walks=False)
+            assert [each for each in done.disagreements if waits in each and asked.id in each]
+            assert f"{others[0]}: 1 event of its log taken up into the catalogue" in done.actions
+            assert [list(archive.primary.logs(package_urn(each))) for each in ids] == before
+        reconcile(archive, me, walks=False)
+        with archive.catalogue.read() as view:
+            assert "court order" in view.latest_deletions([waits])[waits][1].message
+
+
 def test_I10_a_log_of_what_the_catalogue_lacks_keeps_no_other_from_being_taken_up(tmp_path: Path) -> None:
     with house_with(tmp_path) as house:
         archive, me = house.archive, local_actor(house.archive)
