@@ -158,6 +158,7 @@ def our_log(
 ) -> list[tuple[LogEntry, tuple[str, ...]]]:
     """Return this archive's own entries of a package's log, in order, each with the stores that lack it.
 
+    A required store that cannot be asked counts as one that lacks all.
     With `sure`, raises Unavailable where one of them may lie in a store that cannot be asked now, and in none
     that can: what it says is not known. Raises Conflict then, too, where a store has entries that are not
     known here, as the catalogue may be an old copy; those in doubt were heard by the rebuild that found them.
@@ -174,7 +175,11 @@ def our_log(
     if sure and (unread := trust.ours.keys() - book.entries.keys()):
         for store in stores.values():
             _require_none_of(archive, store, package_id, unread)
-    lacking = {each: book.lacking(each) for each in book.named.keys() & archive.written_stores.keys()}
+    lacking = {
+        name: book.lacking(name)
+        for name in archive.written_stores
+        if name in book.named or archive.settings.facts(name).required
+    }
     digests = {id(entry): digest for digest, entry in book.entries.items()}
     return [
         (entry, tuple(name for name, without in lacking.items() if digests[id(entry)] in without))
