@@ -39,7 +39,7 @@ def withdraw(archive: Archive, actor: Actor, reference: str, reason: str) -> Non
     event = _event(actor, "withdrawal", f"withdrawn from sight: {reason}", at)
     write_log(archive, package.id, [event], facts, at=at)
     with archive.catalogue.write() as unit:
-        if not _is_known(unit, package.id, event):
+        if event.id not in _known(unit, package.id, at):
             _enter(unit, package.id, facts, [event], at)
     drain(archive)
 
@@ -92,7 +92,7 @@ def _set_hold(archive: Archive, actor: Actor, package: Package, reason: str | No
     facts: dict[str, Any] = {"hold": reason}
     write_log(archive, package.id, [event], facts, at=at)
     with archive.catalogue.write() as unit:
-        if not _is_known(unit, package.id, event):
+        if event.id not in _known(unit, package.id, at):
             _enter(unit, package.id, facts, [event], at)
 
 
@@ -113,11 +113,12 @@ def take_up(archive: Archive, package_id: str, *, sure: bool = False) -> list[st
     if all(is_told(each, known) for each in ours):
         return []
     with archive.catalogue.write() as unit:
-        known = {each.id for each in unit.events(package_id)}
+        at = now()
+        known = _known(unit, package_id, at)
         untold = [each for each in ours if not is_told(each, known)]
         facts = {name: entry.facts[name] for name, entry in last.items() if entry in untold}
         events = [event for each in untold for event in each.events]
-        _enter(unit, package_id, facts, events, now())
+        _enter(unit, package_id, facts, events, at)
     drain(archive)
     return [f"{package_id}: {each.detail}: its log said so, and the catalogue did not" for each in events]
 
@@ -126,9 +127,13 @@ def _frees(entry: LogEntry) -> bool:
     return "hold" in entry.facts and entry.facts["hold"] is None
 
 
-def _is_known(unit: WriteSession, package_id: str, event: Event) -> bool:
-    """Tell whether somebody has taken the event up from the log meanwhile: what followed on it stands."""
-    return any(each.id == event.id for each in unit.events(package_id))
+def _known(unit: WriteSession, package_id: str, at: str) -> set[str]:
+    """Return the ids of the package's events; nobody else decides on it until the transaction ends.
+
+    What somebody has taken up from the log meanwhile is among them: what followed on that stands.
+    """
+    unit.update_package(package_id, updated=at)  # else two could read on PostgreSQL before either writes
+    return {each.id for each in unit.events(package_id)}
 
 
 def _enter(

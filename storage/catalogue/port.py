@@ -251,6 +251,7 @@ class WriteSession(
     def update_package(self, package_id: str, *, if_updated: str | None = None, **changes: Any) -> None:
         """Change fields of a package by their names in `Package`; `updated` is set unless given.
 
+        Nobody else changes the package from then on, until the transaction ends.
         Raises NotFound, or Conflict when `if_updated` is given and the row has been changed since.
         """
         ...

@@ -1,17 +1,20 @@
 """Every catalogue keeps which entries of logs are ours, who made a token, and which tokens are suspended."""
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy.event import listen
 
-from packages.errors import NotFound
+from packages.errors import NotFound, Unavailable
 from packages.ledger import Package, PackageState, Person, Token
 from packages.model import Access
 from storage.catalogue import open_catalogue
 from storage.catalogue.log_ports import KnownEntry
 from storage.catalogue.port import Catalogue
+from tests.support.catalogues import make_package
 
 AT = "2026-11-21T10:00:00.000000Z"
 LATER = "2026-11-22T10:00:00.000000Z"
@@ -37,6 +40,23 @@ def test_packages_with_entries_of_late_are_listed_if_the_catalogue_has_them(cata
             unit.note_entries(package_id, [KnownEntry(f"sha512:{n}", AT, is_written=True) for n in "ab"])
         assert unit.packages_with_entries(AT) == [p, q]
         assert unit.packages_with_entries(LATER) == []
+
+
+def test_who_changes_a_package_is_alone_with_it_until_the_end(catalogue: Catalogue) -> None:
+    package = make_package()
+    with catalogue.write() as unit:
+        unit.add_package(package)
+
+    def change() -> None:
+        with catalogue.write(wait=0.2) as unit:
+            unit.update_package(package.id, title="Meanwhile")
+
+    with ThreadPoolExecutor(1) as other, catalogue.write() as unit:
+        unit.update_package(package.id, updated=AT)
+        with pytest.raises(Unavailable):
+            other.submit(change).result()
+    with catalogue.read() as view:
+        assert view.package(package.id) == replace(package, updated=AT)
 
 
 def test_an_entry_is_doubted_until_it_is_noted_as_ours_and_only_a_doubted_one_is_forgotten(
