@@ -20,7 +20,7 @@ from typing import Any
 from packages.policies import READER_LIFE_SECONDS
 from packages.scratch import bytes_in, scratch_folder
 from tools.crew_terms import Terms, environment
-from tools.process import bytes_unlinked, start_reader
+from tools.process import bytes_unlinked, mapped_unlinked, start_reader
 
 MIB = 1 << 20
 MOST_SAID = 8 * MIB
@@ -225,7 +225,8 @@ class Child:
     def _look(self, process: subprocess.Popen[bytes]) -> None:
         """Raise _TooMuch where it has more in files than it may."""
         self._looked = time.monotonic()
-        if bytes_in(self._folder, self._room) + bytes_unlinked(process.pid) > self._room:
+        unseen = bytes_unlinked(process.pid) + mapped_unlinked(process.pid, self._folder) * self._work.file
+        if bytes_in(self._folder, self._room) + unseen > self._room:
             raise _TooMuch("it wrote too much")
 
 

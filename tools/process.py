@@ -128,3 +128,17 @@ def bytes_unlinked(pid: int) -> int:
                 if stat.S_ISREG(facts.st_mode) and not facts.st_nlink:
                     held[facts.st_dev, facts.st_ino] = facts.st_blocks * 512
     return sum(held.values())
+
+
+def mapped_unlinked(pid: int, folder: Path) -> int:
+    """Return how many files that lay in `folder` a process has mapped that have no name any more.
+
+    How large they are is told to nobody but root.
+    """
+    held: set[bytes] = set()
+    within = os.fsencode(folder.resolve()) + b"/"
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/maps").read_bytes().splitlines():
+            if line.endswith(b" (deleted)") and within in line:
+                held.add(b" ".join(line.split(maxsplit=5)[3:5]))  # device and inode
+    return len(held)

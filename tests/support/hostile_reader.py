@@ -92,6 +92,21 @@ def _fill_unseen(count: str) -> object:
     return signal.pause()
 
 
+def _fill_by_maps(count: str) -> object:
+    """Hold files of 1 MiB that have no name and are not open: a page of each is mapped."""
+    place = Path(tempfile.gettempdir(), "mapped")
+    held = []
+    for _ in range(int(count)):
+        with place.open("wb+") as file:
+            file.write(bytes(1 << 20))
+            file.flush()
+            held.append(
+                _call("mmap", None, mmap.PAGESIZE, mmap.PROT_READ, mmap.MAP_PRIVATE, file.fileno(), 0)
+            )
+        place.unlink()
+    return len(held)
+
+
 def _folders_without_end(depth: str) -> object:
     """Make folders in folders, deeper than any path reaches."""
     at = os.open(tempfile.gettempdir(), os.O_PATH)
@@ -186,6 +201,7 @@ ATTEMPTS: dict[str, Callable[[str], object]] = {
     "fill": _fill,
     "fill and hang": lambda count: (suppressed(_fill, count), signal.alarm(0), signal.pause()),
     "fill unseen": _fill_unseen,
+    "fill by maps": _fill_by_maps,
     "folders without end": _folders_without_end,
     "say": lambda line: _say(line.encode() + b"\n"),
     "say for ever": lambda line: _say(line.encode() + b"\n", 1 << 40),

@@ -58,6 +58,7 @@ def said(crew: Crew, *jobs: tuple[str, object]) -> list[str]:
         ("die", 40, "the tool crashed (40)"),  # of a signal that has no name
         ("fill and hang", 20, "it wrote too much"),
         ("fill unseen", 20, "it wrote too much"),
+        ("fill by maps", 20, "it wrote too much"),
         ("folders without end", 60, "it wrote too much"),
         ("files at once", 300, "OSError"),
     ],
