@@ -219,10 +219,11 @@ DONE = {"extension": "jpg", "message": "", "tool": "A tool", "lossless": False, 
 
 @pytest.mark.parametrize(
     "lie",
-    [5, [], [5], [{}], [DONE], [{**DONE, "extension": "../x"}], [{**DONE, "extension": []}],
-     [{**DONE, "lossless": "yes"}], [{**DONE, "tool": None}], [{**DONE, "measured": {"pixels": 5}}],
-     [{"error": 5}], [{"error": "x", "outcome": "splendid"}], [{"error": "x", "outcome": "done"}],
-     [{"error": "\0"}], [DONE, DONE, DONE]],
+    [5, [], [DONE], [DONE] * 3, *([each] * 2 for each in (
+        5, {}, {**DONE, "extension": "../x"}, {**DONE, "extension": []}, {**DONE, "lossless": "yes"},
+        {**DONE, "tool": None}, {**DONE, "measured": {"pixels": 5}}, {"error": 5}, {"error": "\0"},
+        {"error": "x", "outcome": "splendid"}, {"error": "x", "outcome": "done"},
+    ))],
 )  # fmt: skip  # a table
 def test_F5_a_derivative_that_makes_no_sense_is_none(
     tmp_path: Path, place: tuple[Path, Path], lie: object
