@@ -19,7 +19,11 @@ MOST = 1000
 Limit = Annotated[int, Query(ge=1, le=MOST, description="How many at most.")]
 After = Annotated[
     str | None,
-    Query(description="The token of a page, as the page before gave it in `next`.", max_length=8192),
+    Query(
+        description="The token of a page, as the page before gave it in `next`.",
+        max_length=8192,
+        json_schema_extra={"pattern": "^[A-Za-z0-9_-]*$"},  # `key_of` says what to do about any other
+    ),
 ]
 
 

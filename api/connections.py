@@ -2,7 +2,10 @@
 
 import asyncio
 
+import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from api.problems import MEDIA_TYPE
 
 HEAD_SECONDS = 30.0
 """Seconds in which the head of a request has to come; the first one, from the moment of connecting."""
@@ -37,6 +40,23 @@ class BoundedConnection(HttpToolsProtocol):
             self._head += len(data)
             if self._head > HEAD_BYTES:
                 self.transport.close()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no request at all as every problem is answered (RFC 9457)."""
+        body = orjson.dumps(
+            {
+                "type": "about:blank",
+                "title": "Bad Request",
+                "status": 400,
+                "detail": msg,
+                "hint": "an address may have 64 KiB",
+                "findings": [],
+                "request_id": None,
+            }
+        )
+        head = f"content-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        self.transport.write(b"HTTP/1.1 400 Bad Request\r\n" + head.encode("ascii") + body)
+        self.transport.close()
 
     def on_message_begin(self) -> None:
         """Wait for the head that begins."""

@@ -89,12 +89,12 @@ _DEPOSIT_FIELDS = [
 
 
 class DepositQuery(BaseModel):
-    """What a deposit may say in its address; fields of a form go before it."""
+    """What a deposit may say in its address, which has 64 KiB, encoded; fields of a form go before it."""
 
     model_config = ConfigDict(extra="forbid")
 
-    title: str | None = Field(default=None, max_length=10_000, description="The package's title.")
-    name: str | None = Field(default=None, max_length=4096, description="What it is called; shown only.")
+    title: str | None = Field(default=None, max_length=4_000, description="The package's title.")
+    name: str | None = Field(default=None, max_length=1_000, description="What it is called; shown only.")
     corrects: str | None = Field(
         default=None, max_length=200, description="The rejected package that this one mends."
     )
@@ -106,8 +106,8 @@ class CheckQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    title: str | None = Field(default=None, max_length=10_000)
-    name: str | None = Field(default=None, max_length=4096)
+    title: str | None = Field(default=None, max_length=4_000)
+    name: str | None = Field(default=None, max_length=1_000)
 
 
 class CheckModel(BaseModel):

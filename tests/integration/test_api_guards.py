@@ -1,5 +1,6 @@
 """The guards before every route: hosts, ids, clients, sizes, rates, headers; health, metrics and liveness."""
 
+import json
 import logging
 import re
 import socket
@@ -103,6 +104,16 @@ def test_log_lines_of_a_request_bear_its_id_and_no_query(
     assert "\n" not in record.getMessage()
     assert "GET /sign%0Ain 404" in record.getMessage()
     assert REQUEST_ID.get() == "-"
+
+
+def test_what_is_no_request_at_all_is_answered_as_a_problem(app: FastAPI) -> None:
+    with server_of(app) as server, socket.create_connection(("127.0.0.1", server.port), 30) as client:
+        client.sendall(b"NONSENSE\r\n\r\n")
+        with client.makefile("rb") as answer:
+            head, _, body = answer.read().partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert b"\r\ncontent-type: application/problem+json\r\n" in head
+    assert json.loads(body)["status"] == 400
 
 
 def test_an_address_where_nothing_is_says_where_to_begin(app: FastAPI) -> None:
