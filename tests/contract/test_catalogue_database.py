@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -341,6 +342,30 @@ def test_a_url_that_cannot_keep_a_catalogue_is_refused_and_secrets_stay_hidden()
         with pytest.raises(Refused):
             open_catalogue(url)
     assert "hunter2" not in open_catalogue("postgresql+psycopg://me:hunter2@127.0.0.1:1/x").url
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("catalogue_url", ["postgresql"], indirect=True)
+def test_H5_of_two_that_wait_for_each_other_one_is_told_to_try_again(catalogue: Catalogue) -> None:
+    ids = [make_package(number).id for number in (1, 2)]
+    with catalogue.write() as session:
+        for number in (1, 2):
+            session.add_package(make_package(number))
+    together = threading.Barrier(2, timeout=60)
+
+    def change(first: str, second: str) -> None:
+        with catalogue.write() as session:
+            session.update_package(first, title="changed")
+            together.wait()
+            session.update_package(second, title="changed")
+
+    with ThreadPoolExecutor(2) as pool:
+        ends = [pool.submit(change, *each).exception for each in (ids, ids[::-1])]
+        [told] = [error for error in (end() for end in ends) if error is not None]
+    assert isinstance(told, Unavailable)  # a step fails and is tried again
+    assert "busy" in told.message
+    with catalogue.read() as session:
+        assert [session.package(each).title for each in ids] == ["changed", "changed"]
 
 
 def test_a_lost_connection_is_unavailable_and_the_next_session_works(

@@ -29,14 +29,23 @@ from tests.support.ocfl_objects import ODD_NAMES
 from tests.support.s3_server import Server, server
 
 pytestmark = pytest.mark.server
-FILES = {each.removeprefix("data/original/"): each.encode() for each in ODD_NAMES} | {
+NAMES = (
+    "x" * 255,
+    "é" * 120 + ".text",
+    "/".join(["d" * 6] * 200) + "/file.txt",
+    "/".join(["e" * 99] * 15),
+    *("fname-^~", "fname-~^", "fname-__", "=63on", "con"),
+    *(".DS_Store", "mail/.mbox", "Thumbs.db", "\u202efdp.exe", "line\nbreak/\x01\x7f"),
+)
+"""A7, A8, A9, A10, A11, A15; what others call odd comes besides."""
+FILES = {each.removeprefix("data/original/"): each.encode() for each in (*ODD_NAMES, *NAMES)} | {
     "a + b %2B?x=1&y#z.txt": b"plus, percent and the rest",
     "large.bin": bytes(range(256)) * (9 << 12),  # 9 MiB: in parts
     "zero": b"",
 }
 RECORD = {
     "$schema": CURRENT,
-    "title": "Harbour of the pilot cutter",
+    "title": "Häfen der Lotsenkutter, v1.0…  " + "x" * 250,  # A12
     "creators": [{"name": "Ada Lovelace"}],
     "publicationYear": 1911,
     "resourceType": "Dataset",
