@@ -91,7 +91,7 @@ def test_a_primary_that_lost_bytes_before_it_was_copied_gets_them_from_whoever_h
 
         made = retried(depositor, made)
         assert made.job.state == "failed"
-        assert "no store has sound bytes for it" in made.job.reason
+        assert "no store at hand has sound bytes for it" in made.job.reason
         assert "deposit it again with --new" in made.job.reason
         assert bad.medium.read(bad.lost) == before
         assert named(depositor) == lost

@@ -72,7 +72,7 @@ def _failed(
     corrupt = {each.store for each in records if each.state is CopyState.CORRUPT}
     if corrupt & {*mended}:
         why += (
-            f" (no store has sound bytes for it, and nothing was overwritten: bring them back, then {retry}; "
+            f" (no store at hand has sound bytes for it, and nothing was overwritten: bring them back, then {retry}; "
             "where nobody has them, deposit it again with --new)"
         )
     elif corrupt:
