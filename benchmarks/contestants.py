@@ -15,6 +15,17 @@ ROOT = Path(__file__).resolve().parents[1]
 ROCFL_PLACES = ("/opt/rocfl/bin", "/var/cache/holdfast-ci/rocfl-1.7.0/bin")
 
 
+def copy(sources: Sequence[Path], folder: Path) -> Cost:
+    """Copy each folder once, and make the copy durable."""
+    return _shell('to=$1; shift; cp -r "$@" "$to/" && sync -f "$to"', folder, *sources)
+
+
+def openssl(sources: Sequence[Path], folder: Path) -> Cost:
+    """Digest every file with OpenSSL."""
+    script = 'to=$1; shift; find "$@" -type f -print0 | xargs -0 openssl dgst -sha512 >"$to/list"'
+    return _shell(script, folder, *sources)
+
+
 def two_copies_and_openssl(sources: Sequence[Path], folder: Path) -> Cost:
     """Copy a folder of large files twice, digest them with OpenSSL, and make the copies durable."""
     script = 'cp -r "$2" "$1/a" && cp -r "$2" "$1/b" && openssl dgst -sha512 "$2"/* && sync -f "$1"'
@@ -46,12 +57,22 @@ def bagit_python(sources: Sequence[Path], folder: Path) -> Cost:
 
 def rocfl(sources: Sequence[Path], folder: Path) -> Cost:
     """Ingest into an OCFL root with rocfl, validate, copy the root, and make both durable."""
-    script = """
-      set -e; rocfl=$1; to=$2; mkdir "$to/a"; cd "$to/a"
-      "$rocfl" -q init; "$rocfl" -q new urn:b; "$rocfl" -q cp -r urn:b "$3" -- /
-      "$rocfl" -q commit -n b -a mailto:b@b.example -m b urn:b; "$rocfl" -q validate
-      cp -r "$to/a" "$to/b"; sync -f "$to" """
-    return _shell(script, rocfl_binary() or "rocfl", folder, *sources)
+    return _shell(f'{_ROCFL}; cp -r "$to/a" "$to/b"; sync -f "$to"', _rocfl(), folder, *sources)
+
+
+def rocfl_alone(sources: Sequence[Path], folder: Path) -> Cost:
+    """Ingest into an OCFL root with rocfl, validate, and make it durable."""
+    return _shell(f'{_ROCFL}; sync -f "$to"', _rocfl(), folder, *sources)
+
+
+_ROCFL = """
+  set -e; rocfl=$1; to=$2; mkdir "$to/a"; cd "$to/a"
+  "$rocfl" -q init; "$rocfl" -q new urn:b; "$rocfl" -q cp -r urn:b "$3" -- /
+  "$rocfl" -q commit -n b -a mailto:b@b.example -m b urn:b; "$rocfl" -q validate"""
+
+
+def _rocfl() -> str:
+    return rocfl_binary() or "rocfl"
 
 
 def rocfl_binary() -> str | None:
