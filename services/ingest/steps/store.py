@@ -72,8 +72,8 @@ def _failed(
     corrupt = {each.store for each in records if each.state is CopyState.CORRUPT}
     if corrupt & {*mended}:
         why += (
-            f" (no store at hand has sound bytes for it, and nothing was overwritten: bring them back, then {retry}; "
-            "where nobody has them, deposit it again with --new)"
+            " (no store at hand has sound bytes for it, and nothing was overwritten: bring them back, then "
+            f"{retry}; where nobody has them, deposit it again with --new)"
         )
     elif corrupt:
         why += f" (look at the medium; then {retry}, which mends it from wherever sound bytes are)"
