@@ -1,7 +1,6 @@
 """Rebuild: make the catalogue and the search index again from archival storage alone."""
 
 import io
-import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -9,19 +8,13 @@ from typing import Any
 import orjson
 
 from packages.errors import Corrupt, HoldfastError, NotFound
-from packages.findings import Finding, Severity
 from packages.format_changes import changes_in
 from packages.ledger import (
     CopyRecord,
     CopyState,
-    Job,
-    JobKind,
-    JobState,
     Package,
     PackageState,
     PidState,
-    StepOutcome,
-    StepRecord,
 )
 from packages.log_entry import LogEntry, events_in
 from packages.model import Actor, Event
@@ -42,6 +35,7 @@ from services.data_management.rebuild_facts import (
     confirmed,
     facts_of,
     restore_entries,
+    restore_job,
     strangers,
     told_of,
 )
@@ -357,7 +351,7 @@ def _restore(
             receipt.pid, PidState(facts.get("pid_state", PidState.RESERVED)), facts.get("pid_target")
         )
     if unit.open_job(held.package_id) is None:  # else that one goes on
-        _restore_job(unit, held, facts)
+        restore_job(unit, held.package_id, held.receipt, held.inventory.head, held.logs, facts)
     restore_requests(unit, held.package_id, held.told)
     unit.update_package(held.package_id, updated=package.updated)
     unit.enqueue(INDEX, held.package_id)
@@ -372,29 +366,3 @@ def _events(held: _Held) -> Iterator[Event]:
             data = bytes_of(held.store, held.inventory.object_id, *place, is_checked=held.is_checked)
             yield from read_events(io.BytesIO(data))
     yield from events_in(held.logs)
-
-
-def _restore_job(unit: WriteSession, held: _Held, facts: Mapping[str, Any]) -> None:
-    """Restore the job that made the package as it ended; one that was never published goes on with that."""
-    published = "oai_datestamp" in facts
-    ends = [entry.at for entry in held.logs if "job" in entry.facts]
-    at = ends[-1] if ends else held.receipt.issued
-    job = Job(
-        id=facts.get("job", str(uuid.uuid5(uuid.UUID(held.package_id), "rebuild"))),
-        package_id=held.package_id,
-        kind=JobKind(facts.get("kind", JobKind.INGEST)),
-        created=held.receipt.received,
-        updated=at,
-        target_version=held.inventory.head,
-        state=JobState.DONE if published else JobState.QUEUED,
-        step="publish",
-        options={"by": {"id": held.receipt.owner, "name": held.receipt.owner}},
-    )
-    steps = [
-        StepRecord(**{**each, "job_id": job.id, "outcome": StepOutcome(each["outcome"])})
-        for each in facts.get("steps", ())
-    ]
-    findings = [
-        Finding(**{**each, "severity": Severity(each["severity"])}) for each in facts.get("findings", ())
-    ]
-    unit.put_job(job, steps, findings)

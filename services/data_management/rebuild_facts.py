@@ -1,11 +1,14 @@
 """What a rebuild believes of an object's log: who can write to one store only must loosen nothing."""
 
+import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from packages.ledger import PackageState, PidState
+from packages.findings import Finding, Severity
+from packages.ledger import Job, JobKind, JobState, PackageState, PidState, StepOutcome, StepRecord
 from packages.log_entry import LogEntry
+from packages.receipt import Receipt
 from packages.wording import counted
 from services.archival_storage.log_trust import note
 from services.archival_storage.logbook_reading import Logbook
@@ -105,6 +108,39 @@ def facts_of(told: Sequence[Told]) -> tuple[dict[str, Any], list[str]]:
             doubted.append(f"{', '.join(loose)} not changed, because {each.doubt()}")
         merged |= {name: said for name, said in facts.items() if name not in loose}
     return merged, doubted
+
+
+def restore_job(
+    unit: WriteSession,
+    package_id: str,
+    receipt: Receipt,
+    head: int,
+    logs: Sequence[LogEntry],
+    facts: Mapping[str, Any],
+) -> None:
+    """Restore the job that made the package as it ended; one that was never published goes on with that."""
+    published = "oai_datestamp" in facts
+    ends = [entry.at for entry in logs if "job" in entry.facts]
+    at = ends[-1] if ends else receipt.issued
+    job = Job(
+        id=facts.get("job", str(uuid.uuid5(uuid.UUID(package_id), "rebuild"))),
+        package_id=package_id,
+        kind=JobKind(facts.get("kind", JobKind.INGEST)),
+        created=receipt.received,
+        updated=at,
+        target_version=head,
+        state=JobState.DONE if published else JobState.QUEUED,
+        step="publish",
+        options={"by": {"id": receipt.owner, "name": receipt.owner}},
+    )
+    steps = [
+        StepRecord(**{**each, "job_id": job.id, "outcome": StepOutcome(each["outcome"])})
+        for each in facts.get("steps", ())
+    ]
+    findings = [
+        Finding(**{**each, "severity": Severity(each["severity"])}) for each in facts.get("findings", ())
+    ]
+    unit.put_job(job, steps, findings)
 
 
 def _loosens(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
