@@ -1,6 +1,7 @@
 """What every test lives under: a clean environment, a fresh home, no sockets in unit tests."""
 
 import gc
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -82,6 +83,15 @@ def pytest_collection() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+@pytest.fixture(autouse=True)
+def _log_level() -> Iterator[None]:
+    """Have the next test hear what this one, or ocfl-py, keeps the root logger from saying."""
+    root = logging.getLogger()
+    level = root.level
+    yield
+    root.setLevel(level)
 
 
 @pytest.fixture(autouse=True)

@@ -34,6 +34,13 @@ def shared_depositor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Depos
 
 
 @pytest.fixture
+def depositor(tmp_path: Path) -> Iterator[Depositor]:
+    """A depositor with an archive of the test's own: what is done there changes all of it."""
+    with depositor_of(tmp_path / "home", tmp_path / "out") as made:
+        yield made
+
+
+@pytest.fixture
 def archive(shared_depositor: Depositor) -> Iterator[Archive]:
     """The module's archive, with nothing due, and nothing left over afterwards."""
     run_due(shared_depositor.archive)

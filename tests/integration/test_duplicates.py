@@ -1,7 +1,6 @@
 """The same content again, on purpose or not; and a corrected submission that links to its rejected one."""
 
 import shutil
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,15 +14,9 @@ from services.data_management.views import listing, status
 from services.ingest.submission import Wanted, submit
 from services.work.engine import run_job
 from tests.support.bags import make_bag
-from tests.support.depositor import Depositor, depositor_of, put
+from tests.support.depositor import Depositor, put
 
 FILES = {"a.txt": b"alpha", "sub/b.txt": b"beta"}
-
-
-@pytest.fixture
-def depositor(tmp_path: Path) -> Iterator[Depositor]:
-    with depositor_of(tmp_path / "home", tmp_path / "out") as made:
-        yield made
 
 
 def test_H2_the_same_content_again_points_to_the_first_package(depositor: Depositor, tmp_path: Path) -> None:

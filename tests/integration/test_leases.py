@@ -98,12 +98,6 @@ def test_nobody_works_on_what_is_done_or_waits(held):
     assert holder(work) == holder(None) == ""
 
 
-@pytest.fixture
-def depositor(tmp_path: Path) -> Iterator[Depositor]:
-    with depositor_of(tmp_path / "home", tmp_path / "out") as made:
-        yield made
-
-
 def test_who_stops_a_walk_is_heard_though_the_package_was_taken_from_it(
     depositor: Depositor, tmp_path: Path
 ) -> None:

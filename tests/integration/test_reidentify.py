@@ -52,12 +52,6 @@ class Updated:
 
 
 @pytest.fixture
-def depositor(tmp_path: Path) -> Iterator[Depositor]:
-    with depositor_of(tmp_path / "home", tmp_path / "out") as made:
-        yield made
-
-
-@pytest.fixture
 def package_id(depositor: Depositor, tmp_path: Path) -> str:
     files = {"a.txt": b"words", "again/b.txt": b"words", "c.json": b"{}", "empty.txt": b"", "ü\n.txt": b"odd"}
     return depositor.accepted(put(tmp_path / "deposit", files)).id

@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from services.ingest.revision import update_record
 from services.ingest.steps import publish
 from services.store_settings import path_of
 from services.work.engine import Silence, run_job
-from tests.support.depositor import Deposit, Depositor, depositor_of, hollow, put, tree
+from tests.support.depositor import Deposit, Depositor, hollow, put, tree
 from tests.support.folders import FolderSubmission
 
 FILES = {"large.bin": os.urandom(3 << 20), "a.txt": b"a", "100 %/line\nfeed": b"odd"}
@@ -166,13 +165,6 @@ def test_an_access_that_is_closed_by_a_revision_is_closed_at_every_door(
     assert search(archive, reader, "kittiwake").total == 0
     with pytest.raises(NotFound):
         status(archive, reader, made.id)
-
-
-@pytest.fixture
-def depositor(tmp_path: Path) -> Iterator[Depositor]:
-    """An archive of one's own: what is done here changes all of it."""
-    with depositor_of(tmp_path / "home", tmp_path / "out") as made:
-        yield made
 
 
 def test_what_is_withdrawn_while_a_new_version_is_on_its_way_stays_so(
