@@ -5,7 +5,6 @@ and a rebuild of catalogue and index. Each begins with a package of its own besi
 ends with a look at the whole home.
 """
 
-import os
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,7 +22,7 @@ from services.archival_storage import stores
 from services.archive import Archive, init_archive, open_archive
 from services.ingest.submission import Wanted, submit
 from services.work.engine import run_job
-from storage.archival.medium import ABANDONED_AFTER, STAGING
+from storage.archival.medium import STAGING
 from storage.catalogue.port import ReadSession
 from tests.support import rounds, settled
 from tests.support.deleting import left_of
@@ -90,7 +89,7 @@ def play(ward: Ward, name: str) -> list[str]:
     else:
         for _ in range(ward.draw.choice((1, 2, 2, 3))):
             _strike(ward, duty, name)
-    _let_an_hour_pass(ward)
+    settled.let_an_hour_pass(ward.home)
     ward.killer.restart(ward.home)
     last = _order(ward, duty)
     if last.end():
@@ -119,13 +118,6 @@ def _order(ward: Ward, duty: Duty) -> Victim:
 def _strike(ward: Ward, duty: Duty, name: str) -> None:
     share = ward.draw.random() * 0.9
     rounds.strike(_order(ward, duty), None, ward.spans[name] * share, ward.tally, name)
-
-
-def _let_an_hour_pass(ward: Ward) -> None:
-    """Make what nobody knows of in staging old: till then it may be of somebody who enters it yet."""
-    long_ago = time.time() - 2 * ABANDONED_AFTER
-    for each in (ward.home / "staging").iterdir():
-        os.utime(each, (long_ago, long_ago))
 
 
 def _deposit(ward: Ward) -> Kept:

@@ -9,6 +9,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, redirect_stdout
@@ -24,6 +25,7 @@ from packages.premis import package_urn
 from services.access import export, searching
 from services.administration.people import local_actor
 from services.archive import Archive, open_archive
+from storage.archival.medium import ABANDONED_AFTER
 from storage.staging import UPLOADS
 from tests.support.deposits import Deposit
 from tests.support.killer import Killer
@@ -77,6 +79,13 @@ def events_of(archive: Archive, package_id: str) -> Events:
             (each.type, each.step or "", "" if each.note.startswith("ark:") else each.note, each.outcome)
             for each in view.events(package_id)
         )
+
+
+def let_an_hour_pass(home: Path) -> None:
+    """Make what nobody knows of in staging old: till then it may be of somebody who enters it yet."""
+    long_ago = time.time() - 2 * ABANDONED_AFTER
+    for each in (home / "staging").iterdir():
+        os.utime(each, (long_ago, long_ago))
 
 
 def ocfl_problems(archive: Archive) -> list[str]:
