@@ -1,7 +1,11 @@
 """What PRONOM calls the formats: for people by name, each PUID behind it."""
 
+import re
+
+import schemas
 from packages.format_names import format_name, formats_told, with_version
 from packages.format_policy import default_policy
+from tools.pronom import PronomIdentifier
 
 
 def test_every_format_of_our_policy_has_a_name() -> None:
@@ -25,3 +29,9 @@ def test_a_version_is_said_once() -> None:
     assert format_name("fmt/13") == "Portable Network Graphics 1.2"
     assert with_version("Plain Text File", None) == "Plain Text File"
     assert format_name(None) == format_name("fmt/999999") == ""
+
+
+def test_the_names_are_of_the_release_that_formats_are_identified_by() -> None:
+    [release] = re.findall(r"DROID_SignatureFile_V\d+", schemas.load("pronom-names.json")["about"])
+    with PronomIdentifier() as identifier:
+        assert release in identifier.version
