@@ -366,5 +366,5 @@ log_entries = Table(
     Column("is_written", Boolean, nullable=False),
     Column("is_doubted", Boolean, nullable=False, server_default=false()),
     Index("log_entries_by_time", "at", "package_id"),
-    Index("log_entries_doubted", "package_id", sqlite_where=DOUBTED, postgresql_where=DOUBTED),
+    Index("log_entries_doubted", "package_id", sqlite_where=DOUBTED),
 )
