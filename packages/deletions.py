@@ -50,6 +50,9 @@ class ItemState(StrEnum):
     REFUSED = "refused"  # by a person, or because it could not be deleted any more as it was asked for
 
 
+BEGUN = "begun"
+"""The option of a deletion's job whose tombstone is about to be written: no legal hold stops it any more."""
+
 OPEN_ITEMS = frozenset({ItemState.REQUESTED, ItemState.APPROVED, ItemState.PARTLY_DELETED})
 
 

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from packages.deletions import BEGUN
 from packages.errors import Conflict, Refused
 from packages.ledger import KEPT_STATES, Package, PackageState, PidState
 from packages.log_entry import LogEntry
@@ -18,7 +19,7 @@ from services.archival_storage.logbook import is_told, our_log, write_log
 from services.archival_storage.not_kept import why_not_kept
 from services.archive import Archive
 from services.work.outbox import INDEX, drain
-from storage.catalogue.port import WriteSession
+from storage.catalogue.port import ReadSession, WriteSession
 
 STEP = "holding"
 """The step of the events of what is decided here."""
@@ -47,8 +48,8 @@ def withdraw(archive: Archive, actor: Actor, reference: str, reason: str) -> Non
 def hold(archive: Archive, actor: Actor, reference: str, reason: str) -> None:
     """Put a package under legal hold: it cannot be deleted until it is released.
 
-    Raises Conflict for one that is held, with the present reason: that must not be lost by the way. A hold
-    that was broken off, and is repeated, is brought to its end.
+    Raises Conflict for one that is held, with the present reason: that must not be lost by the way; and for
+    one whose deletion has begun. A hold that was broken off, and is repeated, is brought to its end.
     """
     before = _named(archive, actor, reference, "hold", reason)
     package = _up_to_date(archive, before)
@@ -57,6 +58,8 @@ def hold(archive: Archive, actor: Actor, reference: str, reason: str) -> None:
             f"{package.id} is under legal hold already: {package.hold}",
             hint=f"to change the reason: `holdfast release {package.id}`, then hold it again",
         )
+    with archive.catalogue.read() as view:
+        _require_in_time(view, package.id)
     _set_hold(archive, actor, package, reason, f"put under legal hold: {reason}")
 
 
@@ -92,8 +95,22 @@ def _set_hold(archive: Archive, actor: Actor, package: Package, reason: str | No
     facts: dict[str, Any] = {"hold": reason}
     write_log(archive, package.id, [event], facts, at=at)
     with archive.catalogue.write() as unit:
-        if event.id not in _known(unit, package.id, at):
+        known = _known(unit, package.id, at)
+        if reason is not None:
+            _require_in_time(unit, package.id)  # a deletion may have begun since the log was written
+        if event.id not in known:
             _enter(unit, package.id, facts, [event], at)
+
+
+def _require_in_time(view: ReadSession, package_id: str) -> None:
+    """Raise Conflict for a package that a hold would not keep any more (see `ingest.steps.delete`)."""
+    package, job = view.package(package_id), view.latest_job(package_id)
+    if package.state not in KEPT_STATES:
+        raise Conflict(why_not_kept(view, package))
+    if job is not None and job.is_open and BEGUN in job.options:
+        raise Conflict(
+            f"{package_id} is being deleted, and this hold comes too late", hint="see `holdfast status`"
+        )
 
 
 def take_up(archive: Archive, package_id: str, *, sure: bool = False) -> list[str]:

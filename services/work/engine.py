@@ -161,6 +161,7 @@ class _Walk:
         self.observer.step_started(package, name)
         context = StepContext(
             self.archive,
+            self.lease,
             job,
             package,
             self.workspace,

@@ -291,3 +291,28 @@ def test_H4_who_decides_on_a_job_waits_for_the_worker_that_is_just_recording(
     assert decided == ["store"]
     with catalogue.read() as session:
         assert session.job(job.id).state is JobState.RUNNING
+
+
+def test_K5_of_two_that_lock_a_package_first_the_second_sees_what_the_other_said_of_its_job(
+    catalogue: Catalogue, job: Job
+) -> None:
+    """So a hold and a deletion that begins cannot pass each other by (`services.ingest.steps.delete`)."""
+    lease = claim(catalogue, job)
+    seen: list[bool] = []
+
+    def hold() -> None:
+        with catalogue.write() as session:
+            session.update_package(job.package_id, updated=T2)
+            found = session.latest_job(job.package_id)
+            seen.append(found is not None and "begun" in found.options)
+
+    person = threading.Thread(target=hold)
+    with catalogue.write() as session:
+        session.guard(lease)
+        session.update_package(job.package_id, updated=T1)
+        session.set_job(lease, options={"begun": True})
+        person.start()
+        person.join(0.3)  # long enough to have read what must not be read yet
+        assert seen == []
+    person.join()
+    assert seen == [True]

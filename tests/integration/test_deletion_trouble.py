@@ -2,27 +2,31 @@
 
 import shutil
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cli.presenting import show_package
 from cli.voice import Voice
-from packages.errors import HoldfastError, Unavailable
-from packages.ledger import JobState, PackageState
+from packages.errors import Conflict, HoldfastError, Unavailable
+from packages.ledger import Job, JobState, PackageState
 from packages.ocfl.layout import object_path
 from packages.premis import package_urn
 from packages.tombstone import PREFIX, tombstone_id
-from services.administration import deletion, deletion_views
+from services.administration import deletion, deletion_views, holding
 from services.administration.decisions import decide
 from services.administration.holding import hold
 from services.administration.people import local_actor
 from services.archival_storage import fixity, tombstones
+from services.archival_storage.logbook import write_log
 from services.archival_storage.mending import repair
 from services.data_management import views
 from services.data_management.rebuild import rebuild_catalogue
 from services.data_management.reconcile import reconcile
+from services.ingest.steps import delete
 from services.work.engine import run_job
 from storage.archival import OcflStore
 from tests.support.deleting import approved, big_house, carried_out, house, left_of, state_of
@@ -220,6 +224,82 @@ def test_K3_a_tombstone_of_nobody_s_frees_from_no_legal_hold(tmp_path: Path) -> 
         assert "court order" in job.reason
         assert package_urn(package_id) in set(archive.primary.objects())
         assert state_of(house, package_id) is PackageState.PUBLISHED
+
+
+def deleted_while(
+    house: House, package_id: str, patch: pytest.MonkeyPatch, name: str, happens: Callable[..., None]
+) -> Job:
+    """Carry a deletion out; before the function `name` of the step something happens, told what that gets."""
+    archive = house.archive
+    goes_on = getattr(delete, name)
+
+    def first(*given: object) -> object:
+        happens(*given)
+        return goes_on(*given)
+
+    [job] = deletion.jobs_of(archive, approved(archive, [package_id]).id)
+    with patch.context() as patched:
+        patched.setattr(delete, name, first)
+        return run_job(archive, job.id)
+
+
+@pytest.mark.parametrize("moment", ["_lay_down", "_begin"])
+def test_K5_a_hold_that_comes_between_the_look_and_the_tombstone_is_kept(
+    house: House, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    archive, me = house.archive, house.people["archivist"].actor
+    package_id = house.deposit("owner", f"held{moment}")
+
+    def meanwhile(*_given: object) -> None:
+        hold(archive, me, package_id, "court order")
+
+    job = deleted_while(house, package_id, monkeypatch, moment, meanwhile)
+    assert (job.state, job.step) == (JobState.FAILED, "entomb")
+    assert "legal hold: court order" in job.reason
+    assert state_of(house, package_id) is PackageState.PUBLISHED
+    assert tombstones.find(archive, package_id) is None
+    holding.release(archive, me, package_id, "lifted")
+    decide(archive, me, "retry", [package_id])
+    assert run_job(archive, job.id).state is JobState.DONE
+    assert left_of(archive, package_id) == []
+
+
+def test_K5_a_hold_that_comes_once_the_tombstone_is_being_written_is_refused_and_leaves_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive, me = house.archive, house.people["archivist"].actor
+    package_id = house.deposit("owner", "late")
+
+    def late(*_given: object) -> None:
+        with pytest.raises(Conflict, match="comes too late"):
+            hold(archive, me, package_id, "court order")
+
+    assert deleted_while(house, package_id, monkeypatch, "_agents", late).state is JobState.DONE
+    assert left_of(archive, package_id) == []
+    with archive.catalogue.read() as view:
+        assert "policy assignment" not in {each.type for each in view.events(package_id)}
+
+
+def test_K5_a_hold_whose_log_is_older_than_the_tombstone_and_whose_row_is_not_is_refused(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its log is written after the deletion's look at it, its row after the deletion has begun."""
+    archive, me = house.archive, house.people["archivist"].actor
+    package_id = house.deposit("owner", "torn")
+    begin = delete._begin
+
+    def meanwhile(*given: Any) -> None:
+        def write_and_wait(*said: Any, **at: Any) -> None:
+            write_log(*said, **at)
+            begin(*given)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(holding, "write_log", write_and_wait)
+            with pytest.raises(Conflict, match="comes too late"):
+                hold(archive, me, package_id, "court order")
+
+    assert deleted_while(house, package_id, monkeypatch, "_begin", meanwhile).state is JobState.DONE
+    assert left_of(archive, package_id) == []
 
 
 def test_I10_one_object_that_cannot_be_entered_keeps_no_other_from_coming_back(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from packages.errors import Kind
 from packages.findings import Finding, Severity
-from packages.ledger import Job, Package, StepOutcome
+from packages.ledger import Job, Lease, Package, StepOutcome
 from packages.model import Agent, Event, now
 from packages.wording import counted
 from services.agents import HOLDFAST
@@ -42,10 +42,12 @@ class StepResult:
 class StepContext:
     """One job at one step: the archive, the ledger's rows, the job's own folder in staging.
 
-    `progress` is called with the number of bytes done since the last call.
+    `progress` is called with the number of bytes done since the last call; it raises Conflict once the
+    `lease` is lost.
     """
 
     archive: Archive
+    lease: Lease
     job: Job
     package: Package
     workspace: Workspace

@@ -9,7 +9,7 @@ from typing import Any
 
 from packages.access import may_read_metadata, today
 from packages.bagit.write import PAYLOAD_MANIFEST
-from packages.deletions import SENTENCES, Deletion, DeletionItem, ItemState
+from packages.deletions import BEGUN, SENTENCES, Deletion, DeletionItem, ItemState
 from packages.errors import Conflict, HoldfastError, Kind, NotFound, Refused
 from packages.ledger import Package, PackageState, PidState, StepOutcome
 from packages.model import ANONYMOUS, Actor, Agent, now
@@ -33,18 +33,24 @@ def entomb(context: StepContext) -> StepResult:
     """Write the tombstone to every store that can be reached, and take the package out of everybody's sight.
 
     From here on it is *partly deleted*: its identifier leads to the tombstone, harvesters see a deleted
-    record, and no store takes its object in again. A legal hold that came after the approval stops it.
+    record, and no store takes its object in again. A legal hold that came after the approval stops it, until
+    the ledger has noted that it is begun (see `_begin`).
     """
     archive, package = context.archive, context.package
     with archive.catalogue.read() as view:
         deletion, item = _order(view, package)
     found = tombstones.find(archive, package.id, sure=False)  # a store that is away holds nobody up
     is_ours = found is not None and found.stone.deletions[-1][0].id == deletion.id
-    if not is_ours and not tombstones.is_written(context.workspace):
-        _require_free(archive, item)  # a tombstone of another deletion, or of nobody's, frees from no hold
+    is_begun = is_ours or BEGUN in context.job.options
+    if not is_begun:  # a tombstone of another deletion, or of nobody's, frees from no hold
+        take_up(archive, package.id, sure=True)
+        with archive.catalogue.read() as view:
+            _require_free(view, item)
+    if found is None and not (is_begun and tombstones.is_written(context.workspace)):
+        _lay_down(context)
+    if not is_begun:
+        _begin(context, item)
     if found is None:
-        if not tombstones.is_written(context.workspace):
-            _lay_down(context)
         by = Actor(deletion.decided_by or "", deletion.decided_name or "", frozenset())
         found, trouble = tombstones.publish(archive, context.workspace, by)
     else:
@@ -166,11 +172,23 @@ def _order(view: ReadSession, package: Package) -> tuple[Deletion, DeletionItem]
     return found
 
 
-def _require_free(archive: Archive, item: DeletionItem) -> None:
-    """Raise unless the package may go, as its log in storage says too."""
-    take_up(archive, item.package_id, sure=True)
-    with archive.catalogue.read() as view:
-        package = view.package(item.package_id)
+def _begin(context: StepContext, item: DeletionItem) -> None:
+    """Look a last time whether the package may go, and note in the same transaction that its end has begun.
+
+    Both this and a hold lock the package's row before they read. A hold whose row was there before is seen
+    here, and stops the deletion; one that comes after finds the note, and is refused: none is confirmed and
+    not kept. The lease comes first, as wherever a worker writes: else two could wait for each other.
+    """
+    with context.archive.catalogue.write() as unit:
+        unit.guard(context.lease)
+        unit.update_package(item.package_id, updated=now())
+        _require_free(unit, item)
+        unit.set_job(context.lease, options={**context.job.options, BEGUN: True})
+
+
+def _require_free(view: ReadSession, item: DeletionItem) -> None:
+    """Raise unless the package may go."""
+    package = view.package(item.package_id)
     if package.hold is not None:
         raise Refused(
             f"{package.id} is under legal hold: {package.hold}",
