@@ -47,7 +47,7 @@ def deploy(server: PrefectServer) -> list[str]:
     for each in wanted:
         _register(server, each)
     names = {each["name"] for each in wanted}
-    for name, identifier in _registered(server).items():
+    for identifier, name in deployment_names(server).items():
         if name not in names:
             server.ask("DELETE", f"/deployments/{identifier}")
     return [each["name"] for each in wanted]
@@ -94,14 +94,14 @@ def _known(server: PrefectServer, flow: str, name: str) -> Mapping[str, Any] | N
     return known
 
 
-def _registered(server: PrefectServer) -> dict[str, str]:
-    """Return name and id of each deployment in our pool that bears our tag."""
+def deployment_names(server: PrefectServer) -> dict[str, str]:
+    """Return the name of each deployment in our pool that bears our tag, by its id."""
     wanted = {
         "deployments": {"tags": {"all_": [TAG]}},
         "work_pools": {"name": {"any_": [POOL]}},
         "limit": 100,
     }
-    return {each["name"]: each["id"] for each in server.post("/deployments/filter", wanted)}
+    return {each["id"]: each["name"] for each in server.post("/deployments/filter", wanted)}
 
 
 def _schedule(said: Mapping[str, Any]) -> dict[str, Any]:

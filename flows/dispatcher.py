@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import prefect.task_engine  # noqa: F401  # now, and not when the first deposit waits for it
@@ -15,7 +16,7 @@ from flows.ingest import ingest
 from flows.overseer import Overseer
 from flows.runs import begin, run, troubles
 from flows.schedule import Schedule, end_as_cancelled
-from flows.words import run_name
+from flows.words import errand_name, run_name
 from flows.workshop import Workshop
 from packages.errors import HoldfastError
 from packages.ledger import Job
@@ -140,7 +141,7 @@ class Dispatcher:
 
     def _run_bulk(self) -> None:
         try:
-            self._run(bulk_ingest, time.strftime("Deposits of %Y-%m-%d %H:%M"), {}, ["ingest", "bulk"])
+            self._run(bulk_ingest, errand_name("bulk_ingest", datetime.now(UTC)), {}, ["ingest", "bulk"])
         except HoldfastError as error:
             log.warning("many packages wait: %s", error.message)
 

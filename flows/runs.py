@@ -34,17 +34,16 @@ def begin(
     deployment = server.get(f"/deployments/name/{flow}/{flow}")["id"]
     said = {"parameters": dict(parameters), "state": {"type": "PENDING"}, "tags": []}
     made = server.post(f"/deployments/{deployment}/create_flow_run", said | ({"name": name} if name else {}))
-    claim(server, made["id"], owner, tags)
+    describe(server, made["id"], infrastructure_pid=owner, tags=tags)
     return FlowRun.model_validate(made)
 
 
-def claim(server: PrefectServer, run: str, owner: str, tags: list[str] | None = None) -> None:
-    """Note which process works on a run, so that it is found when that process is dead."""
-    server.ask(
-        "PATCH",
-        f"/flow_runs/{run}",
-        {"infrastructure_pid": owner} | ({"tags": tags} if tags is not None else {}),
-    )
+def describe(server: PrefectServer, run: str, **what: str | list[str]) -> None:
+    """Note of a run its `name`, its `tags`, or which process works on it (`infrastructure_pid`).
+
+    By the last it is found when that process is dead.
+    """
+    server.ask("PATCH", f"/flow_runs/{run}", what)
 
 
 def run(flow: "Flow[..., Any]", flow_run: FlowRun, parameters: Mapping[str, Any]) -> State[Any] | None:

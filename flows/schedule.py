@@ -9,9 +9,10 @@ from typing import Any
 from prefect.client.schemas.objects import FlowRun
 
 from flows.dead_runs import settle_dead_runs, worker_label
-from flows.deploying import deploy, described, flow_of
+from flows.deploying import deploy, deployment_names, described, flow_of
 from flows.overseer import Overseer
-from flows.runs import claim, run, troubles
+from flows.runs import describe, run, troubles
+from flows.words import errand_name, is_drawn, run_name
 from flows.workshop import Workshop
 from packages.errors import HoldfastError
 from tools.prefect_server import POOL, PrefectServer
@@ -25,6 +26,8 @@ HEARTBEAT_EVERY = 5
 SETTLE_EVERY = 20
 """Looks between two searches for runs of dead workers."""
 SIDE_BY_SIDE = 3
+MOST = 50
+"""Runs that are asked for at once, those due first."""
 
 
 class Schedule:
@@ -95,9 +98,10 @@ class Schedule:
             self._heartbeat()
         if looks % SETTLE_EVERY == SETTLE_EVERY - 1:
             settle_dead_runs(self._shop)
-        due = {"scheduled_before": datetime.now(UTC).isoformat(), "limit": 50}
-        runs = [each["flow_run"] for each in server.post(f"/work_pools/{POOL}/get_scheduled_flow_runs", due)]
-        self._start(runs)
+        scheduled = server.post(f"/work_pools/{POOL}/get_scheduled_flow_runs", {"limit": MOST})
+        runs = [each["flow_run"] for each in scheduled]
+        self._name([each for each in runs if each["auto_scheduled"] and is_drawn(each["name"])])
+        self._start([each for each in runs if _at(each) <= datetime.now(UTC)])
 
     def _heartbeat(self) -> None:
         said = {
@@ -105,6 +109,13 @@ class Schedule:
             "heartbeat_interval_seconds": int(LOOK_EVERY * HEARTBEAT_EVERY),
         }
         self._server.post(f"/work_pools/{POOL}/workers/heartbeat", said)
+
+    def _name(self, runs: list[Mapping[str, Any]]) -> None:
+        """Name runs that the clock has made, so that people know what is to come."""
+        names = deployment_names(self._server) if runs else {}
+        for each in runs:
+            if (name := names.get(each["deployment_id"])) is not None:
+                describe(self._server, each["id"], name=errand_name(name, _at(each)))
 
     def _start(self, runs: list[Mapping[str, Any]]) -> None:
         """Start what is due; of several scheduled runs of one deployment, only the latest is worth it."""
@@ -136,10 +147,22 @@ class Schedule:
             return
         if self._server.set_state(said["id"], "PENDING") != "ACCEPT":
             return  # another worker has it
-        claim(self._server, said["id"], self._shop.owner)
+        describe(self._server, said["id"], infrastructure_pid=self._shop.owner, **self._shown_as(name, said))
         work = threading.Thread(target=self._run, args=(said, entrypoints[name]), name=name, daemon=True)
         self._running[said["id"]] = work
         work.start()
+
+    def _shown_as(self, deployment: str, said: Mapping[str, Any]) -> dict[str, Any]:
+        """Return name and tags for a run that begins; a name that somebody gave it stays."""
+        if deployment != "ingest":
+            return {"name": errand_name(deployment, _at(said))} if is_drawn(said["name"]) else {}
+        try:
+            with self._shop.archive.catalogue.read() as view:
+                package = view.package(view.resolve(str(said["parameters"].get("package"))))
+        except HoldfastError:
+            return {}  # the flow says so
+        tags = [*dict.fromkeys([*said["tags"], f"package:{package.id}"])]
+        return {"tags": tags} | ({"name": run_name(package)} if is_drawn(said["name"]) else {})
 
     def _run(self, said: Mapping[str, Any], entrypoint: str) -> None:
         identifier, parameters = said["id"], said["parameters"]
@@ -150,6 +173,11 @@ class Schedule:
             if self._overseer.leave_run(identifier):
                 with troubles("the end of a cancelled run"):
                     end_as_cancelled(self._server, identifier)
+
+
+def _at(said: Mapping[str, Any]) -> datetime:
+    """Return when a run is due."""
+    return datetime.fromisoformat(said["next_scheduled_start_time"] or said["expected_start_time"])
 
 
 def end_as_cancelled(server: PrefectServer, identifier: str) -> None:

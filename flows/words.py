@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Crashed, Failed
@@ -18,6 +19,16 @@ SHORT_ID = 8
 LONGEST_REASON = 500
 ELSEWHERE = "Elsewhere"
 """How a run ends that leaves its package to another one: of Prefect's type *Cancelled*, and nobody's wish."""
+_ERRANDS = {
+    "audit": "Audit",
+    "bulk_ingest": "Deposits",
+    "lift_embargoes": "Embargoes",
+    "migrate": "Migration",
+    "rebuild": "Rebuild",
+    "reconcile": "Reconciliation",
+    "reidentify": "Formats",
+}
+_DRAWN = re.compile("[a-z]+-[a-z]+")
 _MARKED = re.compile(r"([\\`*_{}\[\]()#+.!|~<>&-])")
 
 
@@ -27,6 +38,16 @@ def run_name(package: Package) -> str:
     if len(title) > LONGEST_TITLE:
         title = title[: LONGEST_TITLE - 1].rstrip() + "…"
     return f"{title} {package.id[:SHORT_ID]}".strip()
+
+
+def errand_name(deployment: str, at: datetime) -> str:
+    """Return the name of a run of many packages or of none: what it does, and when it is due."""
+    return f"{_ERRANDS.get(deployment, deployment)} of {at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def is_drawn(name: str) -> bool:
+    """Tell whether Prefect has drawn a run's name by lot (*international-chihuahua*): nobody gave it one."""
+    return _DRAWN.fullmatch(name) is not None
 
 
 def plain(text: str) -> str:

@@ -35,6 +35,7 @@ def test_every_flow_can_be_started_by_hand(
     audited = end(start("audit", store="copy", due=False, budget=None))
     assert audited["state_name"] == "Damage found"
     assert "1 corrupt" in audited["state"]["message"]
+    assert audited["name"].startswith("Audit of ")
     assert "corrupt" in orchestra.artifact_of(audited["id"])
     assert end(start("audit", store="primary", due=False))["state_name"] == "Intact"
 
@@ -49,9 +50,24 @@ def test_every_flow_can_be_started_by_hand(
             pass  # a scheduled one was still running
         return str(run["state_type"])
 
+    # what the clock has made is named before it is due
+    scheduled = {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
+    until(
+        lambda: (
+            (found := server.post("/flow_runs/filter", scheduled))
+            and all(" of " in each["name"] for each in found)
+        )
+    )
+
     states = [whole("lift_embargoes"), whole("reconcile"), whole("ingest", package=job.package_id)]
     states.append(whole("migrate", puids=["fmt/116"]))
     assert states == ["COMPLETED"] * 4
+    [by_hand] = [
+        each
+        for each in orchestra.runs(tags={"all_": [f"package:{job.package_id}"]})
+        if "holdfast" in each["tags"]
+    ]
+    assert by_hand["name"].endswith(job.package_id[:8])
     identified = end(start("reidentify", packages=[job.package_id], again=True))
     assert identified["state"]["message"] == "1 package: 1 unchanged"
     passed_over = end(start("reidentify", packages=[job.package_id]))

@@ -1,11 +1,13 @@
 """What stands in Prefect's pages about depositors' packages: plain names, Markdown that shows only text."""
 
 import re
+from datetime import datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.words import LONGEST_TITLE, marked, plain, run_name, state_of
+from flows.deploying import described
+from flows.words import LONGEST_TITLE, errand_name, is_drawn, marked, plain, run_name, state_of
 from packages.ledger import JobState
 from tests.support.catalogues import make_job, make_package
 
@@ -17,6 +19,16 @@ def test_a_run_is_named_after_title_and_short_id() -> None:
     assert len(long) < LONGEST_TITLE + 10
     assert "…" in long
     assert run_name(make_package(title="\u202e")) == make_package().id[:8]
+
+
+def test_a_run_of_no_package_is_named_after_what_it_does_and_when() -> None:
+    at = datetime.fromisoformat("2026-11-23T02:30:00+01:00")
+    assert errand_name("audit", at) == "Audit of 2026-11-23 01:30 UTC"
+    names = {each["name"] for each in described()} - {"ingest"}
+    assert all(errand_name(each, at)[0].isupper() for each in names), "one has no name for people"
+    assert is_drawn("international-chihuahua")
+    assert not is_drawn("Audit of 2026-11-23 01:30 UTC")
+    assert not is_drawn("before the move")
 
 
 @given(st.text())
