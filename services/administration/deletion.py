@@ -331,9 +331,10 @@ def _judged(
 ) -> tuple[HoldfastError | None, DeletionItem]:
     """Return what the decision comes to for one package, and why it stays where it was to go.
 
+    It is dated by the decision: who carries it on, as often as that takes, writes the same entry of its log.
     Raises Unavailable where it cannot be told now whether it may go: the decision is carried on later.
     """
-    at = now()
+    at = deletion.decided or now()
     if deletion.state is not DeletionState.APPROVED:
         return None, replace(item, state=ItemState.REFUSED, updated=at, message=deletion.decision)
     try:

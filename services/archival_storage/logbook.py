@@ -192,14 +192,15 @@ def _require_none_of(archive: Archive, store: ArchivalStore, package_id: str, un
     trouble: HoldfastError = Unavailable(f"{store.name} did not give it", hint="try again")
     try:
         store.check(archive.archive_id)
-        named = unread & set(store.logs(package_urn(package_id)))
+        try:
+            named = unread & set(store.logs(package_urn(package_id)))
+        except NotFound:
+            return  # it has not got the package
         if not named:
             return
         for each in named:
             store.read_log(package_urn(package_id), each)  # most likely it says why
-    except NotFound:
-        return  # it has not got the package
-    except (Corrupt, Refused, Unavailable) as error:
+    except (Corrupt, NotFound, Refused, Unavailable) as error:
         trouble = error
     told = f"the log of {package_id} has an entry, which may be a legal hold, that cannot be read"
     raise Unavailable(f"{told}: {trouble.message}", hint=trouble.hint) from trouble

@@ -11,7 +11,7 @@ import pytest
 
 from cli.presenting import show_package
 from cli.voice import Voice
-from packages.errors import Conflict, HoldfastError, Unavailable
+from packages.errors import Conflict, HoldfastError, Refused, Unavailable
 from packages.ledger import Job, JobState, PackageState
 from packages.ocfl.layout import object_path
 from packages.premis import package_urn
@@ -139,6 +139,34 @@ def test_K6_many_packages_are_one_request_with_progress_and_a_result_each(
     assert {each["state"] for each in items} == {"deleted"}
     for each in ids:
         assert (left_of(archive, each) == []) == (each != ids[5])
+
+
+def test_K3_a_decision_that_a_store_does_not_take_is_written_once_however_often_it_is_carried_on(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive, me, second = house.archive, house.people["archivist"].actor, house.people["admin"].actor
+    package_id = house.deposit("owner", "repeated")
+    asked = deletion.request(archive, me, [package_id], "r").deletion
+    assert asked is not None
+    append = OcflStore.append_log
+
+    def append_unless_copy(store: OcflStore, object_id: str, data: bytes) -> str:
+        if store.name == "copy":
+            raise Refused("the key has run out")
+        return append(store, object_id, data)
+
+    before = set(archive.primary.logs(package_urn(package_id)))
+    with monkeypatch.context() as patch:
+        patch.setattr(OcflStore, "append_log", append_unless_copy)
+        for _ in range(3):
+            with pytest.raises(Refused, match="run out"):
+                deletion.approve(archive, second, asked.id)
+    assert len(set(archive.primary.logs(package_urn(package_id))) - before) == 1
+    deletion.approve(archive, second, asked.id)
+    [job] = deletion.jobs_of(archive, asked.id)
+    for store in archive.stores.values():
+        assert len(set(store.logs(package_urn(package_id))) - before) == 1
+    assert run_job(archive, job.id).state is JobState.DONE
 
 
 def test_K3_a_store_that_is_away_holds_up_its_own_copy_only_and_a_rebuild_knows(tmp_path: Path) -> None:

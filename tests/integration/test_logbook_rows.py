@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from packages.errors import Conflict, Unavailable
+from packages.errors import Conflict, NotFound, Unavailable
 from packages.ledger import JobState, Package, PackageState, PidState
 from packages.model import Event, now
 from packages.ocfl.layout import object_path
@@ -123,6 +123,10 @@ def no_answer(*_asked: object) -> bytes:
     raise Unavailable("no answer")
 
 
+def gone(*_asked: object) -> bytes:
+    raise NotFound("it is gone")
+
+
 def test_K5_nothing_is_deleted_while_what_may_be_a_hold_cannot_be_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,6 +142,9 @@ def test_K5_nothing_is_deleted_while_what_may_be_a_hold_cannot_be_read(
         with monkeypatch.context() as patch:
             patch.setattr(OcflStore, "read_log", no_answer)  # though it is listed
             with pytest.raises(Unavailable, match="cannot be read: no answer"):
+                deletion.approve(archive, second_person(archive), asked.id)
+            patch.setattr(OcflStore, "read_log", gone)
+            with pytest.raises(Unavailable, match="cannot be read: it is gone"):
                 deletion.approve(archive, second_person(archive), asked.id)
         primary = Path(archive.settings.store_urls["primary"].removeprefix("file://"))
         primary.rename(tmp_path / "unmounted")

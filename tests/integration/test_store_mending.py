@@ -7,13 +7,17 @@ from pathlib import Path
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from packages.errors import NotFound, Unavailable
+from packages.errors import Conflict, NotFound, Unavailable
+from packages.ledger import Lease
+from packages.model import now
 from packages.ocfl import layout
 from packages.ocfl.inventory import Inventory
 from packages.premis import package_urn
 from services.administration.decisions import decide
 from services.archival_storage.mending import repair
 from services.data_management.reconcile import reconcile
+from services.ingest.steps.context import StepContext
+from services.ingest.steps.store_mending import mend
 from services.work.engine import run_job
 from storage.archival import OcflStore, open_store
 from storage.ports import ObjectReport, Progress, StagedVersion, Verdict
@@ -56,6 +60,21 @@ def rotting(depositor: Depositor) -> Iterator[Rotting]:
         depositor.archive._stores = dict(stores)
 
 
+def taken_over(depositor: Depositor, made: Deposit) -> StepContext:
+    """Return the step of a worker whose job somebody else has taken meanwhile."""
+    archive = depositor.archive
+    with archive.catalogue.read() as view:
+        package = view.package(made.id)
+
+    def lost(_done: int) -> None:
+        raise Conflict("somebody else has taken the job")
+
+    lease = Lease(made.job.id, "here/1/1", 1, now())
+    return StepContext(
+        archive, lease, made.job, package, archive.staging.workspace(made.job.id), "store", lost
+    )
+
+
 def retried(depositor: Depositor, made: Deposit) -> Deposit:
     [decided] = decide(depositor.archive, depositor.actor, "retry", [made.id])
     assert decided.error is None
@@ -88,6 +107,9 @@ def test_a_primary_that_lost_bytes_before_it_was_copied_gets_them_from_whoever_h
         with pytest.raises(NotFound, match=f"not archived yet: `holdfast retry {made.id}`"):
             repair(depositor.archive, depositor.actor, made.id)
         before = bad.medium.read(bad.lost)
+        with pytest.raises(Conflict, match="somebody else has taken"):
+            mend(taken_over(depositor, made), list(depositor.archive.stores.values()), package_urn(made.id))
+        assert bad.medium.read(bad.lost) == before
 
         made = retried(depositor, made)
         assert made.job.state == "failed"

@@ -48,11 +48,15 @@ def told(report: ObjectReport) -> str:
 def _mend(
     context: StepContext, store: ArchivalStore, sources: Sequence[ArchivalStore], object_id: str
 ) -> None:
-    """Mend one copy from the first source that can; each replacement is proven before one is put in place."""
+    """Mend one copy from the first source that can; each replacement is proven before one is put in place.
+
+    Raises Conflict where it is the lease that was lost: then somebody else is at these copies.
+    """
     try:
         store.check(context.archive.archive_id)
         report = store.verify(object_id, progress=context.progress)
     except HoldfastError:  # it is not there, or not now: making the copy says so
+        context.progress(0)
         return
     sealed = sealed_of(context.archive, context.package.id) or NOTHING_SEALED
     for source in sources:
@@ -61,6 +65,7 @@ def _mend(
         try:
             report = store.repair(source, report, sealed=sealed)
         except HoldfastError as error:
+            context.progress(0)
             log.info("%s in %s is not mended from %s: %s", object_id, store.name, source.name, error.message)
             with suppress(HoldfastError):  # some of it may have been put in place
                 report = store.verify(object_id, progress=context.progress)
