@@ -1,7 +1,7 @@
 """Hostile files at the converters: what our own arguments keep from happening, without the kernel's help.
 
 The programs run here as they are, not confined: what stays undone is left undone by what we tell them.
-`tests/unit/test_hostile_converters.py` tries the confinement itself.
+`tests/integration/test_hostile_converters.py` tries the confinement itself.
 """
 
 import email

@@ -225,7 +225,7 @@ def test_F5_a_reader_has_the_kernel_do_nothing_to_others(attempt: Try, home: Pat
 
 def test_F5_a_reader_that_does_not_want_to_ends_with_who_started_it(home: Path) -> None:
     program = (
-        "import sys; from threading import Thread; from tests.unit.test_hostile_readers import *;"
+        "import sys; from threading import Thread; from tests.integration.test_hostile_readers import *;"
         "attempt = next(trying(Path(sys.argv[1])));"
         "asked = lambda *job: print(*attempt(job), flush=True);"
         "first = Thread(target=asked, args=('status', 'Pid'));"
