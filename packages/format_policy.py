@@ -36,6 +36,7 @@ class Outcome(StrEnum):
     TIMED_OUT = "timed_out"  # it was ended at its deadline
     TOO_LARGE = "too_large"  # more was written, or would be, than the limits allow
     WRONG_FORMAT = "wrong_format"  # what came out is not of a format that the policy expects
+    NOT_VALID = "not_valid"  # a validator found that it does not keep to the rules of its own format
     DIFFERS = "differs"  # a check found that what came out is not what went in
     NOT_OPENED = "not_opened"  # an archive inside one that was unpacked: too deep, or it could not be
 

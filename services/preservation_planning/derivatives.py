@@ -1,4 +1,4 @@
-"""Derivatives judged: identified, compared with what they were made from, and kept only where all is well."""
+"""Derivatives judged: identified, validated, compared with their sources, and kept only where all is well."""
 
 import hashlib
 import zlib
@@ -11,12 +11,15 @@ from typing import Any
 from packages.content_paths import content_path
 from packages.format_policy import Action, FormatPolicy, Kind, Outcome
 from packages.model import FileEntry, Role
+from services.preservation_planning.conformity import NOTHING_SAID, Conformity, Judged
 from services.preservation_planning.unpacking import Unpacker
 from storage.access_copies import FOLDER
 from storage.sources import Limits
 from tools.characterise import Characteriser
 from tools.normalise import Made, Normaliser
 from tools.ports import FormatIdentifier, Identification
+from tools.validity import PROPERTY, Validator, Validity
+from tools.validity import Outcome as Validation
 
 CHUNK = 1 << 20
 AT_ONCE = 500
@@ -32,6 +35,7 @@ PROPERTIES: Mapping[str, tuple[str, ...]] = {
 """What characterisation calls what a check compares; the other checks are measured by converters alone."""
 WITHIN = {"duration": 0.1}
 """How far numbers of a check may lie apart where the policy does not say: seconds of a duration."""
+VALIDATING = ".validating"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +50,17 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class Derivative:
-    """One derivative after judgement: `made` has its last outcome, `entry` is there where it is kept."""
+    """One derivative after judgement: `made` has its last outcome, `entry` is there where it is kept.
+
+    `validity` is what a validator said of it; `missing` names the one that would have, were it installed.
+    """
 
     made: Made
     entry: FileEntry | None = None
     checks: tuple[Compared, ...] = ()
     changed: tuple[Compared, ...] = ()
+    validity: Validity | None = None
+    missing: str = ""
 
     @property
     def is_switched_off(self) -> bool:
@@ -79,6 +88,7 @@ class Judges:
     normaliser: Normaliser
     identifier: FormatIdentifier
     characteriser: Characteriser
+    validator: Validator
 
 
 def derivatives(
@@ -105,24 +115,30 @@ def derivatives(
             yield entry, source
 
     unpacker = Unpacker(folder, policy, limits, (tools.identifier, tools.characteriser), progress)
+    conformity = Conformity(tools.validator, folder / VALIDATING, progress)
     made = tools.normaliser.normalise_many(noted(), folder, policy)
     while some := list(islice(made, AT_ONCE)):
         these, drawn[: len(some)] = drawn[: len(some)], []
-        judged = _judged([(entry, each) for (entry, _), each in zip(these, some, strict=True)], tools)
+        judged = _judged(
+            [(entry, each) for (entry, _), each in zip(these, some, strict=True)], tools, conformity
+        )
         for (entry, source), each in zip(these, judged, strict=True):
             members = (Derivative(*one) for one in unpacker.unpacked(entry, source))
             yield entry, chain(each, members)
     unpacker.tidy()
+    conformity.tidy()
 
 
-def _judged(some: list[tuple[FileEntry, list[Made]]], tools: Judges) -> Iterator[list[Derivative]]:
+def _judged(
+    some: list[tuple[FileEntry, list[Made]]], tools: Judges, conformity: Conformity
+) -> Iterator[list[Derivative]]:
     files = [one.file for _, made in some for one in made if one.file is not None]
     if not files:
         yield from ([Derivative(one) for one in made] for _, made in some)
         return
-    found = iter(list(zip(files, tools.identifier.identify(files), strict=True)))
-    pending: list[tuple[FileEntry, list[tuple[Made, Identification | None]]]] = [
-        (entry, [(one, next(found)[1] if one.file is not None else None) for one in made])
+    found = iter(list(tools.identifier.identify(files)))
+    pending = [
+        (entry, [(one, next(found) if one.file is not None else None) for one in made])
         for entry, made in some
     ]
     to_read = [
@@ -132,9 +148,22 @@ def _judged(some: list[tuple[FileEntry, list[Made]]], tools: Judges) -> Iterator
         if one.file is not None and match is not None and _needs_reading(one)
     ]
     read = iter(list(tools.characteriser.characterise_many(to_read)) if to_read else ())
+    as_expected = [
+        (one.file, match)
+        for _, matched in pending
+        for one, match in matched
+        if one.file is not None and match is not None and _is_expected(one.action, match)
+    ]
+    said = iter(conformity.judge(as_expected))
     for entry, matched in pending:
         yield [
-            _one(entry, one, match, next(read).properties if match and _needs_reading(one) else {})
+            _one(
+                entry,
+                one,
+                match,
+                next(read).properties if match and _needs_reading(one) else {},
+                next(said) if match and _is_expected(one.action, match) else NOTHING_SAID,
+            )
             for one, match in matched
         ]
 
@@ -148,8 +177,16 @@ def _needs_reading(made: Made) -> bool:
     )
 
 
+def _is_expected(action: Action | None, match: Identification) -> bool:
+    return action is None or not action.expect or match.puid in action.expect
+
+
 def _one(
-    source: FileEntry, made: Made, match: Identification | None, properties: Mapping[str, Any]
+    source: FileEntry,
+    made: Made,
+    match: Identification | None,
+    properties: Mapping[str, Any],
+    judged: Judged,
 ) -> Derivative:
     if made.file is None or match is None or made.action is None:
         return Derivative(made)
@@ -160,20 +197,26 @@ def _one(
         for name in action.significant
         if name in source.properties and name in properties and source.properties[name] != properties[name]
     )
-    refused = _refused(action, match, checks)
+    refused = _refused(action, match, judged.validity, checks)
     if refused is not None:
         made.file.unlink(missing_ok=True)
         outcome, why = refused
-        return Derivative(
-            replace(made, outcome=outcome, message=why, file=None, name=None), checks=checks, changed=changed
-        )
-    return Derivative(made, _entry(source, made, match, properties), checks, changed)
+        made, entry = replace(made, outcome=outcome, message=why, file=None, name=None), None
+    else:
+        if judged.validity is not None:
+            properties = {**properties, PROPERTY: judged.validity.as_property()}
+        entry = _entry(source, made, match, properties)
+    return Derivative(made, entry, checks, changed, *judged)
 
 
-def _refused(action: Action, match: Identification, checks: Iterable[Compared]) -> tuple[Outcome, str] | None:
-    if action.expect and match.puid not in action.expect:
+def _refused(
+    action: Action, match: Identification, validity: Validity | None, checks: Iterable[Compared]
+) -> tuple[Outcome, str] | None:
+    if not _is_expected(action, match):
         what = f"{match.puid} ({match.name})" if match.puid else "of an unknown format"
         return Outcome.WRONG_FORMAT, f"it is {what}, not {' or '.join(action.expect)}"
+    if validity is not None and validity.outcome is Validation.NOT_VALID:
+        return Outcome.NOT_VALID, f"{validity.tool} ({validity.profile}): {'; '.join(validity.messages)}"
     different = [each for each in checks if each.is_same is False]
     if different:
         return Outcome.DIFFERS, "; ".join(

@@ -244,7 +244,7 @@ def tried(archive: Archive, actor: Actor, files: Iterable[Path]) -> Iterator[Tri
             raise NotFound(f"{each} is no file", hint="name files; folders are not walked")
     with tempfile.TemporaryDirectory(prefix="holdfast-policy-") as folder:
         archive.tools.let_read(Path(folder), *given)
-        tools = Judges(archive.normaliser, archive.identifier, archive.characteriser)
+        tools = Judges(archive.normaliser, archive.identifier, archive.characteriser, archive.validator)
         originals = zip(_entries(tools, given), given, strict=True)
         results = derivatives(originals, Path(folder) / "made", policy, tools, archive.limits)
         for each, (entry, made) in zip(given, results, strict=True):

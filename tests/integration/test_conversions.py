@@ -24,6 +24,8 @@ from tools.normalise import Normaliser, libreoffice
 from tools.pronom import PronomIdentifier
 from tools.runs import Job, Ran
 from tools.sandbox import Sandbox
+from tools.validity import Outcome as Validation
+from tools.validity import Validator, load_table
 
 COMMANDS = ("soffice", "gs", "vips", "ffmpeg", "ffprobe", "rsvg-convert", "dcraw_emu", "heif-enc")
 PDFA, ODT, ODS, ODG = "fmt/477", "fmt/1756", "fmt/1755", "fmt/1753"
@@ -168,7 +170,10 @@ def judges(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judges]:
     with Normaliser(size=2) as normaliser, PronomIdentifier() as identifier, Characteriser() as characteriser:
         for tool in (normaliser, identifier, characteriser):
             tool.let_read(tmp_path_factory.getbasetemp())
-        yield Judges(normaliser, identifier, characteriser)
+        jars = os.environ.get("HOLDFAST_TEST_TOOLS")
+        yield Judges(
+            normaliser, identifier, characteriser, Validator(load_table(), Path(jars) if jars else None)
+        )
 
 
 def entries(judges: Judges, folder: Path) -> list[tuple[FileEntry, Path]]:
@@ -245,6 +250,8 @@ def test_each_rule_makes_what_it_says(made: dict[str, list[Derivative]], name: s
         assert one.entry.puid in GROUPS.get(each.puid or "", {each.puid})
         assert {check.name for check in one.checks if check.is_same} == each.same
         assert not one.unknown
+        assert one.validity is None or one.validity.outcome in SOUND, one.validity
+        assert not (one.missing and os.environ.get("CI") == "true")
         assert one.made.tool
         assert "pytest" not in one.made.command, "it names the folder in which all this lies"
     if name != "web.webp":  # whose access copies depend on its size alone
@@ -252,6 +259,7 @@ def test_each_rule_makes_what_it_says(made: dict[str, list[Derivative]], name: s
 
 
 FINE = {Outcome.DONE, Outcome.SKIPPED, Outcome.NO_RULE}
+SOUND = {Validation.VALID, Validation.WELL_FORMED}
 
 
 def output(made: dict[str, list[Derivative]], name: str, kind: Kind, ending: str) -> Path:

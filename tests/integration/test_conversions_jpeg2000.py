@@ -18,6 +18,7 @@ from tests.support.limits import USUAL
 from tools.characterise import Characteriser
 from tools.normalise import Normaliser
 from tools.pronom import PronomIdentifier
+from tools.validity import Table, Validator
 
 RULES = {
     "version": "scans",
@@ -45,7 +46,7 @@ def judges(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judges]:
     with Normaliser() as normaliser, PronomIdentifier() as identifier, Characteriser() as characteriser:
         for tool in (normaliser, identifier, characteriser):
             tool.let_read(tmp_path_factory.getbasetemp())
-        yield Judges(normaliser, identifier, characteriser)
+        yield Judges(normaliser, identifier, characteriser, Validator(Table("none", 1, 1, ())))
 
 
 def converted(judges: Judges, source: Path, out: Path) -> Derivative:

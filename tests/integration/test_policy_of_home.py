@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from lxml import etree
 
 from packages.model import ORIGINALS, Role
 from services.preservation_planning.policy import tried
+from tests.conftest import PROJECT
 from tests.support.depositor import Deposit, Depositor, depositor_of, put
 from tools.normalise import adapters, crew
 
@@ -35,12 +37,27 @@ OWN = {
                 part("hang", limits={"seconds": 1}),
                 part("flood"),
                 part("crash"),
+                part("bad"),
                 part("copy", tool="absent", label="never"),
             ],
         }
     ],
 }
-OUTCOMES = ["done", "wrong_format", "differs", "timed_out", "too_large", "failed", "tool_missing"]
+OUTCOMES = [
+    "done",
+    "wrong_format",
+    "not_valid",
+    "differs",
+    "timed_out",
+    "too_large",
+    "failed",
+    "tool_missing",
+]
+TABLE = {
+    "version": "of the test",
+    "limits": {"files": 10, "seconds": 60},
+    "checks": [{"name": "Text", "tool": "jhove", "module": "JPEG-hul", "puids": [TEXT]}],
+}
 FILES = {"tide — 7.txt": b"high water\n", "odd": b"\x01\x02\x03nobody knows\xff"}
 
 
@@ -48,7 +65,13 @@ FILES = {"tide — 7.txt": b"high water\n", "odd": b"\x01\x02\x03nobody knows\xf
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Depositor, Deposit]]:
     folder = tmp_path_factory.mktemp("home")
     own = {"scripted": "tests.support.scripted_adapters", "absent": "tests.support.absent_adapters"}
-    with pytest.MonkeyPatch.context() as patch, depositor_of(folder / "home", folder / "out") as depositor:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        depositor_of(folder / "home", folder / "out", outside_tools="jhove") as depositor,
+    ):
+        shutil.copy(PROJECT / "tests/support/fake_jhove.sh", folder / "jhove")
+        patch.setenv("PATH", str(folder), prepend=":")
+        (depositor.archive.home / "validation.json").write_text(json.dumps(TABLE), "utf-8")
         patch.setattr(adapters, "MODULES", {**adapters.MODULES, **own})
         for each in (adapters.adapter, crew.missing):
             each.cache_clear()
@@ -66,12 +89,14 @@ def test_F4_F5_F6_F7_each_outcome_is_a_finding_and_the_original_stands(
     depositor.prove_accepted(made)
     depositor.prove_identical(made, FILES)
     path = f"{ORIGINALS}tide — 7.txt"
-    for code in ("wrong-format", "differs", "timed-out", "too-large", "failed"):
+    for code in ("wrong-format", "not-valid", "differs", "timed-out", "too-large", "failed"):
         assert list(made.found(f"normalise.{code}")) == [path]
     [missing] = made.found("normalise.tool-missing").values()
     assert "of 1 file: the tool absent" in missing["message"]
     [differs] = made.found("normalise.differs").values()
     assert "samples_hash: abc became abd" in differs["message"]
+    [unsound] = made.found("normalise.not-valid").values()
+    assert "JHOVE 9.9.9 (JPEG-hul 1.0): X-1: It is bad, at byte 7" in unsound["message"]
     told = ", ".join(f"1 {word.replace('_', ' ')}" for word in sorted([*OUTCOMES, "no_rule"]))
     assert made.step("normalise")["message"] == f"2 files: {told}", "files, however many copies are not made"
 
@@ -80,7 +105,8 @@ def test_the_derivative_names_its_source_its_command_and_the_event(house: tuple[
     depositor, made = house
     with depositor.archive.catalogue.read() as view:
         entries = list(view.iter_files(made.id, 1))
-        events = [each for each in view.events(made.id) if each.type == "normalization"]
+        told = list(view.events(made.id))
+    events = [each for each in told if each.type == "normalization"]
     [kept] = [each for each in entries if each.role is Role.PRESERVATION]
     assert kept.path == "data/preservation/tide — 7.txt/tide — 7.txt.copy.txt"
     assert (kept.derived_from, kept.puid) == (f"{ORIGINALS}tide — 7.txt", TEXT)
@@ -93,6 +119,10 @@ def test_the_derivative_names_its_source_its_command_and_the_event(house: tuple[
     assert 'cp "$source"' in one.detail
     assert str(depositor.archive.home) not in one.detail
     assert "could not be compared: pages of 1 file" in whole.detail
+    assert kept.properties["validity"]["outcome"] == "valid"
+    [judged] = [each for each in told if each.type == "validation" and each.step == "normalise"]
+    assert (judged.agents[0].name, judged.agents[0].version, judged.outcome) == ("JHOVE", "9.9.9", "warning")
+    assert judged.detail == "derivatives: not valid 1, valid 2"
     bag = depositor.give_back(made, "aip")
     [metadata] = bag.glob("metadata/files/*.xml")
     document = etree.parse(metadata)

@@ -25,6 +25,20 @@ DOCUMENT = (
     '<?xml version="1.0"?><a xmlns="urn:a" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
     'xsi:schemaLocation="urn:a {}">{}</a>'
 )
+WARC = (
+    b"WARC/1.0\r\nWARC-Type: warcinfo\r\nWARC-Date: 2020-01-01T00:00:00Z\r\n"
+    b"WARC-Record-ID: <urn:uuid:00000000-0000-4000-8000-000000000000>\r\nContent-Length: 0\r\n\r\n\r\n\r\n"
+)
+SOUND = {
+    f"sound{each}"
+    for each in ("_2b.pdf", "_1b.pdf", ".jpg", ".warc", ".tif", ".gif", ".wav", ".mkv", ".epub", ".xml")
+}
+WRONG = {"wrong_1b.pdf", "cut.warc", "cut.tif", "cut.wav", "cut.mkv", "wrong.epub", "wrong.xml"}
+
+
+def without_jfif(jpeg: bytes) -> bytes:
+    """Return a JPEG that begins with its tables, as libvips and others write them."""
+    return jpeg[:2] + jpeg[4 + int.from_bytes(jpeg[4:6]) :]
 
 
 def files_of(depositor: Depositor, deposit: Deposit) -> dict[str, dict[str, Any]]:
@@ -43,10 +57,6 @@ def deposit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Deposito
     jars_are_there = (jars / "jhove").is_dir() and (jars / "verapdf").is_dir()
     for there, name in (
         (jars_are_there, "the folder of scripts/install-tools"),
-        (
-            (jars / "jhove").is_dir() and (jars / "verapdf").is_dir(),
-            "the folder of scripts/install-tools",
-        ),
         *((shutil.which(each), each) for each in ("java", "mediaconch", "epubcheck", "ffmpeg")),
     ):
         if not there:
@@ -65,6 +75,9 @@ def deposit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Deposito
             sound_1b_pdf=pdfa(1),
             wrong_1b_pdf=pdfa(1, transparent=True),
             sound_jpg=image("JPEG"),
+            stream_jpg=without_jfif(image("JPEG")),
+            sound_warc=WARC,
+            cut_warc=WARC[:-4],
             sound_tif=image("TIFF"),
             cut_tif=half(image("TIFF")),
             sound_gif=image("GIF"),
@@ -86,16 +99,9 @@ def deposit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Deposito
 def test_F4_each_file_has_its_outcome(deposit: tuple[Depositor, Deposit]) -> None:
     found = files_of(*deposit)
     assert {name: each["outcome"] for name, each in found.items()} == {
-        **dict.fromkeys(
-            [
-                f"sound{e}"
-                for e in ("_2b.pdf", "_1b.pdf", ".jpg", ".tif", ".gif", ".wav", ".mkv", ".epub", ".xml")
-            ],
-            "valid",
-        ),
-        **dict.fromkeys(
-            ["wrong_1b.pdf", "cut.tif", "cut.wav", "cut.mkv", "wrong.epub", "wrong.xml"], "not valid"
-        ),
+        **dict.fromkeys(SOUND, "valid"),
+        **dict.fromkeys(WRONG, "not valid"),
+        "stream.jpg": "well-formed",
         "open.xml": "could not check",
     }
     assert found["sound_2b.pdf"]["profile"] == "PDF/A-2B"
@@ -112,7 +118,15 @@ def test_F4_what_is_not_valid_is_kept_and_told(deposit: tuple[Depositor, Deposit
     _, made = deposit
     assert made.status["state"] == "published"
     wrong = made.found("validity.not-valid")
-    assert set(wrong) == {"wrong_1b.pdf", "cut.tif", "cut.wav", "cut.mkv", "wrong.epub", "wrong.xml"}
+    assert set(wrong) == {
+        "wrong_1b.pdf",
+        "cut.warc",
+        "cut.tif",
+        "cut.wav",
+        "cut.mkv",
+        "wrong.epub",
+        "wrong.xml",
+    }
     assert {each["severity"] for each in wrong.values()} == {"warning"}
     assert set(made.found("validity.unchecked")) == {"open.xml"}
     assert "validity.tool-missing" not in made.codes
@@ -126,7 +140,7 @@ def test_one_event_for_each_tool(deposit: tuple[Depositor, Deposit]) -> None:
     assert set(agents) == {"veraPDF", "JHOVE", "MediaConch", "EPUBCheck", "libxml2"}
     assert all(agents.values())
     (jhove,) = (each for each in events if each.agents[0].name == "JHOVE")
-    assert "not valid 2, valid 4" in jhove.detail
+    assert "not valid 3, valid 5, well-formed 1" in jhove.detail
 
 
 def validations(depositor: Depositor, deposit: Deposit) -> list[Event]:

@@ -13,8 +13,9 @@ ADAPTER = Scripted(
         "hang": "sleep 3600",
         "flood": 'exec truncate -s 1T "$folder/out.txt"',
         "crash": "kill -SEGV $$",
+        "bad": 'printf "bad\\n" >"$folder/out.txt"',
     },
-    recipes=dict.fromkeys(("copy", "garbage", "others", "hang", "flood", "crash"), ANY),
+    recipes=dict.fromkeys(("copy", "garbage", "others", "hang", "flood", "crash", "bad"), ANY),
     before={"samples_hash": "abc"},
     after={"samples_hash": "abd"},
 )

@@ -76,6 +76,18 @@ def test_a_wrong_table_is_refused_with_its_fault(change: dict[str, Any], told: s
         table_of({**schemas.load("validation.json"), **change})
 
 
+def test_messages_that_a_check_accepts_are_no_fault(jhove: Validator, tmp_path: Path) -> None:
+    stream = replace(JPEG, accepts=frozenset({"X-1"}))
+    assert [each.outcome for each in judged(jhove, tmp_path, "bad", "fine", check=stream)] == [
+        Outcome.WELL_FORMED,
+        Outcome.VALID,
+    ]
+    other = replace(JPEG, accepts=frozenset({"X-2", "X"}))
+    assert judged(jhove, tmp_path, "bad", check=other)[0].outcome is Outcome.NOT_VALID
+    several = Validity(Outcome.NOT_VALID, "JHOVE", None, ("X-1: It is bad", "X-3: It is worse"))
+    assert stream.judged(several) is several
+
+
 def test_the_home_may_have_its_own_table(tmp_path: Path) -> None:
     (tmp_path / "validation.json").write_text(
         '{"version": "ours", "limits": {"files": 1, "seconds": 1}, "checks": []}'

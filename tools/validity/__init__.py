@@ -6,13 +6,13 @@ Which tool judges which PUID is data (`schemas/validation.json`). Tools run in b
 
 from typing import TYPE_CHECKING, Any
 
-from tools.validity.ports import Outcome, Subject, Validity
+from tools.validity.ports import PROPERTY, Outcome, Subject, Validity
 from tools.validity.table import Check, Table, load_table
 
 if TYPE_CHECKING:
     from tools.validity.validator import Validator
 
-__all__ = ["Check", "Outcome", "Subject", "Table", "Validator", "Validity", "load_table"]
+__all__ = ["PROPERTY", "Check", "Outcome", "Subject", "Table", "Validator", "Validity", "load_table"]
 
 
 def __getattr__(name: str) -> Any:

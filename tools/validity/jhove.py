@@ -29,6 +29,7 @@ MODULES = {
     "PDF-hul": "edu.harvard.hul.ois.jhove.module.PdfModule",
     "PNG-gdm": "com.mcgath.jhove.module.PngModule",
     "TIFF-hul": "edu.harvard.hul.ois.jhove.module.TiffModule",
+    "WARC-kb": "edu.harvard.hul.ois.jhove.module.WarcModule",
     "WAVE-hul": "edu.harvard.hul.ois.jhove.module.WaveModule",
 }
 _CONFIGURATION = (

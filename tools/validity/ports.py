@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from tools.runs import Ran
     from tools.sandbox import Sandbox
 
+PROPERTY = "validity"
+"""The property of a file, deposited or made of one, that says what a validator found."""
 MOST_MESSAGES = 10
 LONGEST_MESSAGE = 300
 

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import schemas
 from packages.errors import Invalid
+from tools.validity.ports import Outcome, Validity
 
 XML = "xml-schemas"
 """The tool that comes with us: `tools.validity.xml_schemas`."""
@@ -20,7 +21,8 @@ class Check:
     """One line of the table: files of `puids` are judged by `tool`, by its `module` or `profile`.
 
     `seconds` is how long one ordinary file may take, `largest` the bytes up to which files are judged,
-    `suffix` what the tool expects at the end of a name.
+    `suffix` what the tool expects at the end of a name. `accepts` are identifiers of messages that are no
+    fault of such a file.
     """
 
     name: str
@@ -31,6 +33,15 @@ class Check:
     suffix: str = ""
     seconds: int = 60
     largest: int = 1 << 40
+    accepts: frozenset[str] = frozenset()
+
+    def judged(self, said: Validity) -> Validity:
+        """Return what the tool `said` of a file, with messages that are accepted taken for none."""
+        if said.outcome is not Outcome.NOT_VALID or said.more or not said.messages:
+            return said
+        if any(each.partition(":")[0] not in self.accepts for each in said.messages):
+            return said
+        return replace(said, outcome=Outcome.WELL_FORMED, messages=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,5 +98,8 @@ def table_of(data: Any) -> Table:
 
 def _made(data: Any) -> Table:
     limits = data["limits"]
-    checks = tuple(Check(**{**each, "puids": frozenset(each["puids"])}) for each in data["checks"])
+    checks = tuple(
+        Check(**each | {name: frozenset(each.get(name, ())) for name in ("puids", "accepts")})
+        for each in data["checks"]
+    )
     return Table(data["version"], limits["files"], limits["seconds"], checks)

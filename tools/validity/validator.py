@@ -196,7 +196,8 @@ class _Run:
             asked = Asked(modules, self.pairs[places[0]][0].profile)
             sandbox = Sandbox(folder, self._bounds(places))
             said, ran = self.adapter.judge(self.installed, asked, sandbox, self._folders(places))
-        return {names[name]: validity for name, validity in said.items()}, ran
+        judged = {names[name]: validity for name, validity in said.items()}
+        return {at: self.pairs[at][0].judged(validity) for at, validity in judged.items()}, ran
 
     def _bounds(self, places: Sequence[int]) -> Bounds:
         size = sum(self.pairs[at][1].size for at in places)

@@ -15,13 +15,12 @@ from packages.model import ORIGINALS, Agent, Event, FileEntry, Role, evolved
 from packages.outside_tools import SWITCHED_OFF
 from packages.wording import counted
 from services.ingest.steps.context import StepContext
-from tools.validity import Check, Outcome, Subject, Table, Validity, load_table
+from tools.validity import PROPERTY, Check, Outcome, Subject, Table, Validity, load_table
 from tools.validity.table import XML, xml_check
 
 if TYPE_CHECKING:
     from tools.validity import Validator
 
-PROPERTY = "validity"
 SCHEMAS = "schema_locations"
 """The property of an XML document that names schemas (`tools.characterise.xml_data`)."""
 

@@ -18,6 +18,7 @@ from services.preservation_planning.derivatives import Derivative, Judges, deriv
 from services.preservation_planning.policy import format_policy
 from storage.access_copies import FOLDER
 from tools.normalise import Made
+from tools.validity import Outcome as Validation
 
 MANY_FILES = 20_000
 """From here on the inventory, which comes next, takes memory that idle tools should not hold as well."""
@@ -31,6 +32,7 @@ WORTH_SAYING = {
     Outcome.TIMED_OUT: "normalise.timed-out",
     Outcome.TOO_LARGE: "normalise.too-large",
     Outcome.WRONG_FORMAT: "normalise.wrong-format",
+    Outcome.NOT_VALID: "normalise.not-valid",
     Outcome.DIFFERS: "normalise.differs",
     Outcome.NOT_OPENED: "normalise.not-opened",
 }
@@ -92,6 +94,8 @@ class _Tally:
     commands: defaultdict[_Way, set[str]] = field(default_factory=lambda: defaultdict(set))
     changed: defaultdict[_Way, set[str]] = field(default_factory=lambda: defaultdict(set))
     unknown: Counter[str] = field(default_factory=Counter)
+    validity: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    not_validated: Counter[str] = field(default_factory=Counter)
     archives: defaultdict[_Way, _Archives] = field(default_factory=lambda: defaultdict(_Archives))
 
     def note_file(self, outcomes: set[Outcome]) -> None:
@@ -105,6 +109,10 @@ class _Tally:
 
     def note(self, entry: FileEntry, one: Derivative, findings: Findings) -> None:
         made = one.made
+        if one.validity is not None:
+            self.validity[one.validity.tool][one.validity.outcome] += 1
+        elif one.missing:
+            self.not_validated[one.missing] += 1
         if one.is_of_archive:
             self.archives[_Way.of(made)].note(entry.path, made.outcome)
             if made.outcome is Outcome.DONE and made.message:
@@ -161,7 +169,7 @@ def _made(
         for entry in workspace.read_sheet("sip")
         if entry.role is Role.ORIGINAL
     )
-    tools = Judges(archive.normaliser, archive.identifier, archive.characteriser)
+    tools = Judges(archive.normaliser, archive.identifier, archive.characteriser, archive.validator)
     made = derivatives(originals, workspace.path / FOLDER, policy, tools, archive.limits, context.progress)
     for entry, judged in made:
         context.progress(entry.size)
@@ -213,6 +221,10 @@ def _events(
         detail += "; could not be compared: " + ", ".join(
             f"{name} of {counted(count, 'file')}" for name, count in sorted(tally.unknown.items())
         )
+    if tally.not_validated:
+        detail += "; could not be validated, not installed: " + ", ".join(
+            f"{tool} ({counted(count, 'file')})" for tool, count in sorted(tally.not_validated.items())
+        )
     unwell = {*WORTH_SAYING, Outcome.TOOL_MISSING} & tally.outcomes.keys()
     tools = [_agent(tool) for tool in sorted({way.tool for way in tally.made})]
     yield context.event(
@@ -232,6 +244,15 @@ def _events(
         if changed := sorted(tally.changed[way]):
             detail += f"; of the significant properties, not everywhere the same: {', '.join(changed)}"
         yield _event(context, way, detail)
+    for tool, outcomes in sorted(tally.validity.items()):
+        yield _validation(context, tool, outcomes)
+
+
+def _validation(context: StepContext, tool: str, outcomes: Counter[str]) -> Event:
+    detail = "derivatives: " + ", ".join(f"{word} {count}" for word, count in sorted(outcomes.items()))
+    is_well = outcomes.keys() <= {Validation.VALID, Validation.WELL_FORMED}
+    outcome = "success" if is_well else "warning"
+    return context.event("validation", detail, outcome=outcome, note=tool, agents=(_agent(tool),))
 
 
 def _switched_off(tally: _Tally) -> str:
