@@ -20,7 +20,7 @@ from services.data_management.views import readable
 from services.ingest.checking import Beside, Checked, check
 from services.ingest.fetching import allowed_places
 from services.ingest.profiles import archive_profiles
-from services.ingest.submission import Terms, enter
+from services.ingest.submission import UNNAMED, Terms, enter
 from storage.sources import is_archive
 from storage.tar_members import TarMembers
 from storage.uploads import Upload as Staged
@@ -30,7 +30,6 @@ HASHES = {"sha-256": hashlib.sha256, "sha-512": hashlib.sha512}
 _ASK_FOR_SPACE_EVERY = 256 << 20
 _HEAD = 512
 _NAME_LENGTH = 1000
-UNNAMED = "deposit"
 
 
 class TooLarge(Refused):

@@ -14,6 +14,9 @@ from services.data_management.views import stewarded
 from storage.catalogue.port import ReadSession, WriteSession
 from storage.sources.names import is_utf8, shown
 
+UNNAMED = "deposit"
+"""The name of a submission that came without one: it tells nothing of what it is."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
@@ -21,7 +24,7 @@ class Terms:
 
     `record` is a record beside it, unparsed; `new` keeps the content even if the owner has the same
     already; `corrects` names the rejected package that this one mends (found by source name and owner
-    when it is not given).
+    when it is not given: what came without a name corrects nothing by itself).
     """
 
     record: bytes | None = None
@@ -133,4 +136,4 @@ def _predecessor(view: ReadSession, actor: Actor, terms: Terms, source_name: str
         if package.state is not PackageState.REJECTED:
             raise Refused(f"{package.id} is {package.state}, not rejected", hint="leave `corrects` out")
         return package.id
-    return view.rejected_before(actor.id, source_name)
+    return None if source_name == UNNAMED else view.rejected_before(actor.id, source_name)

@@ -223,6 +223,8 @@ def test_corrects_is_a_rejected_package_of_ones_own(archive: Archive, client: Te
     run_due(archive)
     mended = client.post("/api/deposits", params={"corrects": bad["id"]}, content=packed(), headers=ZIP)
     assert mended.json()["predecessor"] == bad["id"]
+    other = client.post("/api/deposits", params={"new": True}, content=packed(), headers=ZIP)
+    assert other.json()["predecessor"] is None, "a body without a name need not be the same submission"
     for reference in ("7f3c9a21-0000-4000-8000-000000000000", mended.json()["id"]):
         answer = client.post("/api/deposits", params={"corrects": reference}, content=packed(), headers=ZIP)
         assert answer.status_code in {403, 404}
