@@ -16,8 +16,16 @@ from services.archive import Archive
 from services.ingest.fetching import allowed_places
 from services.ingest.profiles import archive_profiles
 from services.preservation_planning.policy import format_policy
+from services.settings import Settings
+from services.store_settings import masked
+from services.work.launching import prefect_server
 from storage.catalogue.paging import PAGE, by_age, paged
+from tools.prefect_server import is_online
 from tools.sandbox import isolation
+
+PREFECT_SECONDS = 2.0
+"""Seconds in which Prefect's server has to answer."""
+MOST_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,7 @@ def try_all(archive: Archive) -> Iterator[Tried]:
     yield _scanner(archive)
     yield from _bags(archive)
     yield _try_leases(archive)
+    yield from try_workers(archive.settings)
     if archive.pids.is_test:
         yield Tried(
             "identifiers", "warning", "test identifiers (NAAN 99999): set HOLDFAST_ARK_NAAN to your own"
@@ -148,6 +157,28 @@ def _try_leases(archive: Archive) -> Tried:
         f"{counted(len(expired), 'lease has', 'leases have')} expired: {told}; "
         "`holdfast reconcile`, or any worker, goes on there",
     )
+
+
+def try_workers(settings: Settings) -> Iterator[Tried]:
+    """Say whether Prefect's server and a worker are there; nothing where this archive never had a server.
+
+    Neither is needed for what is kept already, and packages are worked on without the server, too.
+    """
+    server = prefect_server(settings, PREFECT_SECONDS)
+    if server is None:
+        return
+    try:
+        online = sorted(each["name"] for each in server.workers() if is_online(each))
+    except HoldfastError as error:
+        told = f"{masked(error.told)}; its pages do not show what is done meanwhile"
+        yield Tried("Prefect", "warning", f"{told}: `holdfast up` starts it")
+        return
+    yield Tried("Prefect", "ok", masked(server.url))
+    if online:
+        yield Tried("workers", "ok", f"{counted(len(online), 'worker')}: {', '.join(online[:MOST_NAMED])}")
+    else:
+        told = "none is running, and what comes in over HTTP waits: start `holdfast up` or `holdfast worker`"
+        yield Tried("workers", "warning", told)
 
 
 def _index(archive: Archive) -> str:

@@ -1,5 +1,6 @@
 """Prefect's server, asked for: one that is just being started is waited for, one that never was is not."""
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from packages.errors import Unavailable
+from packages.model import later, now
+from services.administration.health import try_workers
 from services.prefect_home import address_file, make_secret, own_secret, secret_file
 from services.settings import Settings
 from services.work.launching import require_worker
@@ -17,13 +20,15 @@ from tests.support.orchestra import free_port
 
 
 class Answers(BaseHTTPRequestHandler):
-    """A server that is healthy, and has no worker."""
+    """A server that is healthy, and has no worker but those it is given."""
+
+    workers: tuple[dict[str, str], ...] = ()
 
     def do_GET(self) -> None:
         self._say(b"true")
 
     def do_POST(self) -> None:
-        self._say(b"[]")
+        self._say(json.dumps(self.workers).encode())
 
     def log_message(self, *_: object) -> None:
         pass
@@ -93,3 +98,29 @@ def test_a_server_that_was_never_started_is_not_waited_for(settings: Settings) -
     with pytest.raises(Unavailable, match="not running"):
         require_worker(settings, seconds=120)
     assert time.monotonic() - began < 60
+
+
+def test_health_says_whether_anybody_is_there_to_work(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told() -> dict[str, tuple[str, str]]:
+        return {each.part: (each.verdict, each.message) for each in try_workers(settings)}
+
+    assert told() == {}  # commands work by themselves: no server was ever started here
+    address_file(settings.home).parent.mkdir(parents=True)
+    with HTTPServer(("127.0.0.1", 0), Answers) as server:
+        url = f"http://127.0.0.1:{server.server_port}/api"
+        address_file(settings.home).write_text(url)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        assert told()["Prefect"] == ("ok", url)
+        assert told()["workers"][0] == "warning"
+        assert "`holdfast worker`" in told()["workers"][1]
+        heard = (
+            {"name": "here:1:2", "last_heartbeat_time": now()},
+            {"name": "gone:1:2", "last_heartbeat_time": later(-3600)},
+        )
+        monkeypatch.setattr(Answers, "workers", heard)
+        assert told()["workers"] == ("ok", "1 worker: here:1:2")
+        server.shutdown()
+    assert told()["Prefect"][0] == "warning"
+    assert "workers" not in told()  # who knows
