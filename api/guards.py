@@ -158,7 +158,8 @@ class Guards:
         if not visit.scope["path"].startswith("/static/"):
             is_personal = "authorization" in visit.headers or "cookie" in visit.headers
             headers.setdefault("Cache-Control", "no-store" if is_personal else "no-cache")
-            headers.add_vary_header("Authorization, Cookie")
+            if "Cookie" not in headers.get("vary", ""):  # a route that says it says both
+                headers.add_vary_header("Authorization, Cookie")
         headers["X-Request-ID"] = visit.id
         if visit.is_sign_in and visit.status >= HTTPStatus.BAD_REQUEST:
             self._sign_ins.take(visit.client)

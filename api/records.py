@@ -12,7 +12,7 @@ from api.negotiation import best
 from api.pages.landing import landing_page, tombstone
 from api.problems import HttpProblem, described
 from api.signposting import links_of
-from services.access.forms import FORMS, Form
+from services.access.forms import FORMS, FORMS_BY_TYPE, Form
 from services.access.landing import Landing, Tombstone, landing
 from services.access.searching import hits_json, search
 from services.archive import Archive
@@ -99,7 +99,7 @@ def search_records(
 def _content() -> dict[str, Any]:
     """Return every form of a record as OpenAPI describes an answer."""
     text = {"schema": {"type": "string"}}
-    said: dict[str, Any] = {each.media_type: text for each in FORMS.values()}
+    said: dict[str, Any] = dict.fromkeys(FORMS_BY_TYPE, text)
     said["application/json"] = {"schema": ShownRecord.model_json_schema(ref_template="{model}")}
     for name in ("application/ld+json", "application/vnd.datacite.datacite+json"):
         said[name] = {"schema": {"type": "object"}}
@@ -134,31 +134,29 @@ def show_record(
     seen = landing(archive, actor, id)
     if isinstance(seen, Tombstone):
         return tombstone(request, seen)
-    return landing_page(request, archive, actor, seen, after) if form is None else _as(archive, seen, form)
+    return landing_page(request, archive, actor, seen, after) if form is None else _as(archive, seen, *form)
 
 
-def _as(archive: Archive, seen: Landing, form: Form) -> Response:
+def _as(archive: Archive, seen: Landing, form: Form, media_type: str) -> Response:
     headers = VARY | {"Link": links_of(archive, seen, None)}
-    charset = "; charset=utf-8" if form.media_type.startswith("text/") else ""
-    return Response(form.render(archive, seen), headers=headers, media_type=form.media_type + charset)
+    charset = "; charset=utf-8" if media_type.startswith("text/") else ""
+    return Response(form.render(archive, seen), headers=headers, media_type=media_type + charset)
 
 
-def _form(request: Request, name: str | None) -> Form | None:
-    """Return the form that is asked for, None for the page. Raises HttpProblem (406)."""
+def _form(request: Request, name: str | None) -> tuple[Form, str] | None:
+    """Return the form that is asked for with its media type, None for the page. Raises HttpProblem (406)."""
     if name is not None:
         if name == "html":
             return None
         if name in FORMS:
-            return FORMS[name]
+            return FORMS[name], FORMS[name].media_type
     else:
-        header = ", ".join(request.headers.getlist("accept"))
-        chosen = best(header, (HTML, *(each.media_type for each in FORMS.values())))
+        chosen = best(", ".join(request.headers.getlist("accept")), (HTML, *FORMS_BY_TYPE))
         if chosen == HTML:
             return None
-        for each in FORMS.values():
-            if each.media_type == chosen:
-                return each
-    offered = ", ".join((HTML, *(each.media_type for each in FORMS.values())))
+        if chosen is not None:
+            return FORMS_BY_TYPE[chosen], chosen
+    offered = ", ".join((HTML, *FORMS_BY_TYPE))
     raise HttpProblem(
         HTTPStatus.NOT_ACCEPTABLE,
         f"there is no form {name[:80]!r}" if name is not None else "none of the accepted forms is on offer",

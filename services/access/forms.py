@@ -24,12 +24,16 @@ TEST_PROMISE = "a test identifier: nothing is promised"
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """One form of a description: how an address and a header name it, and what makes it."""
+    """One form of a description: how an address and a header name it, and what makes it.
+
+    `general` is a broader media type under which it is given, too.
+    """
 
     name: str
     media_type: str
     title: str
     render: Callable[[Archive, Landing], bytes]
+    general: str = ""
 
 
 def pid_address(archive: Archive, seen: Landing | Tombstone) -> str:
@@ -169,11 +173,16 @@ FORMS: Mapping[str, Form] = {
         Form("datacite-json", "application/vnd.datacite.datacite+json", "DataCite JSON", _datacite_json),
         Form("dublin-core", "application/x-dc+xml", "Dublin Core", _dublin_core),
         Form("marcxml", "application/marcxml+xml", "MARCXML", _marcxml),
-        Form("mets", "application/xml", "METS", mets),
+        Form("mets", "application/mets+xml", "METS", mets, general="application/xml"),
         Form("citation", "text/x-bibliography", "Citation", _citation),
     )
 }
 """Every form but the page itself, in the order in which a client that likes all of them gets them."""
+FORMS_BY_TYPE: Mapping[str, Form] = {
+    **{each.media_type: each for each in FORMS.values()},
+    **{each.general: each for each in FORMS.values() if each.general},
+}
+"""The same by media type, the broader ones last."""
 
 
 def _named(seen: Landing | Tombstone) -> tuple[str, str | None]:
