@@ -73,6 +73,7 @@ class DeletionModel(BaseModel):
     public_reason: str = Field(description="what everybody is told")
     requested: SomebodyThen
     decided: Decided | None
+    title: str = Field(description="of its first package")
     packages: int
     files: int
     bytes: int

@@ -11,8 +11,9 @@ from api.identity import Archivist, Served
 from api.models import ID, TIME
 from api.packages import UNCHANGED
 from api.problems import described
+from packages.errors import Conflict
 from packages.model import Actor
-from services.archival_storage.doubt import doubted, in_doubt, settle
+from services.archival_storage.doubt import doubted, in_doubt, settle, strangers
 from services.archive import Archive
 from services.work.errands import Errands
 
@@ -105,7 +106,8 @@ def settle_entries_in_doubt(
 ) -> Response:
     """Say whose the entries are: accepted ones come to every store at once, and a rebuild believes them.
 
-    Refused ones are set aside after the answer, while every copy is read back.
+    Refused ones are set aside after the answer, while every copy is read back, with whatever else in the log
+    is not known to be this archive's own; a conflict where nothing is.
     """
     errands = request.app.state.errands
     number = decide(archive, errands, actor, package, accept=said.decision == "accept")
@@ -113,9 +115,17 @@ def settle_entries_in_doubt(
 
 
 def decide(archive: Archive, errands: Errands, actor: Actor, package: str, *, accept: bool) -> int:
-    """Accept the entries in doubt, or send somebody to set them aside; return how many it is."""
+    """Accept the entries in doubt, or send somebody to set all aside that are not known to be ours.
+
+    Returns how many it is. Raises Conflict where there is nothing to set aside.
+    """
     if accept:
         return settle(archive, actor, package, accept=True)
-    number = len(doubted(archive, actor, package))
+    number = strangers(archive, actor, package)
+    if not number:
+        raise Conflict(
+            f"every entry of the log of {package} is known to be this archive's own",
+            hint="there is nothing to do",
+        )
     errands.send(actor, "refuse", package)
     return number

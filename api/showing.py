@@ -81,6 +81,7 @@ NOTICES: Mapping[str, str] = {
     "deletion-refuse": "Refused: every package stays as it is.",
     "audit": "Every copy is read back now; what is found is told here.",
     "repair": "Every copy is read back now, and what is bad is mended from a copy that is good.",
+    "audit-all": "Every copy of every package is read back now; the page Audits shows how far it is.",
     "mend-all": "{n} with an alarm: one after the other is read, and mended from copies that are good.",
     "entries-accept": "{n} accepted as this archive's own: every store has them.",
     "entries-refuse": "{n} refused: they are being set aside while every copy is read back.",

@@ -50,6 +50,14 @@ def mend_all(request: Request, archive: Served, form: Posted, actor: SignedIn) -
     return sent_on("/fixity", "mend-all", request.app.state.errands.mend_all(actor))
 
 
+@router.post("/fixity/audit")
+def audit_all(request: Request, archive: Served, form: Posted, actor: SignedIn) -> Response:
+    """Have every copy of every package read back."""
+    del archive, form
+    request.app.state.errands.audit_all(actor)
+    return sent_on("/fixity", "audit-all")
+
+
 @router.get("/fixity/audits")
 def audits_page(
     request: Request, archive: Served, actor: ArchivistVisitor, after: str | None = None

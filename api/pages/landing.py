@@ -1,5 +1,6 @@
 """The landing page of a package, and the tombstone of what is gone."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from http import HTTPStatus
@@ -69,19 +70,8 @@ def landing_page(
             "seen": seen,
             "package": package,
             "record": record,
-            "creators": [_person(each) for each in record.get("creators", ())],
-            "contributors": [_person(each) for each in record.get("contributors", ())],
-            "rights": [
-                {**each, "link": web_link(each.get("rightsUri", ""))} for each in record.get("rights", ())
-            ],
-            "related": [
-                {**each, "link": web_link(each["relatedIdentifier"], each["relatedIdentifierType"])}
-                for each in record.get("relatedIdentifiers", ())
-            ],
-            "others": [
-                {**each, "link": web_link(each["identifier"], each["identifierType"])}
-                for each in record.get("identifiers", ())
-            ],
+            "beyond": _beyond(seen.record),
+            **_linked(record),
             "citation": citation_of(seen),
             "pid_address": pid_address(archive, seen),
             "schema_org": schema_org(archive, shown),
@@ -110,6 +100,31 @@ def _beginning(record: Mapping[str, Any]) -> dict[str, Any]:
         name: value[:MOST_SHOWN] if isinstance(value, list | tuple) else value
         for name, value in record.items()
     }
+
+
+def _linked(record: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Return those lists of a record whose entries may lead somewhere, each with where it leads."""
+    return {
+        "creators": [_person(each) for each in record.get("creators", ())],
+        "contributors": [_person(each) for each in record.get("contributors", ())],
+        "rights": [
+            {**each, "link": web_link(each.get("rightsUri", ""))} for each in record.get("rights", ())
+        ],
+        "related": [
+            {**each, "link": web_link(each["relatedIdentifier"], each["relatedIdentifierType"])}
+            for each in record.get("relatedIdentifiers", ())
+        ],
+        "others": [
+            {**each, "link": web_link(each["identifier"], each["identifierType"])}
+            for each in record.get("identifiers", ())
+        ],
+    }
+
+
+def _beyond(record: Mapping[str, Any]) -> Counter[str]:
+    """Return how many entries of each list are not shown."""
+    lists = {name: value for name, value in record.items() if isinstance(value, list | tuple)}
+    return Counter({name: max(0, len(value) - MOST_SHOWN) for name, value in lists.items()})
 
 
 def tombstone(request: Request, stone: Tombstone) -> Response:

@@ -13,6 +13,7 @@ from packages.model import Actor
 from packages.moments import HINT, moment_of
 from services.administration.people import (
     ROLES,
+    bearers,
     confirm_tokens,
     create_token,
     list_tokens,
@@ -102,7 +103,7 @@ def _page(
     shown = {
         "tokens": sorted(listed, key=lambda each: order.index(each["state"])),
         "roles": ROLES,
-        "people": {each["person"]: f"{each['name']}, {each['role']}" for each in reversed(listed)},
+        "people": bearers(archive, actor),
         "said": said or {"name": "", "role": "depositor", "expires": "", "person": ""},
         "made": made,
         "problem": problem,

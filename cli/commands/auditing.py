@@ -330,6 +330,8 @@ def _say_alarm(call: Call, alarm: dict[str, Any]) -> None:
     )
     if not mended and alarm["verdict"] != "unchecked":
         call.voice.say(f"  → holdfast repair {alarm['package'] or '--store ' + alarm['store']}")
+        if alarm["verdict"] == "extra":  # perhaps what an old catalogue does not know
+            call.voice.say("  → holdfast rebuild --catalogue, if the catalogue is an old copy")
 
 
 def _list_runs(call: Call) -> int:

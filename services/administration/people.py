@@ -98,6 +98,14 @@ def list_tokens(archive: Archive, actor: Actor) -> Sequence[Token]:
         return view.tokens()
 
 
+def bearers(archive: Archive, actor: Actor) -> dict[str, Person]:
+    """Return those for whom tokens stand, by their ids, in the order of their first tokens."""
+    require_archivist(actor, "see tokens")
+    with archive.catalogue.read() as view:
+        found = (view.person(each) for each in dict.fromkeys(token.person_id for token in view.tokens()))
+        return {each.id: each for each in found if each is not None}
+
+
 def revoke_token(archive: Archive, actor: Actor, token: str) -> None:
     """Revoke a token by id or unique name; again is a no-op."""
     require_administrator(actor, "revoke tokens")

@@ -9,7 +9,7 @@ from packages.tombstone import tombstone_id
 from packages.wording import counted
 from services.administration.people import require_archivist
 from services.agents import HOLDFAST
-from services.archival_storage.log_trust import note
+from services.archival_storage.log_trust import note, open_ours
 from services.archival_storage.logbook import write_log
 from services.archival_storage.logbook_reading import open_logbook
 from services.archive import Archive
@@ -57,6 +57,18 @@ def settle(archive: Archive, actor: Actor, reference: str, *, accept: bool) -> i
         with archive.catalogue.write() as unit:
             unit.add_events(package_id, [event])
     return len(doubted)
+
+
+def strangers(archive: Archive, actor: Actor, reference: str) -> int:
+    """Return how many entries in the stores are not known to be this archive's, those in doubt among them.
+
+    Raises Refused for others than archivists.
+    """
+    require_archivist(actor, "see which entries of a log are in doubt")
+    with archive.catalogue.read() as view:
+        package_id = view.resolve(reference)
+    book, trust = open_ours(archive, archive.stores.values(), package_urn(package_id))
+    return len({*book.others(trust.ours), *trust.doubted})
 
 
 def doubted(archive: Archive, actor: Actor, reference: str) -> list[dict[str, Any]]:

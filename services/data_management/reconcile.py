@@ -23,6 +23,7 @@ from services.archival_storage import copies, evidence, tombstones
 from services.archival_storage.logbook import bring_up_logs
 from services.archival_storage.recording import end_dead_runs
 from services.archive import Archive
+from services.preservation_planning import reidentify
 from services.work.engine import Observer, run_due
 from services.work.holders import is_dead
 from services.work.outbox import drain
@@ -171,6 +172,7 @@ def _bring_up_logs(archive: Archive, done: Reconciled) -> None:
         done.disagreements += brought.strange
         if brought.has_untold:
             done.actions += take_up(archive, package_id)
+            done.actions += reidentify.take_up(archive, package_id)
 
 
 def _free_leases(archive: Archive, done: Reconciled) -> None:

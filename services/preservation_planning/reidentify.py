@@ -13,13 +13,13 @@ from enum import StrEnum
 from typing import Any
 
 from packages.errors import HoldfastError
-from packages.format_changes import FormatChange, fact_of
+from packages.format_changes import FACT, FormatChange, changes_in, fact_of
 from packages.ledger import Package, PackageFilter
 from packages.model import Actor, Agent, Event, FileEntry, Role, now
 from packages.premis import package_urn
 from packages.wording import counted
 from services.administration.people import require_archivist
-from services.archival_storage.logbook import write_log
+from services.archival_storage.logbook import our_log, write_log
 from services.archival_storage.retrieval import Sources
 from services.archive import Archive
 from services.preservation_planning.reidentify_reading import Known, identified
@@ -110,6 +110,27 @@ def reidentify(
             yield Reidentified(package.id, Outcome.FAILED, message=error.message)
     if not dry_run:
         drain(archive)
+
+
+def take_up(archive: Archive, package_id: str) -> list[str]:
+    """Record formats that our log tells of and the catalogue does not, as a rebuild would; say so.
+
+    Their writer died before the rows, or is about to write them. One that died between two entries has told
+    of no end: it is repeated as a whole.
+    """
+    ours = [entry for entry, _ in our_log(archive, package_id) if FACT in entry.facts]
+    with archive.catalogue.read() as view:
+        known = {each.id for each in view.events(package_id)}
+    events = [event for each in ours for event in each.events if event.id not in known]
+    if not events:
+        return []
+    with archive.catalogue.write() as unit:
+        for changes in changes_in(ours):  # all: later ones go before earlier ones
+            unit.set_formats(package_id, changes)
+        unit.update_package(package_id, updated=max(unit.package(package_id).updated, ours[-1].at))
+        unit.add_events(package_id, events)
+        unit.enqueue(INDEX, package_id)
+    return [f"{package_id}: {each.detail}: its log said so, and the catalogue did not" for each in events]
 
 
 def _packages(archive: Archive, references: Sequence[str]) -> Iterator[Package]:

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ from storage.ports import Progress
 log = logging.getLogger("holdfast.errands")
 
 MOST = 100
-"""Errands that may wait."""
+"""Errands that may wait; what has an alarm waits beside them."""
 
 
 def _audit(archive: Archive, actor: Actor, package_id: str, progress: Progress) -> None:
@@ -104,10 +104,12 @@ class Errands:
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="errands")
-        self._long = ThreadPoolExecutor(1, thread_name_prefix="identification")
+        self._long = ThreadPoolExecutor(2, thread_name_prefix="long-errands")
         self._identification: Identification | None = None
+        self._is_auditing = False
         self._lock = threading.Lock()
         self._wanted: dict[str, str] = {}
+        self._alarmed: deque[tuple[Actor, str]] = deque()
         self._troubles: dict[str, Trouble] = {}
         self._closed = threading.Event()
 
@@ -125,27 +127,42 @@ class Errands:
         with self._lock:
             if package.id in self._wanted:
                 raise Conflict("its copies are being read already", hint="wait until that is done")
-            if len(self._wanted) >= MOST:
+            if len(self._wanted) - len(self._alarmed) >= MOST:
                 raise Unavailable(f"{MOST} packages wait to be read", hint="try again later")
-            self._want(actor, verb, package.id)
+            self._want(package.id, verb)
+            self._pool.submit(self._run, actor, verb, package.id)
         return package
 
     def mend_all(self, actor: Actor) -> int:
         """Have every package mended that has an alarm, and return how many those are; again is a no-op.
 
-        One that cannot be mended keeps no other from it. Raises Refused for anybody but archivists.
+        One that cannot be mended keeps no other from it, and what somebody sends for meanwhile comes first.
+        Raises Refused for anybody but archivists.
         """
         found = alarmed(self._archive, actor)
         with self._lock:
+            is_under_way = bool(self._alarmed)
             for package_id in found:
                 if package_id not in self._wanted:
-                    self._want(actor, "repair", package_id)
+                    self._want(package_id, "repair")
+                    self._alarmed.append((actor, package_id))
+            if self._alarmed and not is_under_way:
+                self._pool.submit(self._mend_next)
         return len(found)
 
-    def _want(self, actor: Actor, verb: str, package_id: str) -> None:
+    def _mend_next(self) -> None:
+        """Mend one package that has an alarm, and queue up again for the next."""
+        with self._lock:
+            actor, package_id = self._alarmed[0]
+        self._run(actor, "repair", package_id)
+        with self._lock:
+            self._alarmed.popleft()
+            if self._alarmed and not self._closed.is_set():
+                self._pool.submit(self._mend_next)
+
+    def _want(self, package_id: str, verb: str) -> None:
         self._troubles.pop(package_id, None)
         self._wanted[package_id] = verb
-        self._pool.submit(self._run, actor, verb, package_id)
 
     def trouble(self, package_id: str) -> Trouble | None:
         """Return what kept the latest errand for a package from its end, if anything did."""
@@ -156,6 +173,32 @@ class Errands:
         """Return what is being done, or is still to be done, with the copies of a package."""
         with self._lock:
             return self._wanted.get(package_id)
+
+    def audit_all(self, actor: Actor) -> None:
+        """Have every copy of every package read back, the longest unread first.
+
+        It may take days, so it keeps no errand waiting. Raises Refused for anybody but archivists, Conflict
+        while such an audit is under way.
+        """
+        require_archivist(actor, "audit")
+        with self._lock:
+            if self._is_auditing:
+                raise Conflict("every copy is being read back already", hint="wait until that is done")
+            self._is_auditing = True
+        self._long.submit(self._audit_all, actor)
+
+    def _audit_all(self, actor: Actor) -> None:
+        try:
+            for _ in audit(self._archive, actor, progress=self._going_on):
+                pass
+        except KeyboardInterrupt:
+            log.warning("the audit of every copy was broken off by the end of this process")
+        except HoldfastError as error:  # its record says so too
+            log.warning("the audit of every copy: %s", error.message)
+        except Exception:
+            log.exception("the audit of every copy")
+        finally:
+            self._is_auditing = False
 
     def identify(self, actor: Actor, references: Sequence[str] = (), *, again: bool = False) -> None:
         """Have the formats of these packages, or of all, identified again, as `reidentify` does it.

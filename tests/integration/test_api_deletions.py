@@ -60,6 +60,14 @@ def test_O3_nobody_but_archivists_sees_or_changes_a_deletion(house: House, metho
 
 def test_K1_K2_asked_for_approved_by_another_and_carried_out(house: House) -> None:
     name = asked(house, "K1")
+    [listed] = [
+        each
+        for each in house.client("archivist").get("/api/deletions").json()["deletions"]
+        if each["id"] == name
+    ]
+    assert listed["title"] == "Title of K1"
+    page = house.client("archivist").get("/deletions", headers={"Accept": "text/html"}).text
+    assert f'<a href="/deletions/{name}"><bdi>Title of K1</bdi></a>' in page
     mine = house.client("archivist").post(f"/api/deletions/{name}/approve")
     assert (mine.status_code, "another person" in mine.json()["detail"]) == (403, True)
     done = house.client("admin").post(f"/api/deletions/{name}/approve", json={"reason": "seen"})

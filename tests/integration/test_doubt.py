@@ -71,6 +71,10 @@ def test_entries_in_doubt_are_shown_and_judged_over_http(house: House, *, accept
     for store in ("primary", "copy"):
         assert (place_of(house, store, package_id) / "logs" / name).exists() is accept
     assert client.get(f"/api/entries/{package_id}").json() == {"entries": []}
+    if not accept:
+        again = client.post(f"/api/entries/{package_id}", json={"decision": "refuse"})
+        assert (again.status_code, house.app.state.errands.of(package_id)) == (409, None)
+        assert "this archive's own" in again.json()["detail"]
 
 
 @pytest.mark.parametrize("accept", [True, False])

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -13,9 +14,10 @@ from packages.errors import Conflict
 from packages.ocfl import layout
 from packages.premis import package_urn
 from services.administration.sign_in import actor_of_token
+from services.archival_storage import audits
 from services.store_settings import path_of
 from services.work.engine import run_due
-from services.work.errands import Errands
+from services.work.errands import MOST, Errands
 from tests.support.browsing import Browser, browser_of, text_of, tree_of
 from tests.support.serving import House, caller_of, house_with
 from tests.support.waiting import until
@@ -70,6 +72,10 @@ def test_a_further_token_stands_for_the_same_person(house: House, admin: Browser
     actor = actor_of_token(house.archive, secret)
     assert actor is not None
     assert actor.id == house.people["archivist"].actor.id
+    page = admin.open("/tokens")
+    assert "laptop, archivist" not in text_of(page), "a person is called by their own name"
+    [row] = [each for each in page.xpath("//tbody/tr") if "laptop" in text_of(each)]
+    assert "of The archivist" in text_of(row)
 
 
 def test_a_token_that_a_restore_has_suspended_is_confirmed_on_the_page_or_over_http(
@@ -164,6 +170,40 @@ def test_copies_are_read_back_and_mended_behind_the_page(house: House) -> None:
     assert place.read_bytes() == good
     assert not archivist.open(address).xpath('//button[@value="repair"]'), "nothing to mend"
     assert not browser_of(house, "owner").open(address).xpath('//button[@value="audit"]')
+
+
+def test_every_copy_is_read_back_by_one_button(house: House) -> None:
+    archivist = browser_of(house, "archivist")
+    [sends] = [each for each in archivist.open("/fixity").forms if each.get("action") == "/fixity/audit"]
+    assert archivist.send(sends).headers["location"] == "/fixity?done=audit-all"
+    until(lambda: not house.app.state.errands._is_auditing)
+    [run] = audits.runs(house.archive, house.people["archivist"].actor, newest_first=True, limit=1)[0]
+    assert (run["scope"]["packages"], run["state"], run["person"]) == ([], "done", "The archivist")
+    assert run["counts"]["intact"] >= 2
+
+
+def test_what_has_an_alarm_keeps_no_single_errand_waiting(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package, archivist = house.packages["published"], house.people["archivist"].actor
+    done: list[str] = []
+    going = threading.Event()
+
+    def errand(*said: Any) -> None:
+        going.wait(30)
+        done.append(said[2])
+
+    ids = [f"alarmed {number}" for number in range(MOST + 50)]
+    monkeypatch.setattr("services.work.errands.ERRANDS", {"audit": errand, "repair": errand})
+    monkeypatch.setattr("services.work.errands.alarmed", lambda *_given: ids)
+    errands = Errands(house.archive)
+    assert errands.mend_all(archivist) == errands.mend_all(archivist) == len(ids)
+    errands.send(archivist, "audit", package)
+    going.set()
+    until(lambda: len(done) == len(ids) + 1)
+    assert done[:3] == ["alarmed 0", package, "alarmed 1"]
+    assert sorted(done) == sorted([*ids, package])
+    errands.close()
 
 
 def test_an_errand_is_run_once_at_a_time_and_ends_with_the_process(

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -14,8 +15,10 @@ from packages.errors import Refused
 from packages.model import Actor, FileEntry
 from packages.premis import package_urn
 from services.access.landing import Landing, landing
+from services.archival_storage.logbook import write_log
 from services.archival_storage.logbook_reading import open_logbook
 from services.data_management.rebuild import rebuild_catalogue
+from services.data_management.reconcile import reconcile
 from services.preservation_planning import reidentify as module
 from services.preservation_planning.reidentify import Outcome, Reidentified, reidentify
 from tests.support.depositor import Depositor, depositor_of, put
@@ -79,6 +82,27 @@ def test_what_these_signatures_have_seen_is_not_read(depositor: Depositor, packa
     assert (found.package_id, found.outcome) == (package_id, Outcome.UP_TO_DATE)
     (found,) = run(depositor, again=True)
     assert (found.outcome, found.files, found.changed) == (Outcome.UNCHANGED, 4, 0)
+
+
+def test_H1_formats_whose_writer_died_before_the_rows_are_taken_up_from_the_log(
+    depositor: Depositor, package_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    updated(depositor)
+
+    def write_and_die(*said: Any, **at: Any) -> None:
+        write_log(*said, **at)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "write_log", write_and_die)
+        with pytest.raises(KeyboardInterrupt):
+            run(depositor)
+    assert puids(depositor, package_id)["a.txt"] == "x-fmt/111"
+    [told] = [each for each in reconcile(depositor.archive, depositor.actor).actions if "its log" in each]
+    assert "3 of 4 files have another format" in told
+    assert puids(depositor, package_id)["a.txt"] == shown(depositor, package_id)[0] == "fmt/9999"
+    assert [each.outcome for each in run(depositor)] == [Outcome.UP_TO_DATE]
+    assert not [each for each in reconcile(depositor.archive, depositor.actor).actions if "its log" in each]
 
 
 def test_an_update_is_recorded_in_storage_catalogue_and_events(depositor: Depositor, package_id: str) -> None:

@@ -1,15 +1,19 @@
 """Text for terminals: nothing that a terminal obeys, and JSON that gives everything back."""
 
 import json
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.call import UsageError
+from cli.commands import auditing
 from cli.exit_codes import BY_JOB, BY_KIND, worst
 from cli.filters import package_filter, time_of
 from cli.text import json_line, octets_of, padded, printable, size
+from cli.voice import Voice
 from packages.errors import Kind
 from packages.ledger import JobState, PackageState
 
@@ -87,3 +91,15 @@ def test_filters() -> None:
     for wrong in ("yesterday", "7y", "2026-13-01", "99999999999999d"):
         with pytest.raises(UsageError):
             time_of("--since", wrong, past=True)
+
+
+@pytest.mark.parametrize(("verdict", "remedies"), [("corrupt", 1), ("extra", 2), ("unchecked", 0)], ids=str)
+def test_an_alarm_names_what_mends_it_an_old_catalogue_too(
+    verdict: str, remedies: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said: dict[str, Any] = {"verdict": verdict, "package": "7f3c", "store": "copy", "title": "T"}
+    said |= {"raised": "2026-01-01T00:00:00.000000Z", "mended": None, "quarantined": False, "message": "m"}
+    auditing._say_alarm(cast("Any", SimpleNamespace(voice=Voice())), said)
+    told = [each.strip() for each in capsys.readouterr().out.splitlines() if "→" in each]
+    wanted = ["→ holdfast repair 7f3c", "→ holdfast rebuild --catalogue, if the catalogue is an old copy"]
+    assert told == wanted[:remedies]
