@@ -129,15 +129,20 @@ class Dispatcher:
         return thread
 
     def _run_ingest(self, job: Job) -> None:
+        """Walk a package at once, while Prefect's server hears of it: that may take it longer."""
+        if not self._shop.hold(job.id):
+            return
         try:
             with self._shop.archive.catalogue.read() as view:
                 package = view.package(job.package_id)
             tags = [str(job.kind), f"package:{package.id}"]
-            self._run(ingest, run_name(package), {"package": package.id}, tags)
+            with self._shop.walk(job.id), troubles(f"the run of {package.id}"):
+                self._run(ingest, run_name(package), {"package": package.id}, tags)
+            drain(self._shop.archive)
         except HoldfastError as error:
             log.warning("package %s waits: %s", job.package_id, error.message)
         finally:
-            self._shop.put_back_unbegun(job.id)
+            self._shop.put_back(job.id)
 
     def _run_bulk(self) -> None:
         try:

@@ -8,7 +8,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Failed
 
 from flows.runs import tell
-from flows.walk import Step
+from flows.walk import Step, Walk
 from flows.words import ELSEWHERE, LONGEST_REASON, plain, state_of, summary
 from flows.workshop import PREFECT, Workshop, current
 from packages.errors import NotFound
@@ -22,30 +22,40 @@ from services.work.outbox import drain
 def ingest(package: str) -> State[Any]:
     """Walk the package's open job from the step where it stands, under the rules of the ledger.
 
-    `package` is a package id. Run again (*Retry* in Prefect's pages) it retries what has failed; what has
-    succeeded stays as it is.
+    `package` is a package id. A walk that this process has begun already is shown. Run again (*Retry* in
+    Prefect's pages) it retries what has failed; what has succeeded stays as it is.
     """
     shop = current()
     job = _job(shop, package)
-    if _needs_a_hand(job):
-        decide(shop.archive, PREFECT, "retry", [job.package_id])
-    if job.is_open:
-        if not shop.hold(job.id):
-            return Cancelled(name=ELSEWHERE, message="another run is at work on this package")
-        job = walk(shop, job)
+    begun = shop.unshown(job.id)
+    if begun is not None:
+        job = _show(shop, begun)
+    else:
+        if _needs_a_hand(job):
+            decide(shop.archive, PREFECT, "retry", [job.package_id])
+        if job.is_open:
+            if not shop.hold(job.id):
+                return Cancelled(name=ELSEWHERE, message="another run is at work on this package")
+            job = _walk(shop, job)
     tell(shop.server, f"package-{job.package_id}", summary(shop.archive, job), "what became of the package")
     return state_of(job)
 
 
-def walk(shop: Workshop, job: Job) -> Job:
-    """Walk a job that this process has in hand, showing each step as a task."""
+def _walk(shop: Workshop, job: Job) -> Job:
+    """Walk a job that this process has in hand, and show it."""
     try:
         with shop.walk(job.id) as walking:
-            for step in walking:
-                _follow(step, return_state=True)
-            job = walking.finish()
+            walking.is_shown = True
+            return _show(shop, walking)
     finally:
         shop.put_back(job.id)
+
+
+def _show(shop: Workshop, walking: Walk) -> Job:
+    """Show each step of a walk as a task, those first that are over, and return the job as it ends."""
+    for step in walking:
+        _follow(step, return_state=True)
+    job = walking.finish()
     drain(shop.archive)
     return job
 

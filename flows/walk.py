@@ -45,14 +45,15 @@ class Step:
 class Walk:
     """Walks a job in a thread of its own; iterate over it for its steps as they begin.
 
-    Whoever watches may stop watching: the walk goes on, and `finish` waits for its end. It is its crowd's
-    observer, and never raises there.
+    Whoever watches may begin late and stop watching: the walk goes on, and `finish` waits for its end.
+    `is_shown` is for the workshop: one watches at most. It is its crowd's observer, and never raises there.
     """
 
     def __init__(self, archive: Archive, crowd: Crowd, job_id: str) -> None:
         self.job_id = job_id
         self.trouble: HoldfastError | None = None
         self.step: Step | None = None
+        self.is_shown = False
         self._archive = archive
         self._crowd = crowd
         self._steps: SimpleQueue[Step | None] = SimpleQueue()

@@ -52,12 +52,6 @@ class Workshop:
             self._in_hand[job_id] = True
             return True
 
-    def put_back_unbegun(self, job_id: str) -> None:
-        """Let go of a job that was taken, unless somebody is at it."""
-        with self._lock:
-            if self._in_hand.get(job_id) is False:
-                del self._in_hand[job_id]
-
     def put_back(self, job_id: str) -> None:
         """Let go of a job, whatever became of it."""
         with self._lock:
@@ -75,6 +69,15 @@ class Workshop:
         finally:
             with self._lock:
                 self._walks.pop(job_id, None)
+
+    def unshown(self, job_id: str) -> Walk | None:
+        """Return the walk of a job that is under way and that nobody shows yet, to whoever asks first."""
+        with self._lock:
+            walk = self._walks.get(job_id)
+            if walk is None or walk.is_shown:
+                return None
+            walk.is_shown = True
+            return walk
 
     def walks(self) -> list[Walk]:
         """Return what is being walked now."""

@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -14,7 +15,7 @@ from flows.overseer import Overseer
 from flows.server import api_url
 from flows.workshop import Workshop
 from packages.errors import Unavailable
-from packages.ledger import JobState, PackageState
+from packages.ledger import Job, JobState, PackageState
 from services.administration.decisions import decide
 from services.administration.people import local_actor
 from services.archive import Archive, init_archive
@@ -41,6 +42,12 @@ def in_scan(archive: Archive, job: object) -> bool:
     return (found.state, found.step) == (JobState.RUNNING, "scan")
 
 
+def running(orchestra: Orchestra, job: Job) -> dict[str, Any] | None:
+    """Return the run of a package when Prefect has heard of it: its worker does not wait for that."""
+    run = orchestra.run_of(job.package_id)
+    return run if run and run["state_name"] == "Running" else None
+
+
 def test_H7_cancelling_agrees_both_ways(
     archive: Archive, orchestra: Orchestra, worker: Starting, scanner: SlowScanner, tmp_path: Path
 ) -> None:
@@ -49,7 +56,7 @@ def test_H7_cancelling_agrees_both_ways(
     until(lambda: all(in_scan(archive, each) for each in jobs))
     there, here = jobs
     # in Prefect's pages: the package is cancelled
-    run = until(lambda: orchestra.run_of(there.package_id))
+    run = until(lambda: running(orchestra, there))
     orchestra.server.set_state(run["id"], "CANCELLING")
     until(lambda: job_of(archive, there).state is JobState.CANCELLED)
     assert "Prefect" in job_of(archive, there).reason
@@ -88,9 +95,9 @@ def test_H1_a_killed_worker_leaves_nothing_running(
     hand = worker(clamd=scanner.url)
     [job] = deposits(archive, tmp_path, 1)
     until(lambda: in_scan(archive, job))
-    first = until(lambda: orchestra.run_of(job.package_id))
+    first = until(lambda: running(orchestra, job))
     hand.kill()
-    assert orchestra.run_of(job.package_id)["state_name"] == "Running"  # as Prefect has it
+    assert running(orchestra, job)  # as Prefect has it
     scanner.go.set()
     hand.start()
     [job] = ended(archive, [job])
@@ -108,7 +115,7 @@ def test_H14_a_run_falsely_called_crashed_runs_once(
     worker(clamd=scanner.url)
     [job] = deposits(archive, tmp_path, 1)
     until(lambda: in_scan(archive, job))
-    run = until(lambda: orchestra.run_of(job.package_id))
+    run = until(lambda: running(orchestra, job))
     orchestra.server.set_state(run["id"], "CRASHED", message="for the test", force=True)
     time.sleep(2)
     scanner.go.set()
