@@ -184,7 +184,7 @@ def test_messages_are_few_short_and_legal_in_xml(messages: list[str]) -> None:
 
 XS = 'xmlns:xs="http://www.w3.org/2001/XMLSchema"'
 XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
-LINK = "http://www.w3.org/1999/xlink"
+LINK = "urn:links"
 PARTED = (
     f'<xs:schema {XS} targetNamespace="urn:a" xmlns="urn:a" xmlns:l="{LINK}" elementFormDefault="qualified">'
     f'<xs:include schemaLocation="../a b/part.xsd"/>'
@@ -250,6 +250,61 @@ def test_a_document_that_names_no_schema_is_held_to_the_archives_own(library: Li
     )
     good, bad = library.judge('<n xmlns="urn:n">2020-01-01</n>', '<n xmlns="urn:n">soon</n>')
     assert (good.outcome, bad.outcome) == (Outcome.VALID, Outcome.NOT_VALID)
+
+
+METS = (
+    '<mets xmlns="http://www.loc.gov/METS/" xmlns:xlink="http://www.w3.org/1999/xlink"{}>'
+    '<structMap><div LABEL="{}"><fptr FILEID="f"/></div></structMap></mets>'
+)
+PREMIS = (
+    '<premis xmlns="http://www.loc.gov/premis/v3" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
+    'version="3.0"><object xsi:type="intellectualEntity"><objectIdentifier><objectIdentifierType>local'
+    "</objectIdentifierType><objectIdentifierValue>{}</objectIdentifierValue></objectIdentifier></object></premis>"
+)
+MODS = '<mods xmlns="http://www.loc.gov/mods/v3"><titleInfo><title>Tide</title></titleInfo>{}</mods>'
+EAD = (
+    '<ead xmlns="urn:isbn:1-931666-22-9"><eadheader><eadid>x</eadid><filedesc><titlestmt><titleproper>Tide'
+    '</titleproper></titlestmt></filedesc></eadheader><archdesc level="fonds"><did>{}</did></archdesc></ead>'
+)
+DC = (
+    '<oai_dc:dc xmlns:oai_dc="http://www.openarchives.org/OAI/2.0/oai_dc/" '
+    'xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:title>Tide</dc:title>{}</oai_dc:dc>'
+)
+NAMED = (
+    ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:schemaLocation="http://www.loc.gov/METS/ '
+    'http://www.loc.gov/standards/mets/mets.xsd http://www.w3.org/1999/xlink {}"'
+)
+
+
+def test_descriptions_by_the_standards_of_archives_are_judged_without_any_folder(library: Library) -> None:
+    """METS, PREMIS, MODS, EAD and Dublin Core, whether they name their schemas or not; nothing is fetched."""
+    links = "https://www.loc.gov/standards/xlink/xlink.xsd"
+    file = '<fileSec><fileGrp><file ID="f"/></fileGrp></fileSec>'
+    whole = METS.replace("<structMap>", f"{file}<structMap>")
+    good = (
+        whole.format("", "a"), whole.format(NAMED.format(links), "a"), PREMIS.format("a"), MODS.format(""),
+        EAD.format("<unittitle>Tide</unittitle>"), DC.format("<dc:date>1911</dc:date>"),
+    )  # fmt: skip  # fewer lines read better
+    bad = (
+        whole.format(NAMED.format(links), "a").replace("structMap", "map"),
+        PREMIS.format("a").replace("IdentifierValue", "Value"),
+        MODS.format("<title>1</title>"), EAD.format("<title>Tide</title>"),
+        DC.format("<dc:year>1911</dc:year>"),
+    )  # fmt: skip  # fewer lines read better
+    found = library.judge(*good, *bad, own=False)
+    assert [each.outcome for each in found] == [Outcome.VALID] * len(good) + [Outcome.NOT_VALID] * len(bad)
+    assert found[1].profile == "http://www.loc.gov/METS/ http://www.w3.org/1999/xlink"
+    [unknown] = library.judge(whole.format(NAMED.format(f"{links} urn:ours x.xsd"), "a"), own=False)
+    assert (unknown.outcome, unknown.messages) == (Outcome.UNCHECKED, ("it is well-formed; not here: x.xsd",))
+
+
+def test_a_schema_of_the_archives_own_goes_before_ours(library: Library) -> None:
+    named = 'targetNamespace="http://www.loc.gov/mods/v3"'
+    (library.folder / "mods.xsd").write_text(
+        f'<xs:schema {XS} {named}><xs:element name="mods" type="xs:date"/></xs:schema>'
+    )
+    (judged,) = library.judge(MODS.format(""))
+    assert judged.outcome is Outcome.NOT_VALID
 
 
 def test_G6_schemas_reach_nothing_outside(library: Library, tmp_path: Path) -> None:
