@@ -3,7 +3,7 @@
 import contextlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -56,25 +56,28 @@ class Call:
 
         return local_actor(self.archive)
 
-    def make_archive(self, purpose: str, *, works_here: bool = False) -> bool:
+    def make_archive(self, purpose: str, *, works_here: bool = False, anew: Collection[str] = ()) -> bool:
         """Make or complete the archive in the home for a `Purpose`; tell whether it is new.
 
-        With `works_here` the tools of an ingest start now: they load while the catalogue is opened.
+        With `works_here` the tools of an ingest start now: they load while the catalogue is opened. `anew`
+        are stores that begin in an empty folder though they had copies.
         """
         with contextlib.ExitStack() as at_failure:
             tools = at_failure.enter_context(contextlib.closing(_started_tools())) if works_here else None
-            archive, is_new = self._init_archive(purpose, tools)
+            archive, is_new = self._init_archive(purpose, tools, anew)
             at_failure.pop_all()  # it has the tools now, and closes them
         self.__dict__["archive"] = archive
         return is_new
 
-    def _init_archive(self, purpose: str, tools: "Toolbox | None") -> "tuple[Archive, bool]":
+    def _init_archive(
+        self, purpose: str, tools: "Toolbox | None", anew: Collection[str]
+    ) -> "tuple[Archive, bool]":
         from services.archive import Purpose, init_archive  # noqa: PLC0415  # start-up time
 
         made: list[bool] = []
 
         def opener() -> "Archive":
-            archive, is_new = init_archive(self.home, Purpose(purpose), tools)
+            archive, is_new = init_archive(self.home, Purpose(purpose), tools, anew=anew)
             made.append(is_new)
             return archive
 

@@ -4,19 +4,20 @@ Everything else in `services` gets an `Archive` and asks it; no other module con
 """
 
 import logging
-import os
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packages.errors import HoldfastError, NotFound, Refused, Unavailable
-from packages.ledger import KEPT_STATES
+from packages.ledger import KEPT_STATES, CopyState
 from packages.outside_tools import OutsideTools
 from packages.packing import RULE
+from packages.wording import counted
+from services.home import MARKER, mark, require_owner, stamp
 from services.settings import Settings
 from services.settings_sources import load_settings
 from services.toolbox import Toolbox
@@ -44,16 +45,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("holdfast.archive")
 
-MARKER = "holdfast.toml"
 LOOK_SECONDS = 1.0
 """Seconds between two looks at the settings' file while nobody asks for stores."""
 CATALOGUE = "catalogue.db"
 SCRATCH = "scratch"
 """The folder of those that the processes which read deposits may write to, one each; gone with them."""
-TEMPLATE = """\
-# Settings of this archive. `holdfast config` shows every one of them with its value and where it came from;
-# docs/settings.md explains them. The environment (HOLDFAST_...) goes before this file.
-"""
 
 
 class Archive:
@@ -66,7 +62,7 @@ class Archive:
         self._tools = tools or Toolbox()
         self.packing = RULE
         self._settings = settings
-        self._stamp = _stamp(settings.home)
+        self._stamp = stamp(settings.home)
         self._stores: dict[str, ArchivalStore] | None = None
         self._looked = time.monotonic()
 
@@ -234,8 +230,8 @@ class Archive:
     def _look(self) -> None:
         """Look whether ``holdfast.toml`` has been written anew."""
         self._looked = time.monotonic()
-        if (stamp := _stamp(self.home)) != self._stamp:
-            self._stamp = stamp
+        if (found := stamp(self.home)) != self._stamp:
+            self._stamp = found
             self._look_again()
 
     def _look_again(self) -> None:
@@ -276,15 +272,19 @@ class Purpose(StrEnum):
 
 
 def init_archive(
-    home: Path, purpose: Purpose = Purpose.INIT, tools: Toolbox | None = None
+    home: Path,
+    purpose: Purpose = Purpose.INIT,
+    tools: Toolbox | None = None,
+    *,
+    anew: Collection[str] = (),
 ) -> tuple[Archive, bool]:
     """Make an archive in `home`, or complete one; return it and whether it is new.
 
     `tools` are those that the archive will use, and soon: they are told where, and load their libraries
-    meanwhile. Doing it twice changes nothing. A store whose disk is not
-    mounted never begins anew in the empty folder, unless `init` asks for it. Raises Refused for a folder with
-    other things in it and for a store that bears another archive's marker, Unavailable for an ingest whose
-    catalogue was lost.
+    meanwhile. Doing it twice changes nothing. A store that has copies, and whose disk is not mounted, never
+    begins in the empty folder, unless it is one of those that begin `anew`. Raises Refused for a folder with
+    other things in it and for a store that bears another archive's marker, Unavailable for such a store and
+    for an ingest whose catalogue was lost.
     """
     home = home.absolute()
     settings = load_settings(home)
@@ -292,8 +292,8 @@ def init_archive(
     if filled and not any((home / name).exists() for name in (MARKER, CATALOGUE)):
         raise Refused(f"{home} is not empty and not an archive", hint="choose an empty or a new folder")
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _require_owner(home)
-    is_new = _mark(home)
+    require_owner(home)
+    is_new = mark(home)
     archive = Archive(settings, tools)
     archive.staging.root.mkdir(mode=0o700, parents=True, exist_ok=True)
     if tools is not None:
@@ -308,6 +308,8 @@ def init_archive(
             if not kept or purpose is Purpose.INIT:  # else whoever rebuilds sets it with all the rest
                 unit.set_archive_id(archive_id)
     if purpose is Purpose.INIT or not kept:
+        for name in archive.stores.keys() - {*anew}:
+            require_not_lost(archive, name)
         for store in archive.stores.values():
             store.prepare(archive_id)
     try:
@@ -315,6 +317,22 @@ def init_archive(
     except Unavailable as error:  # what is found by it waits in the outbox meanwhile
         log.warning("%s", error.told)
     return archive, is_new
+
+
+def require_not_lost(archive: Archive, name: str) -> None:
+    """Raise Unavailable for a store that bears no marker though the catalogue knows of copies in it.
+
+    The likeliest is that its disk is not mounted: what is written then lies below it, out of sight.
+    """
+    with archive.catalogue.read() as view:
+        known = [each for each in view.copy_tallies() if each.store == name]
+    copies = sum(each.number for each in known if each.state not in {CopyState.PENDING, CopyState.MISSING})
+    if copies and archive.stores[name].archive_id() is None:
+        raise Unavailable(
+            f"the store {name} is empty, though {counted(copies, 'copy', 'copies')} should be there",
+            hint=f"is its disk mounted? If it is lost for good: `holdfast init --anew {name}`, then "
+            f"`holdfast store fill {name}`",
+        )
 
 
 def open_archive(home: Path) -> Archive:
@@ -326,41 +344,16 @@ def open_archive(home: Path) -> Archive:
     home = home.absolute()
     if not (home / MARKER).exists():
         raise NotFound(f"there is no archive in {home}", hint="run `holdfast init`, or name one with --home")
-    _require_owner(home)
+    require_owner(home)
     archive = Archive(load_settings(home))
     _require_catalogue(archive)
     return archive
-
-
-def _stamp(home: Path) -> tuple[int, int, int] | None:
-    """Return what tells that ``holdfast.toml`` has been written anew, or None where there is none."""
-    try:
-        said = os.stat(f"{home}/{MARKER}")  # noqa: PTH116  # asked at every question; a path takes longer to build
-    except OSError:
-        return None
-    return said.st_mtime_ns, said.st_ino, said.st_size
 
 
 def open_by(settings: Settings, name: str, url: str) -> ArchivalStore:
     """Return the store at `url`, which need not be one of the settings', without touching it."""
     read_only = settings.facts(name).read_only
     return open_store(name, url, s3_endpoint_url=settings.s3_endpoint_url, read_only=read_only)
-
-
-def _mark(home: Path) -> bool:
-    """Write the marker before anything else, so that a beginning that was killed can be completed."""
-    try:
-        with (home / MARKER).open("x", encoding="utf-8") as file:
-            file.write(TEMPLATE)
-    except FileExistsError:
-        return False
-    return True
-
-
-def _require_owner(home: Path) -> None:
-    """Raise Refused unless the home is the caller's own: they are taken for its administrator."""
-    if home.stat().st_uid != os.geteuid():
-        raise Refused(f"{home} belongs to another user", hint="act as that user, or use a home of your own")
 
 
 def require_archive_id(archive: Archive, unit: WriteSession) -> None:

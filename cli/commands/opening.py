@@ -22,6 +22,12 @@ def init(
     folder: Annotated[
         Path | None, typer.Argument(metavar="DIR", help="Where; the home, if it is not given.")
     ] = None,
+    anew: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--anew", metavar="STORE", help="A store whose disk is lost for good begins in the empty folder."
+        ),
+    ] = None,
 ) -> int:
     """Make an archive in the home.
 
@@ -29,7 +35,7 @@ def init(
     """
     if folder is not None:
         call.home = folder.expanduser().absolute()
-    is_new = call.make_archive("init")
+    is_new = call.make_archive("init", anew=anew or ())
     stores = {name: store.url for name, store in call.archive.stores.items()}
     call.voice.document(
         {"home": str(call.home), "new": is_new, "archive_id": call.archive.archive_id, "stores": stores}

@@ -38,7 +38,8 @@ def up(call: Call, port: Port = None) -> int:
     """
     from cli.supervisor import Supervisor  # noqa: PLC0415  # start-up time
 
-    call.make_archive("ingest")
+    if call.make_archive("ingest"):
+        call.voice.note(f"made an archive in {call.home}")
     with _only_one(call.home) as others:
         if others is not None:
             _tell(call, others)

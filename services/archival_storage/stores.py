@@ -20,7 +20,7 @@ from services.agents import HOLDFAST
 from services.archival_storage.copies import named, record
 from services.archival_storage.logbook import write_log
 from services.archival_storage.places import device_of, devices, same_folder
-from services.archive import Archive, open_by
+from services.archive import Archive, open_by, require_not_lost
 from services.settings_file import require_changeable, said_of_stores, write_stores
 from services.store_settings import masked, path_of
 from storage.catalogue.paging import PAGE, Key, packages_of
@@ -124,6 +124,8 @@ def add(
     _require_ours(archive, store)
     wanted = urls | {name: url}
     done = Changed(name, url, "added", dry_run)
+    if name in urls:
+        require_not_lost(archive, name)
     if not dry_run:
         store.prepare(archive.archive_id)
         if name not in urls:

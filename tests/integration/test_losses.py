@@ -8,13 +8,17 @@ import pytest
 from packages.errors import Unavailable
 from packages.ledger import CopyState
 from packages.model import Actor, later
+from packages.premis import package_urn
 from services.access import searching
-from services.archive import Archive
+from services.archival_storage import copies, stores
+from services.archive import Archive, init_archive
 from services.data_management import rebuild, views
 from services.ingest.submission import Wanted, submit
 from services.work import outbox
 from services.work.engine import run_job
+from storage.ports import Verdict
 from tests.support.depositor import depositor_of
+from tests.support.many_stores import archive_with, deposit
 
 
 @pytest.fixture
@@ -72,3 +76,21 @@ def test_a_rebuild_says_which_store_lacks_a_copy(tmp_path: Path, one):
         "primary": CopyState.UNCHECKED,
         "copy": CopyState.MISSING,
     }
+
+
+def test_a_store_whose_disk_is_not_mounted_begins_anew_only_when_it_is_named(tmp_path: Path) -> None:
+    with archive_with(tmp_path) as depositor:
+        archive, actor = depositor.archive, depositor.actor
+        package_id = deposit(depositor, tmp_path)
+        mounted = Path(archive.settings.store_urls["copy"].removeprefix("file://"))
+        mounted.rename(tmp_path / "unmounted")
+        mounted.mkdir()
+        with pytest.raises(Unavailable, match="the store copy is empty, though 1 copy should be there"):
+            init_archive(archive.home)
+        with pytest.raises(Unavailable, match="the store copy is empty"):
+            stores.add(archive, actor, "copy", archive.settings.store_urls["copy"], {})
+        assert list(mounted.iterdir()) == []
+        init_archive(archive.home, anew=["copy"])[0].close()
+        archive.stores["copy"].check(archive.archive_id)
+        copies.fill(archive, actor, "copy")
+        assert archive.stores["copy"].verify(package_urn(package_id)).verdict is Verdict.INTACT
