@@ -53,6 +53,21 @@ class Audits(BaseModel):
     next: str | None
 
 
+WHOLE = {
+    "application/json": {
+        "schema": {"type": "object"},
+        "example": {
+            "id": AUDIT,
+            "person": "Ada Lovelace",
+            "counts": {"intact": 2},
+            "reports": [{"package": ID, "store": "primary", "verdict": "intact"}],
+        },
+    },
+    "text/csv": {"schema": {"type": "string"}},
+}
+"""A report to be kept, as OpenAPI describes it."""
+
+
 class ProblemModel(BaseModel):
     """One file that is not as it should be; the path is relative to the OCFL object, empty for all of it."""
 
@@ -109,7 +124,7 @@ class AlarmModel(BaseModel):
 class Mending(BaseModel):
     """How many packages have an alarm, and are mended one after the other."""
 
-    packages: int
+    packages: int = Field(examples=[2])
 
 
 class Alarms(BaseModel):
@@ -158,10 +173,7 @@ def list_audit_reports(  # each is a part of the request
     response_class=Response,
     responses={
         **ONE,
-        200: {
-            "description": "The whole report, to be kept.",
-            "content": {"application/json": {}, "text/csv": {"schema": {"type": "string"}}},
-        },
+        200: {"description": "The whole report, to be kept.", "content": WHOLE},
     },
 )
 def download_audit_report(

@@ -25,6 +25,7 @@ from api.http_fields import (
     with_charset,
 )
 from api.identity import Archivist, Reader, Served, SignedIn
+from api.models import ID, TIME
 from api.problems import HttpProblem, described
 from api.references import Reference
 from api.streaming import Streamed
@@ -43,6 +44,19 @@ INERT = {
     "Cache-Control": "private, no-cache",
 }
 """For bytes that somebody deposited: nothing in them is run, embeds or asks for anything."""
+
+RECEIPT = {
+    "schema": {"type": "object"},
+    "example": {
+        "id": ID,
+        "version": 1,
+        "title": "Plans of the harbour",
+        "manifest": "sha512:118808a546e50d78ab9671d5ee2998bfd1c3e1e2bb869ce2c04b479cdf4c6079…",
+        "files": 3,
+        "bytes": 369,
+        "received": TIME,
+    },
+}
 
 
 class NameConvertor(Convertor[str]):
@@ -147,7 +161,7 @@ def get_aip(
     f"{PACKAGE}/receipt",
     response_class=Response,
     responses={
-        200: {"description": "The receipt.", "content": {"application/json": {"schema": {"type": "object"}}}},
+        200: {"description": "The receipt.", "content": {"application/json": RECEIPT}},
         **described(400, 401, 403, 404, 409, 422, 429, 500, 503),
     },
 )

@@ -57,7 +57,8 @@ BODY: dict[str, Any] = {
                         "new": {"type": "string", "enum": ["true", "false"]},
                         "name": {"type": "string"},
                     },
-                }
+                },
+                "example": {"file": ["the bytes of plans.zip"], "title": "Plans of the harbour"},
             },
         },
     }

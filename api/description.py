@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from api.problems import described
+from api.problems import MEDIA_TYPE, described
 
 EVERYWHERE = described(400, 401, 429, 500, 503)
 """Guards, a token that is not valid, a defect, a part that is away: possible at every route."""
@@ -51,9 +51,9 @@ def _completed(said: dict[str, Any]) -> dict[str, Any]:
         answers = operation["responses"]
         for status, each in EVERYWHERE.items():
             answers.setdefault(str(status), {"description": each["description"], "content": content})
-        unprocessable = answers.get("422")
-        if unprocessable is not None and "application/json" in unprocessable.get("content", {}):
-            answers["422"] = {"description": "Unprocessable Entity", "content": content}
+        for each in answers.values():  # FastAPI says of each problem, and of its own 422, plain JSON too
+            if MEDIA_TYPE in each.get("content", {}) or each.get("description") == "Validation Error":
+                each["content"] = content
         operation["responses"] = dict(sorted(answers.items()))
     for unused in ("HTTPValidationError", "ValidationError"):
         components.get("schemas", {}).pop(unused, None)

@@ -191,7 +191,7 @@ class RecordModel(BaseModel):
     """A record as `schemas/record-1.0.json` describes it."""
 
     model_config = {"extra": "allow"}
-    title: Any = None
+    title: Any = Field(default=None, examples=["Plans of the harbour"])
 
 
 Verdict = Literal["ok", "warning", "error"]

@@ -42,7 +42,12 @@ class FindingModel(BaseModel):
 class Problem(BaseModel):
     """What went wrong, in the words of RFC 9457, with every finding at once."""
 
-    type: str = Field(default="about:blank", examples=["urn:holdfast:problem:not_found"])
+    type: str = Field(
+        default="about:blank",
+        description=f"`urn:holdfast:problem:` and one of {', '.join(each for each in Kind)} or request (what "
+        "was sent does not fit the description); `about:blank` where `status` says all of it",
+        examples=["urn:holdfast:problem:not_found"],
+    )
     title: str = Field(examples=["Not Found"])
     status: int = Field(examples=[404])
     detail: str = Field(examples=["there is no package 1234"])

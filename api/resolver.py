@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse, RedirectResponse
 
 from api.identity import Reader, Served
+from api.models import ID
 from api.pages.landing import tombstone
 from api.problems import described
 from packages.errors import Invalid, NotFound
@@ -23,8 +24,14 @@ INFO = frozenset({"info", "?info", "?"})
 
 TRAILING = frozenset({"", "/", "."})
 RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {"description": "with `?info`: who, what, when, where", "content": {"text/plain": {}}},
-    302: {"description": "leads to the landing page"},
+    200: {
+        "description": "with `?info`: who, what, when, where",
+        "content": {"text/plain": {"schema": {"type": "string"}, "example": "erc:\nwho: Harbour office\n…"}},
+    },
+    302: {
+        "description": "leads to the landing page",
+        "headers": {"Location": {"schema": {"type": "string"}, "example": f"/records/{ID}"}},
+    },
     **described(401, 404, 410, 422),
 }
 

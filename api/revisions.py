@@ -35,7 +35,8 @@ _FORM = {
                     "file": {"type": "array", "items": {"type": "string", "format": "binary"}},
                     "record": {"type": "string", "format": "binary", "description": "record.json"},
                 },
-            }
+            },
+            "example": {"file": ["the bytes of plan.tif"]},
         }
     },
     "description": (
