@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from queue import Empty, LifoQueue
 from typing import Any, Self
@@ -94,12 +95,14 @@ class Crew:
             return self._threads
 
     def _do(self, jobs: list[Any], finish: Finish | None) -> list[Any]:
+        alike = self._work.alike
+        order = sorted(range(len(jobs)), key=lambda at: alike(jobs[at]))
         child = self._idle.get()
         try:
-            answers = _one_by_one(child, jobs, finish)
+            answers = _one_by_one(child, [jobs[at] for at in order], finish)
         finally:
             self._idle.put(child)
-        return answers
+        return [answer for _, answer in sorted(zip(order, answers, strict=True), key=itemgetter(0))]
 
 
 class Employer:

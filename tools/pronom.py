@@ -28,6 +28,7 @@ WORK = Work(
     environment={"GOMAXPROCS": "4"},
     file=8 << 20,  # a stand-in: both ends of a long file
     room=256 << 20,
+    alike=lambda path: str(path).rpartition(".")[2],
 )
 LONGEST = 10_000
 """Characters of what is said of a file; siegfried names each of many formats that fit."""

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,23 @@ def test_answers_keep_the_order_of_the_jobs(crew: Crew) -> None:
     jobs = [str(number) for number in range(103)]
     assert said(crew, jobs) == jobs
     assert said(crew, []) == []
+
+
+def test_alike_jobs_follow_each_other_and_are_answered_in_their_own_order() -> None:
+    done = []
+
+    def note(job: str, answer: Any, _: Path) -> Any:
+        done.append(job)
+        return answer
+
+    crew = Crew(replace(WORK, alike=lambda job: job[0]), size=1)
+    try:
+        first, lost, *rest = crew.map(["z1", "leave", "a", "z2"], note)
+    finally:
+        crew.close()
+    assert done == ["a", "z1", "z2"]
+    assert isinstance(lost, Lost)
+    assert [each[0] for each in (first, *rest)] == ["z1", "a", "z2"]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ WORK = Work(
     memory=1 << 30,
     batch=100,
     environment={},
+    alike=itemgetter(0),
 )
 
 NOTHING = Characterisation("none", {}, None)
