@@ -64,6 +64,7 @@ class Archive:
         self._settings = settings
         self._stamp = stamp(settings.home)
         self._stores: dict[str, ArchivalStore] | None = None
+        self._written: tuple[Mapping[str, ArchivalStore], Mapping[str, ArchivalStore]] = ({}, {})
         self._looked = time.monotonic()
 
     @property
@@ -118,7 +119,12 @@ class Archive:
     @property
     def written_stores(self) -> Mapping[str, ArchivalStore]:
         """Return the stores that new packages and events are written to, primary first."""
-        return {name: store for name, store in self.stores.items() if not self.settings.facts(name).read_only}
+        stores, (known, written) = self.stores, self._written
+        if known is not stores:  # each package asks several times
+            said = self.settings.facts
+            written = {name: each for name, each in stores.items() if not said(name).read_only}
+            self._written = stores, written
+        return written
 
     @property
     def stores_to_read(self) -> Mapping[str, ArchivalStore]:

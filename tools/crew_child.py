@@ -96,6 +96,7 @@ class Child:
         answers: list[Any] = []
         try:
             process = self._engaged()
+            self._looked = time.monotonic()  # at its last end it was looked at, and it was stopped since
             process.send_signal(signal.SIGCONT)
             self._give(process, jobs)
             while len(answers) < len(jobs):
@@ -183,7 +184,8 @@ class Child:
         process = self._started()
         if self._given is None:
             self._given, self._until = terms.valid(), time.monotonic() + READER_LIFE_SECONDS
-            self._folder = self._owned.enter_context(scratch_folder("reader-", terms.scratch)) / "own"
+            scratch = self._owned.enter_context(scratch_folder("reader-", terms.scratch))
+            self._folder = scratch.resolve() / "own"  # as the kernel names it
             self._folder.mkdir()
             self._room = min(self._work.room, shutil.disk_usage(self._folder).free // 2)
             self._give(process, terms.given(self._folder))

@@ -133,10 +133,10 @@ def bytes_unlinked(pid: int) -> int:
 def mapped_unlinked(pid: int, folder: Path) -> int:
     """Return how many files that lay in `folder` a process has mapped that have no name any more.
 
-    How large they are is told to nobody but root.
+    `folder` is without links, as the kernel names it. How large they are is told to nobody but root.
     """
     held: set[bytes] = set()
-    within = os.fsencode(folder.resolve()) + b"/"
+    within = os.fsencode(folder) + b"/"
     with suppress(OSError):
         for line in Path(f"/proc/{pid}/maps").read_bytes().splitlines():
             if line.endswith(b" (deleted)") and within in line:

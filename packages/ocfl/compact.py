@@ -296,6 +296,9 @@ class Builder:
 
 def _ordered(pool: Pool, rows: "array[int]") -> Iterator[int]:
     """Yield the rows in the order of their digests, sorted in parts, so that few are in memory as objects."""
+    if len(rows) <= _FEW:
+        yield from sorted(rows, key=pool.digest)
+        return
     parts = [array("I") for _ in range(256)]
     for row in rows:
         parts[pool.digest(row)[0]].append(row)

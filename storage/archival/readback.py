@@ -25,12 +25,17 @@ _WORKERS = 2  # hashlib lets other threads run, so both cores digest
 def readings(root: str, keys: Iterable[str], pace: Pace) -> Iterator[Reading]:
     """Yield a reading of each of `keys` below `root`; holds a few batches at a time."""
     source = iter(keys)
+    batch = list(islice(source, _BATCH))
+    if len(batch) < _BATCH:  # one batch needs no other threads
+        yield from _read_batch(root, batch, pace)
+        return
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="readback") as pool:
         waiting: deque[Future[list[Reading]]] = deque()
-        while batch := list(islice(source, _BATCH)):
+        while batch:
             waiting.append(pool.submit(_read_batch, root, batch, pace))
             if len(waiting) > 2 * _WORKERS:
                 yield from waiting.popleft().result()
+            batch = list(islice(source, _BATCH))
         while waiting:
             yield from waiting.popleft().result()
 

@@ -58,11 +58,17 @@ _STEPS = Prepared(
     select(steps).where(steps.c.job_id == bindparam("id")).order_by(steps.c.position, steps.c.name)
 )
 _FINDINGS = Prepared(select(findings).where(findings.c.job_id == bindparam("id")).order_by(findings.c.number))
-_EVENTS = (
+_EVENTS_OF = (
     select(tables.events)
     .where(tables.events.c.package_id == bindparam("id"))
     .order_by(tables.events.c.number)
-    .execution_options(yield_per=PAGE)
+)
+_EVENTS = Prepared(_EVENTS_OF)
+_EVENTS_AFTER = Prepared(
+    _EVENTS_OF.where(
+        tables.events.c.number
+        > select(tables.events.c.number).where(tables.events.c.id == bindparam("after")).scalar_subquery()
+    )
 )
 _PID = Prepared(select(tables.pids).where(tables.pids.c.pid == bindparam("pid")))
 # Asked by everybody who waits for a package, several times a second.
@@ -288,14 +294,8 @@ class Reading(Parts):
     # --- what hangs on a package ---
 
     def events(self, package_id: str, *, after: str | None = None) -> Iterator[Event]:
-        events = tables.events
-        query = _EVENTS
-        if after is not None:
-            query = query.where(
-                events.c.number > select(events.c.number).where(events.c.id == after).scalar_subquery()
-            )
-        for row in self._connection.execute(query, {"id": package_id}):
-            yield rows.event_of(row)
+        found = _EVENTS if after is None else _EVENTS_AFTER
+        yield from map(rows.event_of, found.rows(self._connection, {"id": package_id, "after": after}))
 
     def versions(self, package_id: str) -> list[VersionRecord]:
         query = (

@@ -29,7 +29,7 @@ def mend(context: StepContext, stores: Sequence[ArchivalStore], object_id: str) 
     follows judges it.
     """
     with context.archive.catalogue.read() as view:
-        known = view.copies(context.package.id)
+        known = view.copies_of([context.package.id])[context.package.id]
     bad = {
         each.store for each in known if each.state is CopyState.CORRUPT and each.version == context.version
     }
