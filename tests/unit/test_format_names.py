@@ -1,6 +1,8 @@
 """What PRONOM calls the formats: for people by name, each PUID behind it."""
 
+import importlib.util
 import re
+from pathlib import Path
 
 import schemas
 from packages.format_names import format_name, formats_told, with_version
@@ -35,3 +37,14 @@ def test_the_names_are_of_the_release_that_formats_are_identified_by() -> None:
     [release] = re.findall(r"DROID_SignatureFile_V\d+", schemas.load("pronom-names.json")["about"])
     with PronomIdentifier() as identifier:
         assert release in identifier.version
+
+
+def test_the_names_are_what_the_identifier_that_we_ship_has() -> None:
+    script = Path(__file__).parents[2] / "scripts" / "write_format_names.py"
+    spec = importlib.util.spec_from_file_location("write_format_names", script)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    is_current = module.names_file() == module.FILE.read_text(encoding="utf-8")
+    assert is_current, "schemas/pronom-names.json is old: run scripts/write_format_names.py"
