@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from types import MappingProxyType
-from typing import BinaryIO, Protocol
+from types import MappingProxyType, TracebackType
+from typing import BinaryIO, Protocol, Self
 
 from packages.ocfl.inventory import Inventory
 
@@ -157,6 +157,49 @@ class Writer:
     silent: float
 
 
+class Share(Protocol):
+    """A part in one reading of an object, which one of several copies is made from; a context manager.
+
+    All the copies that the parts are for are made at once, each on a thread of its own, and together read
+    each content file of the object once. The slowest is waited for, within bounds of memory and time; what
+    becomes of one copy is no matter of the others. Whoever leaves the context takes part no longer: at once
+    when it has what it wants, or fails. `replicate` does.
+    """
+
+    def inventory(self) -> Inventory:
+        """Return the source's root inventory, read once for all. Raises NotFound or Corrupt."""
+        ...
+
+    def open(self, path: str) -> BinaryIO:
+        """Open a file of the source for this copy alone. Raises NotFound."""
+        ...
+
+    def content(self, number: int) -> Iterator[tuple[str, Callable[[], BinaryIO]]]:
+        """Yield each content path that a version added, in order, with what opens the file.
+
+        For one version after the other, all of them up to the head; asked for one by one, for a large file
+        has to be through before the next is given. What is opened again is read for this copy alone.
+        """
+        ...
+
+    def known(self) -> Mapping[str, ReadBack]:
+        """Return what `replicate` owes; waits until the others have done with these files."""
+        ...
+
+    def __enter__(self) -> Self:
+        """Take part."""
+        ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Leave; may be done again."""
+        ...
+
+
 class ArchivalStore(Protocol):
     """Keeps OCFL 1.1 objects, and loses none.
 
@@ -226,11 +269,24 @@ class ArchivalStore(Protocol):
         """
         ...
 
+    def shares(self, object_id: str, copies: int) -> Sequence[Share]:
+        """Return so many parts in one reading of the object, for as many copies that are made at once.
+
+        Nothing is read yet, not even whether the object is there.
+        """
+        ...
+
     def replicate(
-        self, source: "ArchivalStore", object_id: str, *, progress: Progress | None = None
+        self,
+        source: "ArchivalStore",
+        object_id: str,
+        *,
+        share: Share | None = None,
+        progress: Progress | None = None,
     ) -> Mapping[str, ReadBack]:
         """Bring the object up to `source`'s head by streaming the versions that are missing here.
 
+        With `share`, one of the source's `shares` of the object, the source is read for the other copies too.
         Its log does not come along: nothing in it is vouched for by an inventory (see `append_log`).
 
         Returns, by content path, what of the files written by this very call was read back meanwhile, from
@@ -251,7 +307,8 @@ class ArchivalStore(Protocol):
     ) -> ObjectReport:
         """Read the object back from the medium (not the page cache) and compare every file with its digest.
 
-        With `version`, only content that this version added and all inventories. `known` is what a
+        With `version`, only what is at the object's top and what this version added, its inventory among
+        it: that costs no more for the versions before. `known` is what a
         `replicate` to or from this store has just returned, never anything older: these files are compared
         by it, and not read a second time. `budget` limits the rate in bytes per second. Unreachable files
         are *unchecked*, never *corrupt*. What is `sealed` goes before what the object's own inventories and

@@ -9,7 +9,7 @@ away.
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -29,7 +29,6 @@ from packages.ocfl.inventory import (
 from packages.ocfl.path_index import PathIndex
 from packages.ocfl.segments import as_staged, in_own_folder
 from storage.archival.creating import (
-    Opener,
     Whole,
     create_version,
     intent,
@@ -39,9 +38,9 @@ from storage.archival.creating import (
     write_top,
 )
 from storage.archival.inventories import read_stated, stated_head, version_numbers
-from storage.archival.local import LocalMedium, check_and_lock_down
+from storage.archival.local import check_and_lock_down
 from storage.archival.medium import Medium, Pace
-from storage.ports import ReadBack, StagedVersion
+from storage.ports import ReadBack, Share, StagedVersion
 
 
 def publish(medium: Medium, staged: StagedVersion, pace: Pace) -> Inventory:
@@ -57,9 +56,11 @@ def publish(medium: Medium, staged: StagedVersion, pace: Pace) -> Inventory:
     _check_base(medium, root, staged)
     _check_staged(staged)
     if not medium.capabilities.atomic_rename:
-        create_version(
-            medium, root, Whole(inventory, data), lambda name: open_file(staged.root / as_staged(name)), pace
+        staged_files = (
+            (name, partial(open_file, staged.root / as_staged(name)))
+            for name in sorted(path for path, _ in inventory.content(inventory.head))
         )
+        create_version(medium, root, Whole(inventory, data), staged_files, pace)
         return inventory
     first = inventory.head == 1
     folder, target = (
@@ -83,42 +84,35 @@ def publish(medium: Medium, staged: StagedVersion, pace: Pace) -> Inventory:
     return inventory
 
 
-def bring(
-    medium: Medium, inventory: Inventory, source: Opener, folder: Path | None, pace: Pace
-) -> dict[str, ReadBack]:
-    """Bring the object up to `inventory`, reading what is missing from `source`.
+def bring(medium: Medium, share: Share, pace: Pace) -> Mapping[str, ReadBack]:
+    """Bring the object up to what the source has, and return what was read back meanwhile.
 
-    `folder` is the source object as a local folder, where it is one. Returns what was read back meanwhile.
     Raises Conflict when the object here has another history.
     """
-    known: dict[str, ReadBack] = {}
+    inventory = share.inventory()
     root = layout.object_path(inventory.object_id)
     settle(medium, root)
     have = stated_head(medium, root).number if _exists(medium, root) else 0
     if have > inventory.head:
         raise Conflict(f"{medium.url} has a newer version of {inventory.object_id} than the source.")
-    if have and _bytes(source, f"v{have}/{NAME}") != medium.read(f"{root}/v{have}/{NAME}"):
+    if have and _bytes(share, f"v{have}/{NAME}") != medium.read(f"{root}/v{have}/{NAME}"):
         raise Conflict(f"{inventory.object_id} has another history in {medium.url} than in the source.")
-    if have == inventory.head:
-        return known
+    lacking = range(have + 1, inventory.head + 1)
+    if not lacking:
+        return {}
     if not medium.capabilities.atomic_rename:
-        for number in range(have + 1, inventory.head + 1):
-            create_version(medium, root, _whole(inventory, number, source), source, pace)
-        return known
+        for number in lacking:
+            create_version(medium, root, _whole(share, number), share.content(number), pace)
+        return share.known()
     with medium.attempt(intent(inventory.object_id) if have else None) as attempt:
         copy = f"{attempt}/copy"
-        names = [name for number in range(have + 1, inventory.head + 1) for name in _names(inventory, number)]
-        if not have:
-            names = [DECLARATION, NAME, SIDECAR, *names]
         with medium.sync():
-            if folder is not None and isinstance(medium, LocalMedium):
-                known = medium.copy_from(folder, ((name, f"{copy}/{name}") for name in names), pace)
-            else:
-                medium.write(((f"{copy}/{name}", partial(source, name)) for name in names), pace)
+            medium.write(((f"{copy}/{name}", opener) for name, opener in _files(share, lacking)), pace)
+        known = share.known()
         if not have:
             medium.adopt(_local(medium, copy), root)
             return known
-        for number in range(have + 1, inventory.head + 1):
+        for number in lacking:
             medium.adopt(_local(medium, f"{copy}/v{number}"), f"{root}/v{number}")
             write_top(medium, root, number)
     return known
@@ -198,14 +192,15 @@ def _check_staged(staged: StagedVersion) -> None:
             raise Conflict(f"{staged.object_id} is staged with something else at its top: {sorted(top)}.")
 
 
-def _whole(inventory: Inventory, number: int, source: Opener) -> Whole:
+def _whole(share: Share, number: int) -> Whole:
     """Return version `number` of another store's object, which is to be what its own sidecar states."""
-    data = _bytes(source, f"v{number}/{NAME}")
+    data = _bytes(share, f"v{number}/{NAME}")
     then = parse(data)
-    stated = parse_sidecar(_bytes(source, f"v{number}/{SIDECAR}"))
+    stated = parse_sidecar(_bytes(share, f"v{number}/{SIDECAR}"))
     whole = Whole(then, data)
-    if then.object_id != inventory.object_id or then.head != number or whole.digest != stated:
-        raise Corrupt(f"The inventory of version {number} of {inventory.object_id} is damaged in the source.")
+    object_id = share.inventory().object_id
+    if then.object_id != object_id or then.head != number or whole.digest != stated:
+        raise Corrupt(f"The inventory of version {number} of {object_id} is damaged in the source.")
     return whole
 
 
@@ -220,11 +215,14 @@ def _exists(medium: Medium, root: str) -> bool:
     return any(item.name == NAME for item in medium.list(root))
 
 
-def _names(inventory: Inventory, number: int) -> Iterator[str]:
-    """Yield the files of one version, those of a folder together."""
-    yield f"v{number}/{NAME}"
-    yield f"v{number}/{SIDECAR}"
-    yield from sorted(path for path, _ in inventory.content(number))
+def _files(share: Share, numbers: range) -> Iterator[tuple[str, Callable[[], BinaryIO]]]:
+    """Yield the files of some versions with what opens them, those of a folder together; and the top's."""
+    names = [DECLARATION, NAME, SIDECAR] if numbers.start == 1 else []
+    for number in numbers:
+        for name in (*names, f"v{number}/{NAME}", f"v{number}/{SIDECAR}"):
+            yield name, partial(share.open, name)
+        names = []
+        yield from share.content(number)
 
 
 def _copy_folder(medium: Medium, folder: Path, key: str, pace: Pace) -> None:
@@ -234,8 +232,8 @@ def _copy_folder(medium: Medium, folder: Path, key: str, pace: Pace) -> None:
     )
 
 
-def _bytes(source: Opener, name: str) -> bytes:
-    with source(name) as stream:
+def _bytes(share: Share, name: str) -> bytes:
+    with share.open(name) as stream:
         return stream.read()
 
 

@@ -13,55 +13,31 @@ from packages.errors import Conflict
 from storage import direct
 from storage.archival import readbehind
 from storage.archival.medium import Pace
-from storage.ports import ReadBack
+from storage.archival.share import SharedFile
 
-_SMALL = 64 << 10
 _BUFFER = 1 << 20
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe would be waited for without end
 
 
-def copy_file(source: str, path: str, pace: Pace) -> ReadBack | None:
-    """Copy a local file to the new, read-only file `path`.
-
-    When `path` is there already with the same bytes nothing is done; Conflict when they differ. Links are not
-    followed. Returns what reading both back gave, where that was done meanwhile.
-    """
-    fd = os.open(source, _READ)
-    try:
-        data = os.read(fd, _SMALL)
-        size = os.fstat(fd).st_size
-        if len(data) == _SMALL and size >= direct.LARGE:
-            return _copy_large(source, path, size, pace)
-        try:
-            target = _create(path)
-        except FileExistsError:
-            _compare(_digest_of(source), path)
-            return None
-        try:
-            _write(target, data)
-            pace.spend(len(data))
-            while len(data) >= _SMALL:
-                data = os.read(fd, _BUFFER)
-                _write(target, data)
-                pace.spend(len(data))
-        finally:
-            os.close(target)
-    finally:
-        os.close(fd)
-    return None
-
-
 def copy_stream(source: BinaryIO, path: str, pace: Pace) -> None:
-    """Copy a stream as `copy_file` copies a file."""
+    """Copy a stream to the new, read-only file `path`.
+
+    When `path` is there already with the same bytes nothing is done; Conflict when they differ.
+    """
+    shared = source if isinstance(source, SharedFile) else None
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        target = _create(path)
+        if shared is not None and shared.size >= direct.LARGE:
+            target = direct.create(path, 0o444)
+        else:
+            target = os.open(path, flags, 0o444)
     except FileExistsError:
-        hashed = hashlib.sha512()
-        while data := source.read(_BUFFER):
-            hashed.update(data)
-        _compare(hashed.digest(), path)
+        _compare(source, path)
         return
     try:
+        if shared is not None:
+            _copy_pieces(shared, path, target, pace)
+            return
         while data := source.read(_BUFFER):
             _write(target, data)
             pace.spend(len(data))
@@ -69,25 +45,14 @@ def copy_stream(source: BinaryIO, path: str, pace: Pace) -> None:
         os.close(target)
 
 
-def _copy_large(source: str, path: str, size: int, pace: Pace) -> ReadBack | None:
-    try:
-        target = direct.create(path, 0o444)
-    except FileExistsError:
-        _compare(_digest_of(source), path)
-        return None
-    try:
-        if size >= readbehind.RANGE:
-            return readbehind.copy(source, path, target, pace)
-        for chunk in direct.chunks(source):
-            direct.write(target, chunk)
-            pace.spend(len(chunk))
-    finally:
-        os.close(target)
-    return None
-
-
-def _create(path: str) -> int:
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o444)
+def _copy_pieces(source: SharedFile, path: str, target: int, pace: Pace) -> None:
+    if source.uncached and source.size >= readbehind.RANGE:
+        readbehind.copy(source, path, target, pace)
+        return
+    for piece in source.pieces():
+        direct.write(target, piece.data)
+        source.release(piece)
+        pace.spend(piece.size)
 
 
 def _write(target: int, data: bytes) -> None:
@@ -96,11 +61,10 @@ def _write(target: int, data: bytes) -> None:
         written += os.write(target, data[written:])
 
 
-def _compare(digest: bytes, path: str) -> None:
-    if _digest_of(path) != digest:
-        raise Conflict(f"{path} is occupied by other bytes.")
-
-
-def _digest_of(path: str) -> bytes:
+def _compare(source: BinaryIO, path: str) -> None:
+    hashed = hashlib.sha512()
+    while data := source.read(_BUFFER):
+        hashed.update(data)
     with os.fdopen(os.open(path, _READ), "rb") as stream:
-        return hashlib.file_digest(stream, "sha512").digest()
+        if hashlib.file_digest(stream, "sha512").digest() != hashed.digest():
+            raise Conflict(f"{path} is occupied by other bytes.")

@@ -7,10 +7,7 @@ meanwhile, and whose content was cleared away, finds that out before the version
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import BinaryIO
 
 from packages.errors import Conflict, Corrupt, Invalid, NotFound, Unavailable
 from packages.ocfl.inventory import (
@@ -25,10 +22,8 @@ from packages.ocfl.inventory import (
 )
 from packages.ocfl.segments import own_folder
 from storage.archival.inventories import read_inventory, version_numbers
-from storage.archival.medium import SET_ASIDE, Medium, Pace
+from storage.archival.medium import SET_ASIDE, Files, Medium, Pace
 
-Opener = Callable[[str], BinaryIO]
-"""Opens a file of the source object by its path relative to the object."""
 _TRIES = 5
 
 
@@ -50,9 +45,10 @@ def intent(object_id: str, own: str = "") -> bytes:
     return json.dumps({"object": object_id, "own": own}).encode()
 
 
-def create_version(medium: Medium, root: str, whole: Whole, source: Opener, pace: Pace) -> None:
+def create_version(medium: Medium, root: str, whole: Whole, content: Files, pace: Pace) -> None:
     """Write the head of `whole`: content, inventory, sidecar, and what is at the object's top.
 
+    `content` are the files that it adds, by their paths in the object.
     Raises Conflict when somebody else has written the version; then what only this writer had written is
     taken back.
     """
@@ -61,7 +57,7 @@ def create_version(medium: Medium, root: str, whole: Whole, source: Opener, pace
     lost = None
     with medium.attempt(intent(whole.inventory.object_id, own)) as attempt:
         try:
-            _create(medium, root, whole, source, pace, attempt)
+            _create(medium, root, whole, content, pace, attempt)
         except Conflict as error:
             if not _take_back(medium, root, whole, own):
                 raise  # nobody has won yet: `recover` looks at it once nobody is there any more
@@ -132,12 +128,11 @@ def is_whole(medium: Medium, root: str, number: int) -> bool:
     return _has_all(medium, root, found)
 
 
-def _create(medium: Medium, root: str, whole: Whole, source: Opener, pace: Pace, attempt: str) -> None:
+def _create(medium: Medium, root: str, whole: Whole, content: Files, pace: Pace, attempt: str) -> None:
     number = whole.inventory.head
     folder = f"{root}/v{number}"
-    contents = sorted(path for path, _ in whole.inventory.content(number))
     with medium.sync():
-        medium.write(((f"{root}/{path}", partial(source, path)) for path in contents), pace)
+        medium.write(((f"{root}/{path}", opener) for path, opener in content), pace)
     medium.hold(attempt)
     try:
         medium.create(f"{folder}/{NAME}", whole.data)

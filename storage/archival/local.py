@@ -16,10 +16,10 @@ from typing import Any, BinaryIO
 from packages.errors import Conflict, HoldfastError, NotFound
 from packages.ocfl.path_index import PathIndex
 from storage.archival import readback, readbehind
-from storage.archival.copying import copy_file, copy_stream
+from storage.archival.copying import copy_stream
 from storage.archival.medium import INTENT, STAGING, Files, Item, Pace, Reading, walk
 from storage.durability import SyncPoint, fsync_folder, unavailable
-from storage.ports import Capabilities, ReadBack
+from storage.ports import Capabilities
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe would be waited for without end
 _NAMED = 5  # files that a refusal names
@@ -114,34 +114,15 @@ class LocalMedium:
         for key, source in files:
             path = self._path(key)
             parent = path.rpartition("/")[0]
-            with _translated(f"Cannot write {key} in {self._root}"):
+            try:
                 if parent != made:
                     os.makedirs(parent, exist_ok=True)  # noqa: PTH103  # a Path per file costs as much as the copy
                     made = parent
                 with source() as stream:
                     copy_stream(stream, path, pace)
-
-    def copy_from(self, source: Path, files: Iterable[tuple[str, str]], pace: Pace) -> dict[str, ReadBack]:
-        """Copy (path below `source`, key) pairs of another folder: `write` without Python's streams.
-
-        Returns by path what was read back from both media already: the largest files.
-        """
-        made = ""
-        known: dict[str, ReadBack] = {}
-        for name, key in files:
-            path = self._path(key)
-            parent = path.rpartition("/")[0]
-            try:
-                if parent != made:
-                    os.makedirs(parent, exist_ok=True)  # noqa: PTH103  # as in write
-                    made = parent
-                found = copy_file(f"{source}/{name}", path, pace)
             except OSError:
-                with _translated(f"Cannot copy {name} to {key} in {self._root}"):
+                with _translated(f"Cannot write {key} in {self._root}"):
                     raise
-            if found is not None:
-                known[name] = found
-        return known
 
     def move(self, key: str, to: str) -> None:
         """Rename one file; an empty folder in its way is removed."""

@@ -5,10 +5,9 @@ import math
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from typing import BinaryIO
 
-from packages.errors import Conflict, Corrupt, Internal, NotFound, Recalling, Refused, Unavailable
+from packages.errors import Conflict, Corrupt, NotFound, Recalling, Refused, Unavailable
 from packages.ocfl import layout
 from packages.ocfl.inventory import Inventory
 from packages.ocfl.path_rules import is_safe
@@ -17,6 +16,7 @@ from storage.archival.inventories import is_visible, read_head
 from storage.archival.medium import Medium, Pace, Recalls
 from storage.archival.recover import recover
 from storage.archival.repair import repair
+from storage.archival.share import shares
 from storage.archival.verify import LOGS, log_digest, log_path, verify
 from storage.durability import unavailable
 from storage.ports import (
@@ -33,6 +33,7 @@ from storage.ports import (
     Recall,
     RecallState,
     Sealed,
+    Share,
     StagedVersion,
     Writer,
 )
@@ -94,20 +95,27 @@ class OcflStore:
         removal.require_not_entombed(self._medium, staged.object_id)
         return commit.publish(self._medium, staged, Pace(None, progress))
 
+    def shares(self, object_id: str, copies: int) -> Sequence[Share]:
+        """Return parts in one reading of the object."""
+        folder = self._medium.folder
+        local = None if folder is None or self.has_to_ask else folder / layout.object_path(object_id)
+        return shares(self, object_id, local, copies)
+
     def replicate(
-        self, source: ArchivalStore, object_id: str, *, progress: Progress | None = None
+        self,
+        source: ArchivalStore,
+        object_id: str,
+        *,
+        share: Share | None = None,
+        progress: Progress | None = None,
     ) -> Mapping[str, ReadBack]:
         """Bring the object up to the source's head; return what was read back meanwhile."""
-        self._require_root()
-        removal.require_not_entombed(self._medium, object_id)
-        folder = None
-        if isinstance(source, OcflStore) and source.medium.folder is not None and not source.has_to_ask:
-            folder = source.medium.folder / layout.object_path(object_id)
-        inventory = source.inventory(object_id)
-        if inventory.object_id != object_id:
-            raise Internal(f"{source.name} gave the inventory of {inventory.object_id} for {object_id}.")
-        opener = partial(source.open, object_id)
-        return commit.bring(self._medium, inventory, opener, folder, Pace(None, progress))
+        if share is None:
+            [share] = source.shares(object_id, 1)
+        with share:
+            self._require_root()
+            removal.require_not_entombed(self._medium, object_id)
+            return commit.bring(self._medium, share, Pace(None, progress))
 
     def verify(
         self,

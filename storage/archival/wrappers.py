@@ -304,8 +304,26 @@ class RetryingMedium(Wrapped):
     def write(self, files: Files, pace: Pace) -> None:
         """Write many new files; a batch in which one failed is written again, what is there being left."""
         source = iter(files)
-        while batch := list(islice(source, self.BATCH)):
-            self._again(lambda batch=batch: self._medium.write(batch, pace))  # type: ignore[misc]  # bound now
+        begun: list[tuple[str, Callable[[], BinaryIO]]] = []
+        ended: list[Unavailable] = []
+
+        def batch() -> Files:
+            yield from tuple(begun)
+            if ended:
+                raise ended[0]  # a generator that has raised says afterwards that it is at its end
+            try:
+                for each in islice(source, self.BATCH - len(begun)):  # none before its turn: see `Share`
+                    begun.append(each)
+                    yield each
+            except Unavailable as error:
+                ended.append(error)
+                raise
+
+        while True:
+            self._again(lambda: self._medium.write(batch(), pace))
+            if len(begun) < self.BATCH:
+                return
+            begun.clear()
 
     def readings(self, keys: Iterable[str], pace: Pace) -> Iterator[Reading]:
         """Read files back; those that could not be read are tried again, last."""

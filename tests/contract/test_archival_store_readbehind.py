@@ -4,6 +4,8 @@ import errno
 import hashlib
 import os
 import threading
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from services.data_management.reconcile import reconcile
 from services.work.engine import run_job
 from storage import direct
 from storage.archival import readbehind
-from storage.ports import Verdict
+from storage.ports import ReadBack, Verdict
 from tests.support.depositor import depositor_of
 from tests.support.faulty_medium import DamagingDisk
 from tests.support.ocfl_objects import OBJECT
@@ -115,6 +117,49 @@ def test_an_ingest_reads_a_large_file_of_each_store_once(
         made = depositor.deposit(tmp_path / "source")
         assert {each["state"] for each in made.status["copies"]} == {"intact"}, depositor.why(made)
     assert len(opened) == 2
+
+
+def two_copies(two: Two) -> list[Future[Mapping[str, ReadBack]]]:
+    """Make two copies at once."""
+    third = two.open("third", f"{two.copy.url}-3")
+    third.prepare("archive-1")
+    with ThreadPoolExecutor(2) as pool:
+        return [
+            pool.submit(store.replicate, two.primary, OBJECT, share=share)
+            for store, share in zip((two.copy, third), two.primary.shares(OBJECT, 2), strict=True)
+        ]
+
+
+def test_several_copies_read_a_large_source_once(
+    tmp_path: Path, data: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two = with_big(tmp_path, data)
+    opened: list[str] = []
+    uncached = direct.open_uncached
+    monkeypatch.setattr(direct, "open_uncached", lambda path: (opened.append(path), uncached(path))[1])
+    found = [each.result() for each in two_copies(two)]
+    assert found == [{BIG: ReadBack(hashlib.sha512(data).hexdigest(), LARGE)}] * 2
+    assert sum(path.startswith(f"{tmp_path}/primary/") for path in opened) == 1
+    assert len(opened) == 3
+    assert none_left()
+    for name in ("copy", "copy-3"):
+        there = tmp_path / name / ROOT / BIG
+        assert hashlib.sha512(there.read_bytes()).hexdigest() == found[0][BIG].sha512
+
+
+def test_I3_of_several_copies_the_one_that_differs_is_not_believed(
+    tmp_path: Path, data: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two = with_big(tmp_path, data)
+    disk = DamagingDisk(RANGE)
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fdatasync", disk)
+        found = [each.result() for each in two_copies(two)]
+    assert disk.struck == 1
+    assert sorted(map(len, found)) == [0, 1]
+    stores = (two.copy, two.open("third", f"{two.copy.url}-3"))
+    verdicts = [store.verify(OBJECT, known=known).verdict for store, known in zip(stores, found, strict=True)]
+    assert verdicts == [Verdict.INTACT if known else Verdict.CORRUPT for known in found]
 
 
 def test_whoever_repeats_it_reads_all_of_it_back(tmp_path: Path, data: bytes) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from packages.errors import Conflict, Corrupt, HoldfastError, Kind, NotFound, Recalling, Unavailable
 from packages.ledger import CopyRecord, CopyState, JobKind, PackageState, StepOutcome, VersionRecord
 from packages.model import Event, FileEntry, Role, evolved, later, now
-from packages.ocfl.inventory import NAME, Inventory, parse
+from packages.ocfl.inventory import NAME, Inventory, read
 from packages.ocfl.segments import moved_in, own_folder
 from packages.policies import RECALL_SECONDS
 from packages.premis import package_urn
@@ -16,7 +16,7 @@ from services.ingest.steps.build_aip import LARGEST
 from services.ingest.steps.context import StepContext, StepResult
 from services.ingest.steps.store_mending import mend, told
 from storage.catalogue.port import WriteSession
-from storage.ports import NOTHING_KNOWN, ArchivalStore, ReadBack, StagedVersion, Verdict
+from storage.ports import NOTHING_KNOWN, ArchivalStore, ReadBack, Share, StagedVersion, Verdict
 
 
 def store(context: StepContext) -> StepResult:
@@ -112,7 +112,8 @@ def _publish(context: StepContext, primary: ArchivalStore, object_id: str) -> tu
         if inventory.head < context.version:
             raise NotFound(f"version {context.version} of {object_id} is neither staged nor stored")
         return _described(context, inventory), own_folder(inventory, context.version)
-    inventory = parse(staged.read_bytes())
+    with staged.open("rb") as stream:
+        inventory = read(stream)
     base = None if context.version == 1 else context.workspace.read_json("base")
     version = StagedVersion(object_id, root, inventory, base, contested=True)
     inventory = primary.publish(version, progress=context.progress)
@@ -139,15 +140,20 @@ def _make_copies(
 ) -> "dict[str, Future[None]]":
     """Replicate to every copy, and read each of them and the primary back; return how each store ended.
 
-    The primary is read back meanwhile; but where the package has so large a file that a copy reads the
-    primary back as it goes, the primary waits for what that copy tells, and reads only the rest. What was
-    packed is deleted from staging meanwhile: the primary store has it, and has waited for its disk.
+    All copies are made from one reading of the primary. It is read back meanwhile; but where the package has
+    so large a file that a copy reads the primary back as it goes, the primary waits for what that copy tells,
+    and reads only the rest. What was packed is deleted from staging meanwhile: the primary store has it, and
+    has waited for its disk.
     """
     facts = context.workspace
     largest = facts.read_json(LARGEST) if facts.has_json(LARGEST) else 0
     with ThreadPoolExecutor(2 + 2 * len(copies)) as pool:
         pool.submit(facts.clear_sip)  # if it cannot be, `discard` says so
-        brought = [pool.submit(_bring_up, context, each, primary, object_id) for each in copies]
+        shares = primary.shares(object_id, len(copies))
+        brought = [
+            pool.submit(_bring_up, context, each, primary, object_id, share)
+            for each, share in zip(copies, shares, strict=True)
+        ]
         telling = [
             each
             for each, store in zip(brought, copies, strict=True)
@@ -160,12 +166,13 @@ def _make_copies(
 
 
 def _bring_up(
-    context: StepContext, copy: ArchivalStore, primary: ArchivalStore, object_id: str
+    context: StepContext, copy: ArchivalStore, primary: ArchivalStore, object_id: str, share: Share
 ) -> Mapping[str, ReadBack]:
-    copy.check(context.archive.archive_id)
-    _require_space(context, copy)
     try:
-        return copy.replicate(primary, object_id, progress=context.progress)
+        with share:
+            copy.check(context.archive.archive_id)
+            _require_space(context, copy)
+            return copy.replicate(primary, object_id, share=share, progress=context.progress)
     except Conflict as error:  # a damaged inventory looks like another history
         report = copy.verify(object_id, progress=context.progress)
         if report.verdict in {Verdict.CORRUPT, Verdict.MISSING}:
