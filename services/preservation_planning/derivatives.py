@@ -30,9 +30,12 @@ PROPERTIES: Mapping[str, tuple[str, ...]] = {
     "duration": ("duration_ms",),
     "frames": ("frames",),
     "sheets": ("sheets",),
+    "slides": ("slides",),
     "rows": ("rows",),
 }
 """What characterisation calls what a check compares; the other checks are measured by converters alone."""
+IN_COPY: Mapping[str, str] = {"slides": "pages"}
+"""The check that answers in a copy which does not know the one of its source: a slide is a page of a PDF."""
 WITHIN = {"duration": 0.1}
 """How far numbers of a check may lie apart where the policy does not say: seconds of a duration."""
 VALIDATING = ".validating"
@@ -228,6 +231,8 @@ def _refused(
 def _compared(name: str, before: Mapping[str, Any], after: Mapping[str, Any], made: Made) -> Compared:
     old = made.before[name] if name in made.before else _known(name, before)
     new = made.after[name] if name in made.after else _known(name, after)
+    if new is None and name in IN_COPY:
+        new = _known(IN_COPY[name], after)
     if old is None or new is None:
         return Compared(name, old, new, None)
     within = made.action.within.get(name, WITHIN.get(name, 0)) if made.action else 0

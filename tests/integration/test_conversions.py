@@ -28,7 +28,7 @@ from tools.validity import Outcome as Validation
 from tools.validity import Validator, load_table
 
 COMMANDS = ("soffice", "gs", "vips", "ffmpeg", "ffprobe", "rsvg-convert", "dcraw_emu", "heif-enc")
-PDFA, ODT, ODS, ODG = "fmt/477", "fmt/1756", "fmt/1755", "fmt/1753"
+PDFA, ODT, ODS, ODP, ODG = "fmt/477", "fmt/1756", "fmt/1755", "fmt/1754", "fmt/1753"
 FLAC, MKV, MP3, MP4, CSV, TEXT = "fmt/279", "fmt/569", "fmt/134", "fmt/199", "x-fmt/18", "x-fmt/111"
 P, A, T = Kind.PRESERVATION, Kind.ACCESS, Kind.THUMBNAIL
 MAIL = b"From: ada@example.org\r\nSubject: tide\r\nMIME-Version: 1.0\r\n\r\nhigh water\r\n"
@@ -89,6 +89,10 @@ EXPECTED = {
         row(T, ".jpg", "jpeg"),
     ],
     "talk.odp": [row(A, ".pdf", PDFA), row(T, ".jpg", "jpeg")],
+    "talk.pptx": [
+        row(P, ".pdf", PDFA, "slides"), row(P, ".odp", ODP, "slides"), row(A, ".pdf", PDFA, "slides"),
+        row(T, ".jpg", "jpeg"),
+    ],
     "plan.wmf": [row(P, ".pdf", PDFA), row(P, ".odg", ODG), row(A, ".pdf", PDFA), row(T, ".jpg", "jpeg")],
     "report.pdf": [row(P, ".pdf", PDFA, "pages"), row(T, ".jpg", "jpeg")],
     "sound.pdf": [row(T, ".jpg", "jpeg")],
@@ -131,6 +135,7 @@ def write_specimens(folder: Path) -> None:
     }
     specimens.xlsx(folder / "gauge.xlsx", sheets)
     specimens.odp(folder / "talk.odp", slides=3)
+    specimens.pptx(folder / "talk.pptx", slides=3, hidden=2)
     specimens.wmf(folder / "plan.wmf")
     image = specimens.picture()
     image.save(folder / "sound.pdf", save_all=True, append_images=[image.rotate(90, expand=True)])

@@ -118,6 +118,43 @@ def _sheet(rows: list[list[str | float]]) -> str:
     return f'{_HEAD}<worksheet xmlns="{_S}"><sheetData>{lines}</sheetData></worksheet>'
 
 
+def pptx(path: Path, slides: int, hidden: int) -> Path:
+    """Write a presentation; slide number `hidden` is not to be shown."""
+    numbers = range(1, slides + 1)
+    parts = {f"ppt/slides/slide{n}.xml": _slide(n, is_shown=n != hidden) for n in numbers}
+    listed = "".join(f'<p:sldId id="{255 + n}" r:id="rId{n}"/>' for n in numbers)
+    root = f'{_HEAD}<p:presentation xmlns:p="{_P}" xmlns:r="{_R}"><p:sldIdLst>{listed}</p:sldIdLst>'
+    return _package(
+        path,
+        "ppt/presentation.xml",
+        {
+            "ppt/presentation.xml": "presentationml.presentation.main",
+            **dict.fromkeys(parts, "presentationml.slide"),
+        },
+        {
+            "ppt/presentation.xml": f'{root}<p:sldSz cx="9144000" cy="6858000"/></p:presentation>',
+            "ppt/_rels/presentation.xml.rels": relations(
+                *((f"rId{n}", "slide", f"slides/slide{n}.xml", "") for n in numbers)
+            ),
+            **parts,
+        },
+    )
+
+
+def _slide(number: int, *, is_shown: bool) -> str:
+    text = f"<p:txBody><a:bodyPr/><a:p><a:r><a:t>Slide {number}</a:t></a:r></a:p></p:txBody>"
+    place = '<a:xfrm><a:off x="900000" y="900000"/><a:ext cx="6000000" cy="900000"/></a:xfrm>'
+    group = '<p:nvGrpSpPr><p:cNvPr id="1" name=""/><p:cNvGrpSpPr/><p:nvPr/></p:nvGrpSpPr><p:grpSpPr/>'
+    shape = (
+        '<p:sp><p:nvSpPr><p:cNvPr id="2" name="t"/><p:cNvSpPr/><p:nvPr/></p:nvSpPr>'
+        f'<p:spPr>{place}<a:prstGeom prst="rect"/></p:spPr>{text}</p:sp>'
+    )
+    return (
+        f'{_HEAD}<p:sld xmlns:a="{_A}" xmlns:p="{_P}" show="{int(is_shown)}">'
+        f"<p:cSld><p:spTree>{group}{shape}</p:spTree></p:cSld></p:sld>"
+    )
+
+
 _ODF = "urn:oasis:names:tc:opendocument:xmlns"
 _ODF_NAMES = " ".join(
     f'xmlns:{word}="{_ODF}:{name}:1.0"'

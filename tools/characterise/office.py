@@ -22,7 +22,7 @@ FIELDS = {
     "program_version": "its version",
     "language": "language",
     "pages": "how many, as the program counted",
-    "slides": "how many, as the program counted",
+    "slides": "how many there are, hidden ones too",
     "words": "how many, as the program counted",
     "tables": "how many, as the program counted",
     "images": "how many, as the program counted",
@@ -36,7 +36,7 @@ FIELDS = {
     "media_files": "how many pictures and sounds are inside",
     "external_links": "how many workbooks it links to",
 }
-BOUNDS = "Single XML parts up to 4 MiB each; of `content.xml` the sheets, where it is no larger."
+BOUNDS = "Single XML parts up to 4 MiB each; of `content.xml` the sheets and slides, where it is no larger."
 NAMES = {
     "title": "title",
     "creator": "author",
@@ -138,9 +138,18 @@ def _workbook(root: etree._Element) -> dict[str, Any]:
     return _sheets([str(each.get("name")) for each in root.iterfind("{*}sheets/{*}sheet")])
 
 
+def _presentation(root: etree._Element) -> dict[str, Any]:
+    return _slides(len(root.findall("{*}sldIdLst/{*}sldId")))
+
+
+def _slides(count: int) -> dict[str, Any]:
+    return {"slides": count} if count else {}
+
+
 def _content(root: etree._Element) -> dict[str, Any]:
+    slides = _slides(len(root.findall("{*}body/{*}presentation/{*}page")))
     tables = root.iterfind("{*}body/{*}spreadsheet/{*}table")
-    return _sheets([str(each.get(f"{_TABLE}name")) for each in tables])
+    return slides | _sheets([str(each.get(f"{_TABLE}name")) for each in tables])
 
 
 def _sheets(names: list[str]) -> dict[str, Any]:
@@ -174,6 +183,7 @@ def _number(text: Any) -> Any:
 
 _READERS = {
     "xl/workbook.xml": _workbook,
+    "ppt/presentation.xml": _presentation,
     "content.xml": _content,
     "word/fontTable.xml": _font_table,
     "styles.xml": _font_faces,

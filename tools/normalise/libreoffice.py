@@ -191,7 +191,8 @@ def _prepare(profile: Path, part: int) -> None:
 
     Without that the program takes the profile for another build's, and wants to be started again.
     """
-    settings = {**SETTINGS, f"{OFFICE}.Common/Filter/PDF/Export": {"SelectPdfVersion": str(part)}}
+    pdf = {"SelectPdfVersion": str(part), "ExportHiddenSlides": "true"}  # what is not shown is not left out
+    settings = {**SETTINGS, f"{OFFICE}.Common/Filter/PDF/Export": pdf}
     items = "".join(
         f'<item oor:path="{escape(path)}"><prop oor:name="{name}" oor:op="fuse">'
         f"<value>{value}</value></prop></item>\n"
