@@ -187,20 +187,29 @@ def test_a_deposit_without_a_record_is_described_by_its_own_metadata(
     shared_depositor: Depositor, tmp_path: Path
 ) -> None:
     mods = (
-        b'<mods xmlns="http://www.loc.gov/mods/v3"><titleInfo><title>Harbour survey</title></titleInfo>'
+        b'<?xml version="1.0"?><mods xmlns="http://www.loc.gov/mods/v3">'
+        b"<titleInfo><title>Harbour survey</title></titleInfo>"
         b"<name><namePart>Lovelace, Ada</namePart></name>"
         b"<accessCondition>CC BY 4.0</accessCondition></mods>"
     )
-    bag = make_bag(tmp_path / "bag", extra={"metadata/mods.xml": mods})
+    premis = b'<?xml version="1.0"?><premis xmlns="http://www.loc.gov/premis/v3" version="3.0"/>'
+    bag = make_bag(tmp_path / "bag", extra={"metadata/mods.xml": mods, "premis.xml": premis})
     made = shared_depositor.accepted(bag)
     assert made.status["title"] == "Harbour survey"
     assert set(made.found("record.taken-over")) == {"metadata/mods.xml"}
+    with shared_depositor.archive.catalogue.read() as view:
+        judged = [
+            each.detail for each in view.events(made.id) if "libxml2" in {agent.name for agent in each.agents}
+        ]
+    assert [each.partition(";")[0] for each in judged] == ["XML: not valid 1, valid 1"]
+    assert set(made.found("validity.not-valid")) == {"premis.xml"}
     aip = shared_depositor.prove_identical(made, originals())
     assert (aip / "metadata/submission/metadata/mods.xml").read_bytes() == mods
     root = etree.parse(aip / "metadata/mets.xml")
     assert root.findtext(".//{*}rightsMD//{*}licenseTerms") == "CC BY 4.0"
     assert root.findtext(".//{http://purl.org/dc/elements/1.1/}creator") == "Lovelace, Ada"
-    hostile = put(tmp_path / "hostile", {"mods.xml": b"<!DOCTYPE m>" + mods[:90], "a": b"a"})
+    head, _, rest = mods.partition(b"?>")
+    hostile = put(tmp_path / "hostile", {"mods.xml": head + b"?><!DOCTYPE m>" + rest[:90], "a": b"a"})
     assert "record.description-unreadable" in shared_depositor.accepted(hostile).codes
 
 

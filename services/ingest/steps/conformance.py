@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from packages.findings import Findings
+from packages.mets import SUBMITTED
 from packages.model import ORIGINALS, Agent, Event, FileEntry, Role, evolved
 from packages.outside_tools import SWITCHED_OFF
 from packages.wording import counted
@@ -29,6 +30,12 @@ SCHEMAS = "schema_locations"
 def has_schemas(properties: Mapping[str, Any]) -> bool:
     """Tell whether a document with these properties has schemas in any archive: its own, or ours."""
     return bool(properties.get(SCHEMAS)) or properties.get("namespace") in DESCRIPTIONS
+
+
+_ROLES = (Role.ORIGINAL, Role.SUBMISSION)
+"""Of what came beside the payload, XML alone is judged: it may describe the package."""
+BESIDE = "../"
+"""Before the path of what came beside the payload: no schema in the payload is next to it."""
 
 
 @dataclass(slots=True)
@@ -100,11 +107,13 @@ def _asked(context: StepContext, validator: "Validator", sheet: str, here: set[C
     if xml not in here:
         xml = None
     for row, entry in enumerate(context.workspace.read_sheet(sheet)):
-        if entry.role is not Role.ORIGINAL:
+        if entry.role not in _ROLES:
             continue
         check = by_puid.get(entry.puid or "")
         if check is None or check.tool == XML:
             check = xml if has_schemas(entry.properties) or (check and validator.xml.folder) else None
+        elif entry.role is Role.SUBMISSION:
+            continue
         if check is None or check not in here:
             continue
         if len(asked.rows[check]) >= validator.table.files:
@@ -116,7 +125,10 @@ def _asked(context: StepContext, validator: "Validator", sheet: str, here: set[C
 
 
 def _subject(context: StepContext, sheet: str, entry: FileEntry) -> Subject:
-    path = entry.path.removeprefix(ORIGINALS) if sheet == "sip" else entry.path
+    if entry.role is Role.SUBMISSION:
+        path = BESIDE + entry.path.removeprefix(SUBMITTED)
+    else:
+        path = entry.path.removeprefix(ORIGINALS) if sheet == "sip" else entry.path
     return Subject(path, context.workspace.locate(entry), entry.size)
 
 
@@ -147,11 +159,12 @@ def _find(
             reason = "; ".join(one.messages[:1]) + (
                 f" ({len(one.messages) + one.more - 1} more)" if len(one.messages) + one.more > 1 else ""
             )
+            path = subject.path.removeprefix(BESIDE)
             blanks = {"tool": one.tool, "format": one.profile or check.name, "reason": reason}
             if one.outcome is Outcome.NOT_VALID:
-                findings.make("validity.not-valid", subject.path, **blanks)
+                findings.make("validity.not-valid", path, **blanks)
             elif one.outcome is Outcome.UNCHECKED:
-                findings.make("validity.unchecked", subject.path, **blanks)
+                findings.make("validity.unchecked", path, **blanks)
     if asked.left:
         told = ", ".join(f"{count} of {name}" for name, count in sorted(asked.left.items()))
         most = context.archive.validator.table.files
