@@ -68,6 +68,8 @@ def test_a_file_is_what_the_table_says(
     if not expected.properties:
         assert entry.properties == {}
     json.dumps(dict(entry.properties), allow_nan=False)
+    plan = default_policy().plan(entry)
+    assert tuple(f"{each.kind} {each.recipe}" for each in plan.actions) == expected.made
 
 
 def test_tools_are_recorded_with_their_versions(
