@@ -5,7 +5,6 @@ NotFound for an absent key, Conflict for an occupied one, Unavailable for everyt
 """
 
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -41,26 +40,20 @@ class Reading:
 
 
 class Pace:
-    """Holds readers to a number of bytes per second, and tells progress; may be shared by threads."""
+    """What whoever reads or writes tells of each number of bytes; may be shared by threads.
 
-    def __init__(self, budget: int | None, progress: Progress | None) -> None:
-        self._budget = budget
+    It tells progress. One that a wrapper gives may take its time, so that nobody is faster than it allows.
+    """
+
+    def __init__(self, progress: Progress | None = None) -> None:
         self._progress = progress
         self._lock = threading.Lock()
-        self._started = time.monotonic()
-        self._spent = 0
 
     def spend(self, count: int) -> None:
-        """Account for `count` bytes; sleeps until they are within the budget."""
-        if self._budget is None and self._progress is None:
-            return
-        with self._lock:
-            self._spent += count
-            if self._progress is not None:
+        """Account for `count` bytes; returns when there may be more."""
+        if self._progress is not None:
+            with self._lock:
                 self._progress(count)
-            ahead = self._spent / self._budget - (time.monotonic() - self._started) if self._budget else 0
-        if ahead > 0:
-            time.sleep(ahead)
 
 
 Files = Iterable[tuple[str, Callable[[], BinaryIO]]]

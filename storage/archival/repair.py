@@ -34,10 +34,10 @@ def repair(
         openers = ((key, partial(_open, source, object_id, expected[path][0])) for key, path in keys.items())
         with medium.sync():
             try:
-                medium.write(openers, Pace(None, None))
+                medium.write(openers, Pace())
             except NotFound as error:
                 raise Corrupt(f"{object_id} is incomplete in the store {source.name} too.") from error
-        for reading in medium.readings(keys, Pace(None, None)):
+        for reading in medium.readings(keys, Pace()):
             path = keys[reading.key]
             if reading.sha512 != expected[path][1]:
                 raise Corrupt(

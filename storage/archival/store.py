@@ -18,6 +18,7 @@ from storage.archival.recover import recover
 from storage.archival.repair import repair
 from storage.archival.share import shares
 from storage.archival.verify import LOGS, log_digest, log_path, verify
+from storage.archival.wrappers import PacedMedium
 from storage.durability import unavailable
 from storage.ports import (
     AT_HAND,
@@ -93,7 +94,7 @@ class OcflStore:
         """Make the staged version the head of its object."""
         self._require_root()
         removal.require_not_entombed(self._medium, staged.object_id)
-        return commit.publish(self._medium, staged, Pace(None, progress))
+        return commit.publish(self._medium, staged, Pace(progress))
 
     def shares(self, object_id: str, copies: int) -> Sequence[Share]:
         """Return parts in one reading of the object."""
@@ -115,7 +116,7 @@ class OcflStore:
         with share:
             self._require_root()
             removal.require_not_entombed(self._medium, object_id)
-            return commit.bring(self._medium, share, Pace(None, progress))
+            return commit.bring(self._medium, share, Pace(progress))
 
     def verify(
         self,
@@ -129,8 +130,8 @@ class OcflStore:
     ) -> ObjectReport:
         """Read the object back, but for what is known, and compare."""
         self._require_content(object_id)
-        pace = Pace(budget, progress)
-        return verify(self._medium, self._name, object_id, version, known, pace, sealed)
+        medium = self._medium if budget is None else PacedMedium(self._medium, budget)
+        return verify(medium, self._name, object_id, version, known, Pace(progress), sealed)
 
     def repair(
         self, source: ArchivalStore, report: ObjectReport, *, sealed: Sealed = NOTHING_SEALED

@@ -1,6 +1,7 @@
 """Media around a medium: what each adds holds for every backend, and none of them knows which it is."""
 
 import random
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -191,6 +192,34 @@ class ReadOnlyMedium(Wrapped):
             f"{key} cannot be changed: {self.url} is read-only.",
             hint="take read_only out of the store's section in holdfast.toml",
         )
+
+
+class PacedMedium(Wrapped):
+    """Holds writing and reading back to a number of bytes per second, whatever the medium can do."""
+
+    def __init__(self, medium: Medium, budget: int) -> None:
+        super().__init__(medium)
+        self._budget = budget
+        self._started = time.monotonic()
+        self._spent = 0
+        self._lock = threading.Lock()
+
+    def write(self, files: Files, pace: Pace) -> None:
+        """Write many new files."""
+        self._medium.write(files, Pace(lambda count: self._spend(count, pace)))
+
+    def readings(self, keys: Iterable[str], pace: Pace) -> Iterator[Reading]:
+        """Read files back."""
+        return self._medium.readings(keys, Pace(lambda count: self._spend(count, pace)))
+
+    def _spend(self, count: int, pace: Pace) -> None:
+        """Account for bytes; sleep until they are within the budget."""
+        pace.spend(count)
+        with self._lock:
+            self._spent += count
+            ahead = self._spent / self._budget - (time.monotonic() - self._started)
+        if ahead > 0:
+            time.sleep(ahead)
 
 
 class RetryingMedium(Wrapped):

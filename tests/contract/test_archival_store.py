@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from packages.errors import Conflict, Corrupt, NotFound, Refused, Unavailable
-from storage.archival import OcflStore, medium, open_store
+from storage.archival import OcflStore, open_store, wrappers
 from storage.archival.medium import SET_ASIDE
 from storage.ports import Verdict
 from tests.support.faulty_medium import UnreadableMedium
@@ -266,7 +266,7 @@ def test_a_budget_slows_reading_down_and_progress_adds_up(two: Two, monkeypatch:
     done: list[int] = []
     waits: list[float] = []
     with monkeypatch.context() as patch:
-        patch.setattr(medium, "time", SimpleNamespace(monotonic=lambda: 0.0, sleep=waits.append))
+        patch.setattr(wrappers, "time", SimpleNamespace(monotonic=lambda: 0.0, sleep=waits.append))
         report = two.primary.verify(OBJECT, budget=1_000, progress=done.append)
     assert sum(done) == report.bytes > 300_000
     assert max(waits) == pytest.approx(report.bytes / 1_000)  # seconds, from the beginning of the reading

@@ -49,7 +49,7 @@ def test_I3_every_size_arrives_and_reads_back(medium: S3Medium, size: int) -> No
     data = os.urandom(min(size, MIB)) * (size // MIB + 1)
     data = data[:size]
     done: list[int] = []
-    medium.write([("k", partial(io.BytesIO, data))], Pace(None, done.append))
+    medium.write([("k", partial(io.BytesIO, data))], Pace(done.append))
     assert sum(done) == size
     reading = next(iter(medium.readings(["k"], QUIET)))
     assert (reading.sha512, reading.size) == (hashlib.sha512(data).hexdigest(), size)

@@ -188,13 +188,14 @@ WRITER = """
 import io, sys
 from storage.archival.medium import Pace
 from storage.archival.s3 import S3Medium
+from storage.archival.wrappers import PacedMedium
 class Endless(io.BytesIO):
     def read(self, size=-1):
         print("reading", self.tell(), flush=True)
         return super().read(size)
 medium = S3Medium(sys.argv[1], sys.argv[2], endpoint_url=sys.argv[3])
 with medium.attempt(b'{"object": "o"}'):
-    medium.write([("k", lambda: Endless(b"x" * (200 << 20)))], Pace(20 << 20, None))
+    PacedMedium(medium, 20 << 20).write([("k", lambda: Endless(b"x" * (200 << 20)))], Pace())
 """
 
 

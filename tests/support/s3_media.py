@@ -10,7 +10,7 @@ from storage.archival.medium import Pace
 from storage.archival.s3 import S3Medium
 from tests.support.s3_server import Server, server
 
-QUIET = Pace(None, None)
+QUIET = Pace()
 
 
 @pytest.fixture

@@ -4,17 +4,18 @@ import io
 import uuid
 from collections.abc import Callable
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from packages.errors import Conflict, NotFound, Refused, Unavailable
-from storage.archival import open_store
+from storage.archival import open_store, wrappers
 from storage.archival.medium import Pace
 from storage.archival.remote import RemoteMedium
-from storage.archival.wrappers import ReadOnlyMedium, RetryingMedium
+from storage.archival.wrappers import PacedMedium, ReadOnlyMedium, RetryingMedium
 
-QUIET = Pace(None, None)
+QUIET = Pace()
 
 
 class Failing(RemoteMedium):
@@ -157,3 +158,14 @@ def test_I1_listings_moves_and_writers_notes_are_tried_again() -> None:
         assert [note["object"] for _, note in retrying.live_attempts(60.0)] == ["o"]
         assert list(retrying.dead_attempts(60.0)) == []
     assert list(retrying.live_attempts(60.0)) == []
+
+
+def test_a_rate_holds_writing_and_reading_back_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    told: list[int] = []
+    monkeypatch.setattr(wrappers, "time", SimpleNamespace(monotonic=lambda: 0.0, sleep=waits.append))
+    medium = PacedMedium(RemoteMedium(url()), 100)
+    medium.write([(key, partial(io.BytesIO, b"x" * 50)) for key in "ab"], Pace(told.append))
+    assert [each.size for each in medium.readings(["a", "b"], Pace(told.append))] == [50, 50]
+    assert told == [50] * 4
+    assert waits == [0.5, 1.0, 1.5, 2.0]
