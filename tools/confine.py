@@ -1,9 +1,10 @@
 """Confines one program and runs it: a small program of its own, started by `tools.sandbox`.
 
 ``python -I -S confine.py FACTS COMMAND…`` with FACTS as JSON: ``write`` and ``read`` (folders and files
-that may be written and read), ``memory``, ``file_size`` (bytes), ``processes``, ``parent`` (the PID of
-whoever asks) and ``status`` (a descriptor that the result is written to as JSON: ``status`` as of waitpid,
-``peak`` memory in bytes, and which kinds of confinement the kernel ``granted``).
+that may be written and read), ``filter`` (of system calls, in hexadecimal), ``memory``, ``file_size``
+(bytes), ``processes``, ``parent`` (the PID of whoever asks) and ``status`` (a descriptor that the result is
+written to as JSON: ``status`` as of waitpid, ``peak`` memory in bytes, and which kinds of confinement the
+kernel ``granted``).
 
 Uses nothing but the standard library, so that it starts in a few milliseconds. Three processes: this one,
 which whoever asked can end at any time; below it an init, the first process of its own PID namespace, with
@@ -20,7 +21,8 @@ from contextlib import suppress
 from typing import Any
 
 CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x08000000, 0x10000000, 0x20000000, 0x40000000
-PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 36, 38
+PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 22, 36, 38
+SECCOMP_MODE_FILTER = 2
 LANDLOCK_CREATE, LANDLOCK_ADD, LANDLOCK_RESTRICT = 444, 445, 446
 READ = 1 << 0 | 1 << 2 | 1 << 3  # execute, read file, read folder
 READ_NAMED = 1 << 2  # read file: not what else lies beside it
@@ -40,6 +42,10 @@ class _Ruleset(ctypes.Structure):
 class _Beneath(ctypes.Structure):
     _pack_ = 1
     _fields_ = (("allowed", ctypes.c_uint64), ("parent", ctypes.c_int32))
+
+
+class _Filter(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("steps", ctypes.c_char_p))
 
 
 def main() -> int:
@@ -120,7 +126,9 @@ def _become(facts: dict[str, Any], granted: list[str], report: int) -> None:
         signal.signal(ignored, signal.SIG_DFL)
     _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     if landlock(facts["write"], facts["read"], facts["sockets"]):
-        os.write(report, b"files")
+        os.write(report, b"files ")
+    if _refuse_calls(bytes.fromhex(facts["filter"])):
+        os.write(report, b"calls ")
     os.close(report)
     try:
         os.execvpe(sys.argv[2], sys.argv[2:], os.environ)  # noqa: S606  # no shell, on purpose
@@ -153,6 +161,13 @@ def landlock(write: list[str], read: list[str], sockets: list[str], named: tuple
         for path in paths:
             _allow(ruleset, path, rights & all_rights)
     return bool(_libc.syscall(LANDLOCK_RESTRICT, ruleset, 0) == 0)
+
+
+def _refuse_calls(steps: bytes) -> bool:
+    """Put the filter on; False where the kernel does not take it, or there is none."""
+    program = _Filter(len(steps) // 8, steps)
+    mode = ctypes.c_ulong(SECCOMP_MODE_FILTER)
+    return bool(steps) and _libc.prctl(PR_SET_SECCOMP, mode, ctypes.byref(program), 0, 0) == 0
 
 
 def _allow(ruleset: int, path: str, rights: int) -> None:

@@ -137,29 +137,30 @@ def _refuse_calls() -> None:
 def _steps(name: str) -> Iterator[bytes]:
     """Yield the filter, one instruction of the kernel's packet filter each."""
     at, machine, _ = MACHINES[name]
-    refuse = _step(RETURN, REFUSE | EPERM)
-    yield _step(LOAD, MACHINE) + _step(EQUAL, machine, 1, 0) + refuse
-    yield _step(LOAD, CALL_NUMBER) + _step(AT_LEAST, X32, 0, 1) + refuse
+    refuse = step(RETURN, REFUSE | EPERM)
+    yield step(LOAD, MACHINE) + step(EQUAL, machine, 1, 0) + refuse
+    yield step(LOAD, CALL_NUMBER) + step(AT_LEAST, X32, 0, 1) + refuse
     for numbers in REFUSED.values():
         if numbers[at]:
-            yield _step(EQUAL, numbers[at], 0, 1) + refuse
-    yield _step(EQUAL, CLONE3[at], 0, 1) + _step(RETURN, REFUSE | ENOSYS)
-    allow = _step(RETURN, ALLOW)
-    yield _step(EQUAL, CLONE[at], 0, 5) + _step(LOAD, FIRST_ARGUMENT) + _step(AND, CLONE_THREAD_AND_FILES)
-    yield _step(EQUAL, CLONE_THREAD_AND_FILES, 0, 1) + allow + refuse
+            yield step(EQUAL, numbers[at], 0, 1) + refuse
+    yield step(EQUAL, CLONE3[at], 0, 1) + step(RETURN, REFUSE | ENOSYS)
+    allow = step(RETURN, ALLOW)
+    yield step(EQUAL, CLONE[at], 0, 5) + step(LOAD, FIRST_ARGUMENT) + step(AND, CLONE_THREAD_AND_FILES)
+    yield step(EQUAL, CLONE_THREAD_AND_FILES, 0, 1) + allow + refuse
     for numbers in ONLY_ITSELF.values():
-        yield _step(EQUAL, numbers[at], 0, 5) + _step(LOAD, FIRST_ARGUMENT)
-        yield _step(EQUAL, 0, 1, 0) + _step(EQUAL, os.getpid(), 0, 1) + allow + refuse
+        yield step(EQUAL, numbers[at], 0, 5) + step(LOAD, FIRST_ARGUMENT)
+        yield step(EQUAL, 0, 1, 0) + step(EQUAL, os.getpid(), 0, 1) + allow + refuse
     for numbers, argument, values in NOT_WITH.values():
-        yield _step(EQUAL, numbers[at], 0, 2 * len(values) + 2) + _step(LOAD, FIRST_ARGUMENT + 8 * argument)
-        yield b"".join(_step(EQUAL, value, 0, 1) + refuse for value in values) + allow
-    yield _step(EQUAL, MAP[at], 0, 6) + _step(LOAD, FIRST_ARGUMENT + 8 * MAP_FLAGS)
-    yield _step(ANY_BIT, GROWING, 0, 1) + refuse
-    yield _step(AND, SHARED_BY_NOBODY) + _step(EQUAL, SHARED_BY_NOBODY, 0, 1) + refuse
+        yield step(EQUAL, numbers[at], 0, 2 * len(values) + 2) + step(LOAD, FIRST_ARGUMENT + 8 * argument)
+        yield b"".join(step(EQUAL, value, 0, 1) + refuse for value in values) + allow
+    yield step(EQUAL, MAP[at], 0, 6) + step(LOAD, FIRST_ARGUMENT + 8 * MAP_FLAGS)
+    yield step(ANY_BIT, GROWING, 0, 1) + refuse
+    yield step(AND, SHARED_BY_NOBODY) + step(EQUAL, SHARED_BY_NOBODY, 0, 1) + refuse
     yield allow
 
 
-def _step(code: int, value: int, if_so: int = 0, if_not: int = 0) -> bytes:
+def step(code: int, value: int, if_so: int = 0, if_not: int = 0) -> bytes:
+    """Return one instruction of a filter; the last two tell how many to leave out after a comparison."""
     return pack("=HBBI", code, if_so, if_not, value)
 
 

@@ -23,6 +23,7 @@ from typing import BinaryIO
 
 from packages.model import NOTHING
 from packages.scratch import bytes_in, has_file_of, remove_tree
+from tools.converter_calls import converter_filter
 from tools.crew_confinement import can_refuse_calls
 from tools.own_folders import beside_our_own
 from tools.process import bytes_unlinked, start_confined
@@ -115,6 +116,7 @@ class Sandbox:
             "write": [str(self._folder), *WRITABLE],
             "read": [*beside_our_own([*READABLE, *_homes_of(Path(program))]), *map(str, readable)],
             "sockets": [*map(str, sockets)],
+            "filter": converter_filter(),
             "memory": bounds.memory,
             "file_size": bounds.file_size,
             "processes": MOST_PROCESSES,
@@ -329,12 +331,13 @@ def isolation() -> Isolation:
     with private_folder(Path(tempfile.gettempdir())) as folder:
         granted = _granted(folder)
     if can_refuse_calls():
-        granted = [*granted, "calls"]
+        granted = [*granted, "readers"]
     told = {
         "network": "converters can reach the network",
         "processes": "a converter's children are found through /proc alone",
         "files": "converters, and readers of files, can read and write all that this account can",
-        "calls": "readers of files can reach the network, start programs and signal other processes",
+        "calls": "converters can ask the kernel for what they have no use for",
+        "readers": "readers of files can reach the network, start programs and signal other processes",
     }
     return Isolation(
         network="network" in granted,
@@ -350,6 +353,7 @@ def _granted(folder: Path) -> list[str]:
         "write": [str(folder)],
         "read": list(READABLE),
         "sockets": [],
+        "filter": converter_filter(),
         "memory": 1 << 30,
         "file_size": MIB,
         "processes": MOST_PROCESSES,

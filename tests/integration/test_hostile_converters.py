@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from errno import EPERM
 from pathlib import Path
 from threading import Event, Thread
 
@@ -17,6 +18,8 @@ from packages.scratch import bytes_in
 from tests.support.scripted_converter import Scripted
 from tests.support.waiting import until
 from tools import process
+from tools.converter_calls import REFUSED
+from tools.crew_confinement import MACHINES, can_refuse_calls
 from tools.normalise.conduct import WORKPLACE, Conductor, Request, clear, tidy
 from tools.normalise.made import Made
 from tools.runs import Bounds, Ended, Ran
@@ -254,6 +257,47 @@ def test_a_converter_reaches_no_network_and_no_file_of_others(tmp_path: Path) ->
         assert not run(folder, "rm", "-f", str(secret)).ok
     assert secret.read_text("utf-8") == "hidden"
     assert not (tmp_path / "evil").exists()
+
+
+ASKING = """
+import ctypes, socket, subprocess, sys, threading
+libc = ctypes.CDLL(None, use_errno=True)
+for number in map(int, sys.argv[1:]):
+    ctypes.set_errno(0)
+    print(libc.syscall(number, 0, 0, 0, 0, 0, 0), ctypes.get_errno())
+for family in (socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK, socket.AF_PACKET):
+    try:
+        print("made", socket.socket(family, socket.SOCK_RAW))
+    except OSError as error:
+        print(-1, error.errno)
+socket.socket(socket.AF_UNIX)
+threading.Thread(target=subprocess.run, args=(["true"],)).start()
+print("works")
+"""
+ASKED = [  # those that do no harm where they are let
+    *(
+        "ptrace",
+        "process_vm_readv",
+        "pidfd_getfd",
+        "kcmp",
+        "mount",
+        "move_mount",
+        "fsopen",
+        "unshare",
+        "setns",
+    ),
+    *("open_by_handle_at", "add_key", "keyctl", "io_uring_setup", "bpf", "perf_event_open", "userfaultfd"),
+    *("memfd_secret", "init_module", "setns"),
+]
+
+
+@pytest.mark.skipif(not can_refuse_calls(), reason="this kernel filters no system calls")
+def test_F5_a_converter_asks_the_kernel_for_nothing_that_it_has_no_use_for(tmp_path: Path) -> None:
+    at = list(MACHINES).index(os.uname().machine)
+    numbers = [str(REFUSED[each][at]) for each in ASKED]
+    with private_folder(tmp_path) as folder:
+        ran = run(folder, sys.executable, "-I", "-S", "-c", ASKING, *numbers)
+    assert ran.output.decode().splitlines() == [*[f"-1 {EPERM}"] * (len(ASKED) + 4), "works"], ran.said
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 
 from packages.errors import Unavailable
 from tests.support.waiting import until
-from tools import crew_confinement, crew_terms, own_folders, process, sandbox
+from tools import converter_calls, crew_confinement, crew_terms, own_folders, process, sandbox
 from tools.characterise import Characteriser
 from tools.crew import Crew
 from tools.crew_child import Lost, Work
@@ -364,6 +364,8 @@ def test_F5_the_filter_names_calls_by_the_numbers_that_they_have_on_each_machine
         "mmap": crew_confinement.MAP,
         "clone": crew_confinement.CLONE,
         "clone3": crew_confinement.CLONE3,
+        **converter_calls.REFUSED,
+        "socket": converter_calls.SOCKET,
     }
     known = {
         name: library.seccomp_syscall_resolve_name_arch(ctypes.c_uint32(number), name.encode())
