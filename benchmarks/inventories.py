@@ -1,20 +1,22 @@
 """``python -m benchmarks.inventories``: objects of very many files, and of very many versions.
 
-With ``--files N…`` an object of so many small files is staged, published, verified, and given a second
-version, in one process each; every line gives seconds, seconds of CPU, and the most memory until then.
-With ``--inventory-only`` no file is written: the inventory alone is made, written, read and revised. With
-``--versions N`` an object of 100 files gets so many versions, one file changed in each.
+With ``--files N…`` an object of so many small files is staged, published, read back, given a second version,
+copied to another store, and validated as anybody's OCFL, in one process each; every line gives seconds,
+seconds of CPU, and the most memory until then. With ``--inventory-only`` no file is written: the inventory
+alone is made, written, read and revised. With ``--versions N`` (P4) an object of ten files gets so many
+versions, one file changed in each; each is published, read back, copied, and the copy read back.
 """
 
 import argparse
 import hashlib
+import os
 import resource
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,12 +24,15 @@ from packages.content_paths import content_path
 from packages.ocfl.compact import compacted
 from packages.ocfl.inventory import Inventory, next_version, read
 from packages.ocfl.stage import stage_first_version, stage_next_version
+from services.archival_storage.ocfl_validation import validate_ocfl
 from storage.archival import OcflStore, open_store
 from storage.ports import StagedVersion
 
 OBJECT = "urn:uuid:0b9ce0a4-6f5d-4a0c-9a0e-2f1f3f1d7a11"
 MADE = {"created": "2026-01-02T03:04:05Z", "message": "Benchmark", "user": "Benchmark"}
 IN_A_FOLDER = 1_000
+OF_MANY_VERSIONS = 10  # files: an inventory tells all of them anew for each version
+TOLD = {10, 100, 200, 400, 600, 800}
 T = TypeVar("T")
 
 
@@ -77,6 +82,11 @@ def files(count: int, folder: Path) -> None:
     timed("read inventory", count, lambda: store.inventory(OBJECT).head)
     timed("second version", count, lambda: _second(store, second))
     timed("verify version 2", count, lambda: _require(store, 2))
+    copy = open_store("copy", (folder / "copy").as_uri())
+    copy.prepare("benchmark")
+    timed("copy", count, lambda: copy.replicate(store, OBJECT))
+    timed("verify copy", count, lambda: _require(copy))
+    timed("validate-ocfl", count, lambda: _require_valid(folder / "copy"))
 
 
 def inventory_only(count: int, folder: Path) -> None:
@@ -117,30 +127,45 @@ def _require(store: OcflStore, version: int | None = None) -> None:
         raise SystemExit(f"not intact: {report.problems[:3]}")
 
 
+def _require_valid(root: Path) -> None:
+    found = validate_ocfl(str(root))
+    if found.verdict != "valid":
+        raise SystemExit(f"{found.verdict}: {found.findings[:3]}")
+
+
 def versions(count: int, folder: Path) -> None:
-    """Give an object of 100 files so many versions, one file changed in each."""
-    store = open_store("primary", (folder / "store").as_uri())
-    store.prepare("benchmark")
-    rows = list(write(folder / "1/v1/content", names(100)))
+    """Give an object of few files so many versions, one file changed in each, in two stores."""
+    stores = [open_store(name, (folder / name).as_uri()) for name in ("primary", "copy")]
+    for store in stores:
+        store.prepare("benchmark")
+    rows = list(write(folder / "1/v1/content", names(OF_MANY_VERSIONS)))
     inventory = stage_first_version(folder / "1", OBJECT, rows, **MADE)
-    store.publish(StagedVersion(OBJECT, folder / "1", inventory, None))
+    stores[0].publish(StagedVersion(OBJECT, folder / "1", inventory, None))
     begun, since = time.process_time(), 2
     for number in range(2, count + 1):
-        staged = folder / str(number)
-        base = store.inventory(OBJECT)
-        changed = list(write(staged / f"v{number}/content", iter([f"data/original/{number}"])))
-        inventory = stage_next_version(staged, base, changed, [f"data/original/{number - 1}"], **MADE)
-        store.publish(StagedVersion(OBJECT, staged, inventory, base.digest()))
-        shutil.rmtree(staged)
-        if number in {10, 100, 200, 400, 600, 800} or number == count:
+        _revise(stores, number, folder / "staged")
+        if number in TOLD or number == count:
             each = (time.process_time() - begun) / (number - since + 1)
-            size = (staged.parent / "store").rglob("inventory.json")
-            top = max(path.stat().st_size for path in size)
+            size = stores[0].open(OBJECT, "inventory.json").seek(0, os.SEEK_END)
             print(
-                f"version {number:>5}  {each * 1000:8.1f} ms of CPU each  inventory {top / 1e6:7.2f} MB"
-                f"  {each / (top / 1e6) * 1000:7.1f} ms/MB"
+                f"version {number:>5}  {each * 1000:8.1f} ms of CPU each  inventory {size / 1e6:7.2f} MB"
+                f"  {each / (size / 1e6) * 1000:7.1f} ms/MB",
+                flush=True,
             )
             begun, since = time.process_time(), number + 1
+
+
+def _revise(stores: Sequence[OcflStore], number: int, staged: Path) -> None:
+    """Publish version `number`, read it back, copy it, and read the copy back."""
+    primary, copy = stores
+    base = primary.inventory(OBJECT)
+    changed = list(write(staged / f"v{number}/content", iter([f"data/original/{number}"])))
+    inventory = stage_next_version(staged, base, changed, [f"data/original/{number - 1}"], **MADE)
+    primary.publish(StagedVersion(OBJECT, staged, inventory, base.digest()))
+    copy.replicate(primary, OBJECT)
+    _require(primary, number)
+    _require(copy, number)
+    shutil.rmtree(staged)
 
 
 def main() -> None:
@@ -161,7 +186,7 @@ def main() -> None:
         if len(asked.files) == 1:
             (inventory_only if asked.inventory_only else files)(asked.files[0], Path(folder))
         if asked.versions:
-            versions(asked.versions, Path(folder))
+            versions(asked.versions, Path(folder) / "versions")
 
 
 if __name__ == "__main__":

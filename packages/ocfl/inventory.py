@@ -46,7 +46,7 @@ class Version:
     state: Paths
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Inventory:
     """The inventory of an object (§3.5).
 
@@ -126,13 +126,14 @@ def parse(data: bytes) -> Inventory:
     return read(io.BytesIO(data))
 
 
-def read(stream: ByteStream) -> Inventory:
+def read(stream: ByteStream, like: Inventory | None = None) -> Inventory:
     """Read an inventory as a stream; raises Invalid, naming the first thing that breaks OCFL 1.1 §3.5.
 
     Checked: types, digests, safe and unique paths, that every state is in the manifest, no gap in versions.
+    What it says as `like` does, another version's of the same object, it holds together with that.
     """
     try:
-        return _Reader().take(read_blocks(stream))
+        return _Reader(like).take(read_blocks(stream))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise Invalid(f"An inventory lacks something or has it in the wrong form: {error!r}.") from None
 
@@ -243,9 +244,12 @@ def _serialise_paths(paths: Paths, indent: int) -> Iterator[bytes]:
 class _Reader:
     """Takes an inventory in, part by part, strictly."""
 
-    def __init__(self) -> None:
+    def __init__(self, like: Inventory | None) -> None:
         self._top: dict[str, Any] = {}
-        self._manifest = Builder(_DIGITS)
+        self._manifest = Builder(_DIGITS, compacted(like.manifest) if like else None)
+        self._like = (
+            {f"v{number}": compacted(each.state) for number, each in like.versions.items()} if like else {}
+        )
         self._said: dict[str, dict[str, Any]] = {}
         self._states: dict[str, Builder] = {}
         self._built: dict[str, DigestPaths] = {}
@@ -271,7 +275,7 @@ class _Reader:
             else:
                 self._said[where[1]][key] = value
                 if key == "state" and value is BLOCK:
-                    like = next(reversed(self._built.values()), None)
+                    like = self._like.get(where[1], next(reversed(self._built.values()), None))
                     self._states[where[1]] = Builder(_DIGITS, like)
         self._end_block()
         return self._made()

@@ -4,6 +4,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import accumulate, islice
+from threading import Lock
 
 END = b"\xff"  # stands behind each path: no byte of UTF-8
 HANDLING = "surrogatepass"  # a path from JSON may hold half a pair
@@ -12,7 +13,7 @@ HANDLING = "surrogatepass"  # a path from JSON may hold half a pair
 class Pool:
     """Rows of one digest and its paths each, numbered in the order in which they came; never taken away.
 
-    Several maps may share a pool: versions of an object differ in few rows.
+    Several maps may share a pool: versions of an object differ in few rows. Threads may add to it at once.
     """
 
     def __init__(self, width: int) -> None:
@@ -20,6 +21,7 @@ class Pool:
         self._digests = bytearray()
         self._starts = array("Q", [0])
         self._paths = bytearray()
+        self._adding = Lock()
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -27,18 +29,20 @@ class Pool:
 
     def add(self, digest: bytes, paths: bytes) -> int:
         """Append a row of a digest and `packed` paths, and return its number."""
-        self._digests += digest
-        self._paths += paths
-        self._starts.append(len(self._paths))
-        return len(self._starts) - 2
+        with self._adding:
+            self._digests += digest
+            self._paths += paths
+            self._starts.append(len(self._paths))
+            return len(self._starts) - 2
 
     def extend(self, digests: bytes, paths: bytes, lengths: Iterable[int]) -> range:
         """Append many rows, whose `packed` paths have such lengths, and return their numbers."""
-        first = len(self)
-        self._digests += digests
-        self._starts.extend(islice(accumulate(lengths, initial=len(self._paths)), 1, None))
-        self._paths += paths
-        return range(first, len(self))
+        with self._adding:
+            first = len(self)
+            self._digests += digests
+            self._starts.extend(islice(accumulate(lengths, initial=len(self._paths)), 1, None))
+            self._paths += paths
+            return range(first, len(self))
 
     def digest(self, row: int) -> bytes:
         """Return a row's digest."""

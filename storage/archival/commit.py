@@ -37,7 +37,7 @@ from storage.archival.creating import (
     withdraw,
     write_top,
 )
-from storage.archival.inventories import read_stated, stated_head, version_numbers
+from storage.archival.inventories import Hashing, digest_of, read_stated, stated_head, version_numbers
 from storage.archival.local import check_and_lock_down
 from storage.archival.medium import Medium, Pace
 from storage.ports import ReadBack, Share, StagedVersion
@@ -95,7 +95,7 @@ def bring(medium: Medium, share: Share, pace: Pace) -> Mapping[str, ReadBack]:
     have = stated_head(medium, root).number if _exists(medium, root) else 0
     if have > inventory.head:
         raise Conflict(f"{medium.url} has a newer version of {inventory.object_id} than the source.")
-    if have and _bytes(share, f"v{have}/{NAME}") != medium.read(f"{root}/v{have}/{NAME}"):
+    if have and _digest_of(share, f"v{have}/{NAME}") != digest_of(medium, f"{root}/v{have}/{NAME}"):
         raise Conflict(f"{inventory.object_id} has another history in {medium.url} than in the source.")
     lacking = range(have + 1, inventory.head + 1)
     if not lacking:
@@ -235,6 +235,13 @@ def _copy_folder(medium: Medium, folder: Path, key: str, pace: Pace) -> None:
 def _bytes(share: Share, name: str) -> bytes:
     with share.open(name) as stream:
         return stream.read()
+
+
+def _digest_of(share: Share, name: str) -> str:
+    with share.open(name) as stream:
+        hashing = Hashing(stream)
+        hashing.drain()
+    return hashing.digest
 
 
 def open_file(path: Path) -> BinaryIO:

@@ -8,6 +8,7 @@ meanwhile, and whose content was cleared away, finds that out before the version
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import partial
 
 from packages.errors import Conflict, Corrupt, Invalid, NotFound, Unavailable
 from packages.ocfl.inventory import (
@@ -21,7 +22,7 @@ from packages.ocfl.inventory import (
     sidecar,
 )
 from packages.ocfl.segments import own_folder
-from storage.archival.inventories import read_inventory, version_numbers
+from storage.archival.inventories import read_inventory, read_stated, stated_head, version_numbers
 from storage.archival.medium import SET_ASIDE, Files, Medium, Pace
 
 _TRIES = 5
@@ -71,23 +72,55 @@ def write_top(medium: Medium, root: str, number: int, known: Whole | None = None
 
     `known` is what its inventory is, where the caller has just written it there.
     """
-    newest = known or read_inventory(medium, f"{root}/v{number}")
-    data = known.data if known else medium.read(f"{root}/v{number}/{NAME}")
     names = {item.name for item in medium.list(root)}
     if DECLARATION not in names:
         medium.replace(f"{root}/{DECLARATION}", DECLARATION_TEXT)
+    if medium.capabilities.atomic_rename:
+        _rename_top(medium, root, number)
+    else:
+        _swap_top(medium, root, known or _whole(medium, root, number), there=NAME in names)
+
+
+def _rename_top(medium: Medium, root: str, number: int) -> None:
+    """Put a copy of the version's inventory at the top by a rename: it may be too long to be held."""
+    newest = read_stated(medium, f"{root}/v{number}")
+    with medium.attempt(None) as attempt:
+        beside = f"{attempt}/{NAME}"
+        with medium.sync():
+            medium.write([(beside, partial(medium.open, f"{root}/v{number}/{NAME}"))], Pace())
+        if _stated_above(medium, root) > number:
+            return
+        medium.move(beside, f"{root}/{NAME}")
+    medium.replace(f"{root}/{SIDECAR}", sidecar(newest.digest))
+
+
+def _stated_above(medium: Medium, root: str) -> int:
+    """Return the number of the version that the object's top tells of, where it tells of one."""
+    try:
+        return stated_head(medium, root).number
+    except (NotFound, Corrupt):
+        return 0
+
+
+def _swap_top(medium: Medium, root: str, newest: Whole, *, there: bool) -> None:
+    """Write the version's inventory over exactly what is at the top, which another writer may change."""
     for _ in range(_TRIES):
-        old = medium.read(f"{root}/{NAME}") if NAME in names else None
+        old = medium.read(f"{root}/{NAME}") if there else None
         if old is not None and _is_newer(old, newest.inventory):
             return
         try:
-            medium.swap(f"{root}/{NAME}", data, old)
+            medium.swap(f"{root}/{NAME}", newest.data, old)
         except Conflict:  # somebody completes the same, or is a version further already
-            names.add(NAME)
+            there = True
             continue
         medium.replace(f"{root}/{SIDECAR}", sidecar(newest.digest))
         return
     raise Conflict(f"{root} in {medium.url} is being changed by somebody else.", hint="Try again.")
+
+
+def _whole(medium: Medium, root: str, number: int) -> Whole:
+    folder = f"{root}/v{number}"
+    return Whole(read_inventory(medium, folder).inventory, medium.read(f"{folder}/{NAME}"))
 
 
 def withdraw(medium: Medium, root: str, own: str) -> list[str]:

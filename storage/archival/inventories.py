@@ -4,11 +4,14 @@ import hashlib
 import io
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import BinaryIO
+from weakref import WeakValueDictionary
 
-from packages.errors import Corrupt, Invalid, NotFound
+from packages.errors import Corrupt, Invalid, NotFound, Unavailable
 from packages.ocfl.inventory import DECLARATION, NAME, SIDECAR, Inventory, head_of, parse_sidecar, read
 from packages.ocfl.reading import Rejoined
 from storage.archival.medium import Medium
@@ -20,6 +23,9 @@ _SMALL = 16 << 20
 _KEPT = 2
 _kept: OrderedDict[str, Inventory] = OrderedDict()
 _keeping = threading.Lock()
+_held: WeakValueDictionary[str, Inventory] = WeakValueDictionary()
+"""Longer ones, as long as anybody has them: who wants the same takes part in that, so it is there once."""
+_one_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,7 @@ def read_inventory(medium: Medium, folder: str) -> Head:
     with medium.open(f"{folder}/{NAME}") as stream:
         hashing = Hashing(stream)
         try:
-            inventory = take(hashing)
+            inventory = take(hashing, partial(stated_in, medium, folder))
         except Invalid as error:
             hashing.drain()
             _require_stated(medium, folder, hashing.digest)
@@ -55,19 +61,33 @@ def read_inventory(medium: Medium, folder: str) -> Head:
     return Head(inventory, hashing.digest)
 
 
-def take(hashing: "Hashing") -> Inventory:
+def take(
+    hashing: "Hashing", stated_there: Callable[[], str | None], like: Inventory | None = None
+) -> Inventory:
     """Read an inventory, unless the same bytes were read just before; raises Invalid.
 
     Commit, replication and reading back each go by the inventory that lies in a store, four times for one
-    version. The bytes are read and digested each time; only their meaning is remembered.
+    version. The bytes are read and digested each time; only their meaning is remembered. A long one is
+    remembered while somebody holds it, and found by what its sidecar says (`stated_there`); see `read` of
+    `like`.
     """
     first = bytearray()
     while len(first) < _SMALL and (piece := hashing.read(_SMALL - len(first))):
         first += piece
     if len(first) == _SMALL:
-        whole = Rejoined(first, hashing)
-        del first
-        return read(whole)
+        stated = stated_there()
+        with _one_at_a_time:  # the next may want the same, and the interpreter understands one at a time
+            known = _held.get(stated) if stated else None
+            if known is None:
+                whole = Rejoined(first, hashing)
+                del first
+                known = read(whole, like)
+            hashing.drain()
+            if not stated or hashing.digest == stated:
+                _held[hashing.digest] = known
+        if stated and hashing.digest != stated:
+            raise Invalid("The bytes are not those that the sidecar states.")
+        return known
     digest = hashing.digest
     with _keeping:
         if (known := _kept.get(digest)) is not None:
@@ -90,6 +110,13 @@ def read_stated(medium: Medium, folder: str) -> Stated:
             return Stated(head_of(stream), digest)
         except Invalid as error:
             raise Corrupt(f"{folder} in {medium.url}: {error.message}") from error
+
+
+def stated_in(medium: Medium, folder: str) -> str | None:
+    """Return the digest that the sidecar in `folder` states, if it can be read."""
+    with suppress(NotFound, Unavailable, Invalid):
+        return parse_sidecar(medium.read(f"{folder}/{SIDECAR}"))
+    return None
 
 
 def digest_of(medium: Medium, key: str) -> str:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from packages.errors import Invalid, NotFound, Unavailable
 from packages.ocfl import layout
@@ -15,11 +16,10 @@ from packages.ocfl.inventory import (
     NAME,
     SIDECAR,
     Inventory,
-    parse_sidecar,
     sidecar,
 )
 from packages.ocfl.path_index import PathIndex
-from storage.archival.inventories import Hashing, digest_of, numbered, take
+from storage.archival.inventories import Hashing, digest_of, numbered, stated_in, take
 from storage.archival.medium import ABANDONED_AFTER, Medium, Pace, Reading
 from storage.ports import NOTHING_SEALED, ObjectReport, Problem, ReadBack, Sealed, Verdict
 
@@ -77,14 +77,13 @@ def verify(
         if not medium.present():
             raise Unavailable(f"The store {medium.url} is not there.")
         raise NotFound(f"{object_id} is not in the store {store}.")
-    expected, inventory = _inventories(medium, root, top, sealed)
+    expected, inventory = _inventories(medium, root, top, sealed, version)
     if inventory is not None:
         if version is not None and version > inventory.head:
             raise NotFound(f"{object_id} has no version {version} in the store {store}.")
         expected.know(inventory, version)
     findings = _Findings()
     scope = _Scope(medium, root, version, expected, known=inventory is not None)
-    del inventory  # large, and `expected` has what is needed of it
     keys = _keys(scope, top, findings)
     for reading in _readings(medium, root, keys, known, pace):
         path = reading.key[len(root) + 1 :]
@@ -146,10 +145,6 @@ def _keys(scope: _Scope, top: dict[str, str], findings: _Findings) -> Iterator[s
             yield f"{scope.root}/{name}"
         elif name not in scope.expected:
             findings.add(name, Verdict.EXTRA, None, None)
-    if scope.version is not None:  # the inventories of the versions that are left out
-        for path in list(scope.expected.own):
-            if "/" in path and not path.startswith(f"v{scope.version}/"):
-                yield f"{scope.root}/{path}"
 
 
 def _below(scope: _Scope, folder: str, findings: _Findings) -> Iterator[str]:
@@ -218,20 +213,21 @@ class _Expected:
 
 
 def _inventories(
-    medium: Medium, root: str, there: Mapping[str, str], sealed: Sealed
+    medium: Medium, root: str, there: Mapping[str, str], sealed: Sealed, version: int | None
 ) -> tuple[_Expected, Inventory | None]:
     """Return what the declaration, inventories and sidecars should digest to, and the inventory to go by.
 
-    `there` is what the object's folder holds. What is sealed is true. Else: the inventory of the head lies
-    there twice, each with a sidecar, and what most of the four say is taken for true (at a tie, the pair at
-    the top), so that one damaged file is told from three sound ones.
+    `there` is what the object's folder holds. With `version` the inventories of other versions are left out:
+    to read them would make a version cost what all before it have cost. What is sealed is true. Else: the
+    inventory of the head lies there twice, each with a sidecar, and what most of the four say is taken for
+    true (at a tie, the pair at the top), so that one damaged file is told from three sound ones.
     """
     found = _Expected()
     expected = found.own
     expected[DECLARATION] = hashlib.sha512(DECLARATION_TEXT).hexdigest()
     numbers = numbered(name for name, kind in there.items() if kind == "folder")
     top, top_digest = _read(medium, root)
-    top_stated = _stated(medium, root)
+    top_stated = stated_in(medium, root)
     head = max(numbers, default=1)
     if top is not None and (top_digest == top_stated or not numbers):
         head = top.head
@@ -248,10 +244,10 @@ def _inventories(
     trusted = sound.get(true)
     if trusted is None and sealed.inventory is not None and sealed.inventory.head == head:
         trusted = sealed.inventory
-    for folder in ("", f"v{head}/"):
+    for folder in ("", f"v{head}/") if version in {None, head} else ("",):
         expected[folder + NAME] = true
         expected[folder + SIDECAR] = true and hashlib.sha512(sidecar(true)).hexdigest()
-    for number in range(1, head):
+    for number in range(1, head) if version is None else {version} - {head}:
         expected.update(_older(medium, root, number, trusted, sealed.digests.get(number)))
     if trusted is None:
         expected.update(_still_told(medium, root, sealed))
@@ -273,8 +269,8 @@ def _older(
     """Return what an older version's inventory and sidecar should digest to; each vouches for the other."""
     if sealed is not None:
         return _pair_expected(number, sealed)
-    found, digest = _read(medium, f"{root}/v{number}")
-    stated = _stated(medium, f"{root}/v{number}")
+    found, digest = _read(medium, f"{root}/v{number}", trusted)
+    stated = stated_in(medium, f"{root}/v{number}")
     agrees = found is not None and (trusted is None or _same_history(found, trusted))
     true = digest if agrees and stated is None else stated or digest
     if found is not None and agrees and stated not in {digest, found.digest()}:
@@ -307,23 +303,17 @@ def _pair(medium: Medium, folder: str) -> tuple[str | None, str | None]:
     digest = None
     with suppress(NotFound, Unavailable):
         digest = digest_of(medium, f"{folder}/{NAME}")
-    return digest, _stated(medium, folder)
+    return digest, stated_in(medium, folder)
 
 
-def _stated(medium: Medium, folder: str) -> str | None:
-    with suppress(NotFound, Unavailable, Invalid):
-        return parse_sidecar(medium.read(f"{folder}/{SIDECAR}"))
-    return None
-
-
-def _read(medium: Medium, folder: str) -> tuple[Inventory | None, str | None]:
-    """Return an inventory, if it is one, and its digest, if it can be read."""
+def _read(medium: Medium, folder: str, like: Inventory | None = None) -> tuple[Inventory | None, str | None]:
+    """Return an inventory, if it is one, and its digest, if it can be read; see `take` of `like`."""
     found = None
     try:
         with medium.open(f"{folder}/{NAME}") as stream:
             hashing = Hashing(stream)
             with suppress(Invalid):
-                found = take(hashing)
+                found = take(hashing, partial(stated_in, medium, folder), like)
             hashing.drain()
     except (NotFound, Unavailable):
         return None, None

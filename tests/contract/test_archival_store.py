@@ -256,7 +256,10 @@ def test_one_version_can_be_verified_alone(two: Two) -> None:
     assert two.copy.verify(OBJECT, version=2).verdict is Verdict.INTACT
     assert two.copy.verify(OBJECT, version=1).corrupt == 1
     overwrite(two.copy, "v1/inventory.json", b"rot")
-    assert two.copy.verify(OBJECT, version=2).corrupt == 1  # all inventories count
+    assert two.copy.verify(OBJECT, version=2).verdict is Verdict.INTACT  # a version costs itself alone (P4)
+    assert two.copy.verify(OBJECT).corrupt == 2
+    overwrite(two.copy, "v2/inventory.json", b"rot")
+    assert two.copy.verify(OBJECT, version=2).corrupt == 1
     with pytest.raises(NotFound):
         two.copy.verify(OBJECT, version=3)
 

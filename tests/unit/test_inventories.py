@@ -1,26 +1,40 @@
 """Reading inventories from a store: what is remembered is the meaning of bytes, never that they were read."""
 
+import tracemalloc
+import weakref
 from pathlib import Path
 
 import pytest
 
 from packages.errors import Corrupt
 from packages.ocfl import reading
-from packages.ocfl.inventory import NAME, SIDECAR, Inventory, dump, first_version, sidecar
+from packages.ocfl.compact import compacted
+from packages.ocfl.inventory import (
+    NAME,
+    SIDECAR,
+    Inventory,
+    dump,
+    first_version,
+    next_version,
+    sidecar,
+)
 from storage.archival import inventories
+from storage.archival.creating import write_top
 from storage.archival.inventories import read_inventory
 from storage.archival.local import LocalMedium
 
+WHEN = "2026-01-01T00:00:00Z"
+
 
 def _put(folder: Path, inventory: Inventory) -> None:
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / NAME).write_bytes(dump(inventory))
     (folder / SIDECAR).write_bytes(sidecar(inventory.digest()))
 
 
 def _made(message: str) -> Inventory:
     files = [("a.txt", "a" * 128, "v1/content/a.txt")]
-    return first_version("urn:a", files, created="2026-01-01T00:00:00Z", message=message, user_name="U")
+    return first_version("urn:a", files, created=WHEN, message=message, user_name="U")
 
 
 def test_what_was_read_before_is_not_taken_for_what_is_there_now(tmp_path: Path) -> None:
@@ -36,13 +50,56 @@ def test_what_was_read_before_is_not_taken_for_what_is_there_now(tmp_path: Path)
     assert read_inventory(medium, "o").inventory == other
 
 
-def test_a_large_inventory_is_read_as_a_stream_and_not_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalMedium:
+    """A medium where every inventory counts as a long one."""
     monkeypatch.setattr(inventories, "_SMALL", 100)
     monkeypatch.setattr(reading, "AT_ONCE", 100)
-    medium, made = LocalMedium(tmp_path), _made("large")
+    return LocalMedium(tmp_path)
+
+
+def test_a_long_inventory_is_there_once_and_only_while_somebody_has_it(
+    long: LocalMedium, tmp_path: Path
+) -> None:
+    made = _made("long")
     _put(tmp_path / "o", made)
-    found = read_inventory(medium, "o")
+    _put(tmp_path / "copy", made)
+    found = read_inventory(long, "o")
     assert (found.inventory, found.digest) == (made, made.digest())
-    assert read_inventory(medium, "o").inventory is not found.inventory
+    assert read_inventory(long, "copy").inventory is found.inventory
+    held = weakref.ref(found.inventory)
+    del found
+    assert held() is None
+
+
+def test_a_long_inventory_that_is_not_what_its_sidecar_says_is_not_taken_for_one_that_is(
+    long: LocalMedium, tmp_path: Path
+) -> None:
+    _put(tmp_path / "o", _made("long"))
+    _put(tmp_path / "copy", _made("long"))
+    found = read_inventory(long, "o")
+    (tmp_path / "copy" / NAME).write_bytes(dump(_made("loud")))
+    with pytest.raises(Corrupt, match="sidecar"):
+        read_inventory(long, "copy")
+    assert read_inventory(long, "o").inventory is found.inventory
+
+
+def test_a_new_version_becomes_the_head_without_its_inventory_in_memory(tmp_path: Path) -> None:
+    """A new version of an object of a million files must not need what its inventories weigh (P1)."""
+    files = [(f"{number}/{'x' * 1000}", f"{number:0128x}", f"v1/content/{number}") for number in range(3000)]
+    base = first_version("urn:a", files, created=WHEN, message="1", user_name="U")
+    state = compacted(base.state).changed(put=[("new", "f" * 128)])
+    after = next_version(
+        base, state, [("f" * 128, "v2/content/new")], created=WHEN, message="2", user_name="U"
+    )
+    medium, folder = LocalMedium(tmp_path), tmp_path / "o"
+    _put(folder, base)
+    _put(folder / "v1", base)
+    _put(folder / "v2", after)
+    tracemalloc.start()
+    write_top(medium, "o", 2)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (folder / NAME).read_bytes() == dump(after)
+    assert (folder / SIDECAR).read_bytes() == sidecar(after.digest())
+    assert peak < (folder / NAME).stat().st_size / 2

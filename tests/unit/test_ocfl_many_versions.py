@@ -62,6 +62,22 @@ def test_P4_what_is_read_takes_less_than_its_file_and_versions_share_what_they_h
     assert peak < len(data) / 2 + BUFFERS
 
 
+def test_P4_an_older_inventory_is_held_together_with_the_newest() -> None:
+    older, newest = written(history(9)), read(io.BytesIO(written(history(10))))
+    rows = len(compacted(newest.manifest).pool) + len(compacted(newest.state).pool)
+    found = read(io.BytesIO(older), newest)
+    assert written(found) == older
+    assert len(compacted(found.manifest).pool) + len(compacted(found.state).pool) == rows
+
+
+def test_P4_an_older_inventory_that_says_something_else_keeps_it_beside_the_newest() -> None:
+    newest = read(io.BytesIO(written(history(5))))
+    changed = written(history(4)).replace(b'"data/original/7"', b'"data/original/77"')
+    found = read(io.BytesIO(changed), newest)
+    assert written(found) == changed
+    assert written(newest) == written(history(5))
+
+
 def test_the_digest_is_that_of_what_is_written_also_after_a_change() -> None:
     found = history(2)
     before = found.digest()
