@@ -62,7 +62,9 @@ def _settle(shop: Workshop, server: PrefectServer, run: Mapping[str, Any]) -> No
             run["id"], "CANCELLED", message=f"cancelled; its worker ({owner}) had died", force=True
         )
         return
-    told = f"its worker ({owner}) died; the ledger goes on with the package under another run"
+    is_one = run["parameters"].get("package")
+    goes_on = "the ledger goes on with the package under another run" if is_one else "the next run goes on"
+    told = f"its worker ({owner}) died; {goes_on}"
     log.warning("the run %s counted as %s: %s", run["name"], run["state_name"], told)
     server.set_state(run["id"], "CRASHED", message=told, force=True)
     tasks = {

@@ -19,7 +19,7 @@ from flows.schedule import Schedule, end_as_cancelled
 from flows.words import errand_name, run_name
 from flows.workshop import Workshop
 from packages.errors import HoldfastError
-from packages.ledger import Job
+from packages.ledger import Job, Package
 from services.archival_storage.copies import follow
 from services.data_management.reconcile import free_dead_leases
 from services.work.outbox import drain
@@ -30,6 +30,8 @@ LOOK_EVERY = 0.5
 """Seconds between two looks into the ledger."""
 FREE_EVERY = 20
 """Looks between two searches for jobs whose worker has died."""
+BUSY_SECONDS = 2.0
+"""Seconds between two attempts to enter a run with a server that is busy."""
 RELIEF_SECONDS = 5.0
 """Seconds between two attempts while the ledger does not answer."""
 
@@ -135,14 +137,26 @@ class Dispatcher:
         try:
             with self._shop.archive.catalogue.read() as view:
                 package = view.package(job.package_id)
-            tags = [str(job.kind), f"package:{package.id}"]
-            with self._shop.walk(job.id), troubles(f"the run of {package.id}"):
-                self._run(ingest, run_name(package), {"package": package.id}, tags)
+            with self._shop.walk(job.id):
+                self._show(job, package)
             drain(self._shop.archive)
         except HoldfastError as error:
             log.warning("package %s waits: %s", job.package_id, error.message)
         finally:
             self._shop.put_back(job.id)
+
+    def _show(self, job: Job, package: Package) -> None:
+        """Have a walk shown as a run; a server that is too busy to take it is asked again for a while."""
+        tags = [str(job.kind), f"package:{package.id}"]
+        until = time.monotonic() + self._shop.archive.settings.prefect_patience
+        while True:
+            try:
+                self._run(ingest, run_name(package), {"package": package.id}, tags)
+            except HoldfastError as error:
+                if time.monotonic() < until and not self._shop.halting.wait(BUSY_SECONDS):
+                    continue
+                log.warning("Prefect's pages will not show package %s: %s", package.id, error.message)
+            return
 
     def _run_bulk(self) -> None:
         try:

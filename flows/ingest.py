@@ -9,7 +9,7 @@ from prefect.states import Cancelled, Completed, Failed
 
 from flows.runs import tell
 from flows.walk import Step, Walk
-from flows.words import ELSEWHERE, LONGEST_REASON, plain, state_of, summary
+from flows.words import ELSEWHERE, LONGEST_REASON, plain, state_of, step_name, summary
 from flows.workshop import PREFECT, Workshop, current
 from packages.errors import NotFound
 from packages.ledger import Job, JobState, StepOutcome
@@ -37,7 +37,7 @@ def ingest(package: str) -> State[Any]:
             if not shop.hold(job.id):
                 return Cancelled(name=ELSEWHERE, message="another run is at work on this package")
             job = _walk(shop, job)
-    tell(shop.server, f"package-{job.package_id}", summary(shop.archive, job), "what became of the package")
+    tell(shop.server, f"package-{job.package_id}", *summary(shop.archive, job))
     return state_of(job)
 
 
@@ -61,7 +61,7 @@ def _show(shop: Workshop, walking: Walk) -> Job:
 
 
 def _step_name(parameters: dict[str, Any]) -> str:
-    return str(parameters["step"].name)
+    return step_name(parameters["step"].name)
 
 
 _NAME: Any = _step_name

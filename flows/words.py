@@ -28,6 +28,7 @@ _ERRANDS = {
     "reconcile": "Reconciliation",
     "reidentify": "Formats",
 }
+_ABBREVIATIONS = {"sip", "aip", "dip"}
 _DRAWN = re.compile("[a-z]+-[a-z]+")
 _MARKED = re.compile(r"([\\`*_{}\[\]()#+.!|~<>&-])")
 
@@ -38,6 +39,11 @@ def run_name(package: Package) -> str:
     if len(title) > LONGEST_TITLE:
         title = title[: LONGEST_TITLE - 1].rstrip() + "…"
     return f"{title} {package.id[:SHORT_ID]}".strip()
+
+
+def step_name(step: str) -> str:
+    """Return the name of a step as people write it."""
+    return " ".join(each.upper() if each in _ABBREVIATIONS else each for each in step.split("_"))
 
 
 def errand_name(deployment: str, at: datetime) -> str:
@@ -84,8 +90,8 @@ _STATES: dict[JobState, Callable[[str], State[None]]] = {
 }
 
 
-def summary(archive: Archive, job: Job) -> str:
-    """Return the Markdown summary of one package after a run."""
+def summary(archive: Archive, job: Job) -> tuple[str, str]:
+    """Return the Markdown summary of one package after a run, and what a list of summaries calls it."""
     with archive.catalogue.read() as view:
         package = view.package(job.package_id)
         copies = view.copies(package.id)
@@ -110,11 +116,11 @@ def summary(archive: Archive, job: Job) -> str:
         "| step | outcome | says |",
         "|---|---|---|",
         *(
-            f"| {each.name} | {each.outcome or 'under way'} | {marked(each.message[:200])} |"
+            f"| {step_name(each.name)} | {each.outcome or 'under way'} | {marked(each.message[:200])} |"
             for each in steps
         ),
     ]
-    return "\n".join(lines)
+    return "\n".join(lines), f"what became of {marked(run_name(package))}"
 
 
 def bulk_summary(archive: Archive, jobs: Sequence[Job], most: int = 200) -> str:

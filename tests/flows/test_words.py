@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.deploying import described
-from flows.words import LONGEST_TITLE, errand_name, is_drawn, marked, plain, run_name, state_of
+from flows.words import LONGEST_TITLE, errand_name, is_drawn, marked, plain, run_name, state_of, step_name
 from packages.ledger import JobState
 from tests.support.catalogues import make_job, make_package
 
@@ -19,6 +19,10 @@ def test_a_run_is_named_after_title_and_short_id() -> None:
     assert len(long) < LONGEST_TITLE + 10
     assert "…" in long
     assert run_name(make_package(title="\u202e")) == make_package().id[:8]
+
+
+def test_a_step_is_named_as_people_write_it() -> None:
+    assert [step_name(each) for each in ("receive", "build_sip")] == ["receive", "build SIP"]
 
 
 def test_a_run_of_no_package_is_named_after_what_it_does_and_when() -> None:

@@ -1,0 +1,38 @@
+"""What the worker does with Prefect's server while packages are under way."""
+
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from flows import dispatcher
+from flows.dispatcher import Dispatcher
+from flows.workshop import Workshop
+from packages.errors import Unavailable
+from services.settings import Settings
+from tests.support.catalogues import make_job, make_package
+
+
+@pytest.mark.parametrize(("refusals", "patience", "entered"), [(2, 60, True), (1, 0, False)])
+def test_a_run_that_a_busy_server_did_not_take_is_entered_again_while_there_is_patience(
+    home: Path, monkeypatch: pytest.MonkeyPatch, refusals: int, patience: int, *, entered: bool
+) -> None:
+    """The package itself waits for none of it: it is being walked."""
+    settings = Settings(home=home, prefect_patience=patience)
+    shop = SimpleNamespace(archive=SimpleNamespace(settings=settings), halting=threading.Event())
+    tries: list[Any] = []
+
+    def run(*given: Any) -> None:
+        tries.append(given)
+        if len(tries) <= refusals:
+            raise Unavailable("503")
+
+    monkeypatch.setattr(dispatcher, "BUSY_SECONDS", 0)
+    made = Dispatcher(cast("Workshop", shop), cast("Any", None), None, cast("Any", None))
+    monkeypatch.setattr(made, "_run", run)
+    package = make_package()
+    made._show(make_job(package), package)
+    assert (len(tries) > refusals) is entered
+    assert tries[-1][2] == {"package": package.id}
