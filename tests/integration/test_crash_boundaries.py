@@ -13,7 +13,7 @@ from services.data_management.rebuild import rebuild_catalogue, rebuild_index
 from services.data_management.reconcile import reconcile
 from services.ingest.step_table import INGEST, UPDATE
 from tests.support import deposits, settled
-from tests.support.killer import POINTS, Killer
+from tests.support.killer import Killer, boundaries, restart
 from tests.support.settled import Undisturbed
 
 pytest_plugins = ["tests.support.crash_fixtures"]
@@ -22,9 +22,9 @@ Kept = Callable[[str], Archive]
 Reference = Callable[[str], Undisturbed]
 
 LAST = [("publish", "drained")]
-INGEST_POINTS = [(name, point) for name, _ in INGEST for point in POINTS] + LAST
-UPDATE_POINTS = [(name, point) for name, _ in UPDATE for point in POINTS] + LAST
-REJECTED_POINTS = [(name, point) for name in ("receive", "validate") for point in POINTS]
+INGEST_POINTS = boundaries([name for name, _ in INGEST]) + LAST
+UPDATE_POINTS = boundaries([name for name, _ in UPDATE]) + LAST
+REJECTED_POINTS = boundaries(["receive", "validate"])
 
 
 @pytest.mark.parametrize(("step", "point"), INGEST_POINTS)
@@ -43,7 +43,7 @@ def test_H1_killed_at_a_boundary_of_an_ingest(
     )
     assert victim.end() == -9
     assert victim.died_in == (step if point in {"before", "after"} else None)
-    killer.restart(crash_home)
+    restart(crash_home)
     assert settled.entered(opened, deposit) is not None
     assert settled.problems(opened, [deposit], {"image": reference("image").events}) == []
     assert settled.ocfl_problems(opened) == []
@@ -64,7 +64,7 @@ def test_H1_killed_while_a_submission_is_rejected(
         crash_home, "ingest", sources=[str(deposit.source)], die={"step": step, "point": point}
     )
     assert victim.end() == -9
-    killer.restart(crash_home)
+    restart(crash_home)
     assert settled.entered(opened, deposit) is not None
     assert settled.problems(opened, [deposit], {"broken": reference("broken").events}) == []
     assert settled.ocfl_problems(opened) == []
@@ -86,7 +86,7 @@ def test_H1_killed_at_a_boundary_of_an_update(
     assert victim.end() == -9
     with opened.catalogue.read() as view:
         assert view.package(package_id).state == "published"  # a version in the making takes nothing away
-    killer.restart(opened.home)
+    restart(opened.home)
     with opened.catalogue.read() as view:
         package, job = view.package(package_id), view.latest_job(package_id)
         assert (package.version, package.title, package.pid) == (2, "Mended", before.pid)
@@ -128,7 +128,7 @@ def test_I10_a_catalogue_rebuilt_after_a_kill_in_publish_has_each_event_once(
     deposit = deposits.make("image", tmp_path, 1)
     die = {"step": "publish", "point": point}
     assert killer.do(crash_home, "ingest", sources=[str(deposit.source)], die=die).end() == -9
-    killer.restart(crash_home)
+    restart(crash_home)
     for each in crash_home.glob("catalogue.db*"):
         each.unlink()
     archive = init_archive(crash_home)[0]

@@ -21,7 +21,7 @@ from storage.ports import Verdict
 from tests.support import settled
 from tests.support.deleting import left_of
 from tests.support.depositor import put
-from tests.support.killer import POINTS, Killer
+from tests.support.killer import Killer, boundaries, restart
 
 pytest_plugins = ["tests.support.crash_fixtures"]
 
@@ -57,7 +57,7 @@ def deposit(archive: Archive, tmp_path: Path) -> Deposit:
 
 def settled_after(killer: Killer, archive: Archive, package_id: str) -> None:
     """Restart, ask again what was not yet asked for, and prove that all is gone and nothing else is."""
-    killer.restart(archive.home)
+    restart(archive.home)
     killer.do(archive.home, "delete", packages=[package_id])
     assert left_of(archive, package_id) == []
     assert settled.ocfl_problems(archive) == []
@@ -71,7 +71,7 @@ def settled_after(killer: Killer, archive: Archive, package_id: str) -> None:
     assert not list(archive.staging.existing())
 
 
-@pytest.mark.parametrize(("step", "point"), [(name, point) for name, _ in DELETE for point in POINTS])
+@pytest.mark.parametrize(("step", "point"), boundaries([name for name, _ in DELETE]))
 def test_K1_killed_at_a_boundary_of_a_deletion(
     killer: Killer, archive: Archive, deposit: Deposit, step: str, point: str
 ) -> None:

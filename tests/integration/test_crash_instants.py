@@ -15,7 +15,7 @@ pytest_plugins = ["tests.support.crash_fixtures"]
 
 SEED = 20261121
 BATCHES = 3
-KILLS = 17  # in each batch; relapses come on top
+KILLS = 17  # in each batch, those of restarts among them
 KEPT = 12  # kills of duties; 63 in all, at least
 MORE = 4  # times that kills which came too late are made up for
 

@@ -12,7 +12,7 @@ from services.archive import Archive
 from services.preservation_planning.migration import Standing, plan_migration
 from services.preservation_planning.migration_report import migration_report
 from tests.support import deposits, settled
-from tests.support.killer import Killer
+from tests.support.killer import Killer, restart
 
 pytest_plugins = ["tests.support.crash_fixtures"]
 
@@ -32,7 +32,7 @@ def test_H1_killed_in_a_step_of_a_migration(
     own.unlink()
     victim = killer.do(crash_home, "migrate", puids=[BMP], die={"step": step, "point": point})
     assert victim.end() == -9
-    killer.restart(crash_home)
+    restart(crash_home)
     with opened.catalogue.read() as view:
         package, job = view.package(package_id), view.latest_job(package_id)
         rows = list(view.iter_files(package_id, 2))

@@ -14,7 +14,7 @@ from services.data_management.reconcile import reconcile
 from tests.support import settled
 from tests.support.depositor import put
 from tests.support.deposits import Deposit
-from tests.support.killer import Killer
+from tests.support.killer import Killer, restart
 from tests.support.settled import Undisturbed
 
 pytest_plugins = ["tests.support.crash_fixtures"]
@@ -51,7 +51,7 @@ def test_H1_killed_in_a_step_of_a_revision(
     assert status == -9
     with opened.catalogue.read() as view:
         assert view.package(known.package_id).state == "published"
-    killer.restart(opened.home)
+    restart(opened.home)
     prove(opened, deposit, known.package_id)
 
 
@@ -64,7 +64,7 @@ def test_H1_killed_before_the_ledger_knows_of_a_revision(
     _, status = changed(killer, opened.home, known, tmp_path, mutation=number)
     assert status == -9
     settled.let_an_hour_pass(opened.home)
-    killer.restart(opened.home)
+    restart(opened.home)
     with opened.catalogue.read() as view:
         job = view.latest_job(known.package_id)
     assert job is not None
@@ -79,7 +79,7 @@ def test_H1_killed_before_some_change_of_a_file(
 ) -> None:
     opened, known = kept("image"), reference("image")
     deposit, _ = changed(killer, opened.home, known, tmp_path, mutation=number)
-    killer.restart(opened.home)
+    restart(opened.home)
     prove(opened, deposit, known.package_id)
 
 

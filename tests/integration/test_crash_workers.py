@@ -15,7 +15,7 @@ from services.ingest import step_table as ingest
 from services.ingest.submission import Wanted, submit
 from services.work.engine import run_job
 from tests.support import deposits, settled
-from tests.support.killer import Killer
+from tests.support.killer import Killer, restart
 from tests.support.settled import Undisturbed
 from tests.support.waiting import until
 
@@ -228,7 +228,7 @@ def test_H15_retry_after_success_does_nothing(
     before = _content(crash_home / "stores")
     for _ in range(2):
         assert killer.do(crash_home, "decide", verb="retry", package=package).end() == 0
-        killer.restart(crash_home)
+        restart(crash_home)
     assert settled.problems(opened, [deposit], {"image": reference("image").events}) == []
     assert _content(crash_home / "stores") == before
 
@@ -257,7 +257,7 @@ def test_H1_interrupted_by_the_keyboard_it_goes_on_later(
     if point != "recorded":
         assert job.state is JobState.QUEUED
         assert "interrupted" in job.reason
-    killer.restart(crash_home)
+    restart(crash_home)
     assert settled.problems(opened, [deposit], {"image": reference("image").events}) == []
 
 
@@ -271,7 +271,7 @@ def test_H1_interrupted_at_any_instant_it_goes_on_later(
     victim.until("step", step=list(usual.spans)[seed * 2])
     victim.signal(signal.SIGINT)
     assert victim.end() in {0, 130}, victim.said[-3:]
-    killer.restart(crash_home)
+    restart(crash_home)
     assert settled.entered(opened, deposit) is not None
     assert settled.problems(opened, [deposit], {"image": usual.events}) == []
 

@@ -27,7 +27,7 @@ from storage.catalogue.port import ReadSession
 from tests.support import rounds, settled
 from tests.support.deleting import left_of
 from tests.support.deposits import Deposit
-from tests.support.killer import Killer, Victim
+from tests.support.killer import Killer, Victim, restart
 
 VAULT = "vault"  # a store that is not required: its copies are made by `reconcile`
 NEW_VERSION, REPLICATION, REPAIR, DELETION, REBUILD = (
@@ -90,12 +90,12 @@ def play(ward: Ward, name: str) -> list[str]:
         for _ in range(ward.draw.choice((1, 2, 2, 3))):
             _strike(ward, duty, name)
     settled.let_an_hour_pass(ward.home)
-    ward.killer.restart(ward.home)
+    restart(ward.home)
     last = _order(ward, duty)
     if last.end():
         return [f"{name}: {last.said}"]
     if name in {REBUILD, NEW_VERSION}:
-        ward.killer.restart(ward.home)  # the index, and the copy that nobody waits for, follow
+        restart(ward.home)  # the index, and the copy that nobody waits for, follow
     if duty.ends is not None:
         duty.ends()
     with _opened(ward.home) as archive:
@@ -173,7 +173,7 @@ def _replicated(archive: Archive, package_id: str) -> Iterator[str]:
 
 def _repair(ward: Ward) -> Duty:
     made = _deposit(ward)
-    ward.killer.restart(ward.home)
+    restart(ward.home)
     place = ward.home / "stores" / ward.draw.choice(("primary", "copy")) / layout.object_path(
         package_urn(made.id)
     )  # fmt: skip  # fewer lines read better
@@ -216,7 +216,7 @@ def _deletion(ward: Ward) -> Duty:
 def _rebuild(ward: Ward) -> Duty:
     """Every second time after the loss of catalogue and index, else over them as they stand."""
     _deposit(ward)
-    ward.killer.restart(ward.home)
+    restart(ward.home)
     with _opened(ward.home) as archive:
         before = answers(archive)
     if ward.number % 2:

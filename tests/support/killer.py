@@ -15,15 +15,40 @@ import sys
 import threading
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
+
+from services.administration.people import local_actor
+from services.archive import open_archive
+from services.data_management.reconcile import reconcile
 
 PROJECT = Path(__file__).resolve().parents[2]
 PATIENCE = 120.0
 MARK = "HOLDFAST_TEST_VICTIM"  # in the environment of victims and of whatever they start
-POINTS = ("before", "after", "recorded")
 
 Line = dict[str, Any]
+
+
+def boundaries(steps: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the points at which something can die between steps, for the parameters of a test.
+
+    A step's end and the beginning of the next are one transaction: who dies before a step's work leaves what
+    whoever dies when the step before is recorded leaves.
+    """
+    return [(steps[0], "before"), *((step, point) for step in steps for point in ("after", "recorded"))]
+
+
+def restart(home: Path) -> None:
+    """Do what an operator does after a crash: reconcile. Raises when that fails.
+
+    In this process, whose readers run already: starting them takes longer than all the rest.
+    """
+    archive = open_archive(home)
+    try:
+        reconcile(archive, local_actor(archive))
+    finally:
+        archive.close()
 
 
 class Victim:
@@ -126,7 +151,7 @@ class Killer:
         return victim
 
     def restart(self, home: Path, **order: Any) -> Victim:
-        """Do what an operator does after a crash: `holdfast reconcile`. Fails when that fails."""
+        """Do what `restart` does, as a victim: beside a living one, or with settings."""
         victim = self.do(home, "reconcile", **order)
         assert victim.end() == 0, victim.said
         return victim

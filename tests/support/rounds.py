@@ -16,7 +16,7 @@ from pathlib import Path
 from services.archive import open_archive
 from tests.support import deposits, settled
 from tests.support.deposits import Deposit
-from tests.support.killer import Killer, Victim
+from tests.support.killer import Killer, Victim, restart
 from tests.support.settled import Undisturbed
 
 BETWEEN = "between steps"
@@ -55,14 +55,20 @@ class Tally:
 
 
 def plans(seed: int, kinds: Sequence[str], spans: Callable[[str], Undisturbed], count: int) -> Iterator[Plan]:
-    """Draw `count` kills: kinds in turn; a quarter over the whole ingest, the rest over its steps alike."""
+    """Draw plans of `count` kills or a few more, those of restarts among them: kinds in turn.
+
+    A quarter strikes over the whole ingest, the rest over its steps alike.
+    """
     draw = random.Random(seed)
-    for number in range(count):
+    number = kills = 0
+    while kills < count:
         kind = kinds[number % len(kinds)]
         steps = list(spans(kind).spans)
         step = None if draw.random() < 0.25 else draw.choice(steps)
         relapses = tuple(draw.random() for _ in range(draw.choice((0, 0, 0, 1, 2))))
         yield Plan(kind, step, draw.random() * 0.9, relapses)
+        number += 1
+        kills += 1 + len(relapses)
 
 
 def strike(victim: Victim, step: str | None, seconds: float, tally: Tally, duty: str = INGEST) -> None:
@@ -93,7 +99,7 @@ def play(
     strike(victim, plan.step, span * plan.share, tally)
     for share in plan.relapses:
         strike(killer.order(home, "reconcile"), None, usual.seconds * share, tally)
-    killer.restart(home)
+    restart(home)
     return deposit
 
 
