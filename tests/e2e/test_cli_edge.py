@@ -170,7 +170,7 @@ def test_a_reader_that_goes_away_leaves_no_traceback(holdfast: Holdfast, tmp_pat
 @pytest.fixture
 def many(tmp_path: Path) -> Path:
     """Enough files that there is a middle to be interrupted in."""
-    return write(tmp_path / "many", [(f"{n % 30}/{n}.txt", b"reading %d\n" % n) for n in range(3000)])
+    return write(tmp_path / "many", [(f"{n % 30}/{n}.txt", b"reading %d\n" % n) for n in range(1200)])
 
 
 def in_the_middle(home: Path) -> bool:
@@ -208,7 +208,7 @@ def test_after_a_kill_the_next_ingest_goes_on_first(holdfast: Holdfast, many: Pa
 
 @pytest.mark.parametrize("colour", [True, False])
 def test_a_terminal_is_shown_progress_in_colour_unless_nobody_wants_it(
-    holdfast: Holdfast, many: Path, colour: bool
+    holdfast: Holdfast, deposit: Path, colour: bool
 ) -> None:
     environment = {key: value for key, value in os.environ.items() if key != "NO_COLOR"} | {
         "TERM": "xterm-256color"
@@ -217,7 +217,7 @@ def test_a_terminal_is_shown_progress_in_colour_unless_nobody_wants_it(
         environment["NO_COLOR"] = "1"
     leader, follower = pty.openpty()
     with subprocess.Popen(
-        holdfast.command("ingest", many), stdin=follower, stdout=follower, stderr=follower, env=environment
+        holdfast.command("ingest", deposit), stdin=follower, stdout=follower, stderr=follower, env=environment
     ) as process:
         os.close(follower)
         shown = b""
