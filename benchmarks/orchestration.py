@@ -10,6 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.processes import TICK, descendants, memory_by_process, tree_cpu
 from packages.ledger import JobState
 from services.archive import Archive, init_archive
 from services.work.crowd import run_jobs, usual_size
@@ -35,17 +36,20 @@ def main() -> None:
                 _bulk("through Prefect", archive, root / "prefect", count)
                 server, worker = _cpu(orchestra.pid) - before[0], _cpu(hand.pid) - before[1]
                 print(f"CPU seconds meanwhile: server {server:.1f}, worker {worker:.1f}")
-                print(f"VmRSS: server {_rss(orchestra.pid)} MB, worker {_rss(hand.pid)} MB")
+                print(
+                    f"MB of each process: {memory_by_process(orchestra.pid)}, {memory_by_process(hand.pid)}"
+                )
                 until(orchestra.settled, 60)
         archive.close()
         other, _ = init_archive(root / "other")
         jobs = deposits(other, root / "alone", count)
-        began = time.monotonic()
+        began, used = time.monotonic(), tree_cpu()
         assert all(
             job.state is JobState.DONE
             for job in run_jobs(other, [each.id for each in jobs], workers=usual_size())
         )
         _told("in process (its workers started for it)", count, time.monotonic() - began)
+        print(f"CPU seconds meanwhile: {tree_cpu() - used:.1f}")
         other.close()
 
 
@@ -66,7 +70,7 @@ def _singles(archive: Archive, root: Path) -> None:
 def _bulk(name: str, archive: Archive, folder: Path, count: int) -> None:
     jobs = deposits(archive, folder, count)
     began = time.monotonic()
-    done = ended(archive, jobs, 600)
+    done = ended(archive, jobs)
     assert all(job.state is JobState.DONE for job in done)
     _told(name, count, time.monotonic() - began)
 
@@ -75,14 +79,11 @@ def _told(name: str, count: int, seconds: float) -> None:
     print(f"{count} packages {name}: {seconds:.1f} s, {count / seconds:.1f} packages/s")
 
 
-def _rss(pid: int) -> int:
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.partition("VmRSS:")[2].split()[0]) // 1000
-
-
 def _cpu(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / 100
+    """Return the processor seconds of a process and of those below it that are living."""
+    stats = (Path(f"/proc/{each}/stat").read_text() for each in (pid, *descendants(pid)))
+    fields = [each.rpartition(")")[2].split() for each in stats]
+    return sum(int(each[11]) + int(each[12]) for each in fields) / TICK
 
 
 if __name__ == "__main__":

@@ -73,6 +73,22 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+def memory_by_process(pid: int) -> str:
+    """Return the resident memory of a process and of each below it, in MB, by the module that it runs."""
+    found: dict[str, list[int]] = {}
+    for each in (pid, *descendants(pid)):
+        found.setdefault(_module(each), []).append(_resident(each) // 1_000_000)
+    return ", ".join(f"{name} {' + '.join(map(str, sizes))}" for name, sizes in found.items())
+
+
+def _module(pid: int) -> str:
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return "gone"
+    return words[words.index("-m") + 1] if "-m" in words else Path(words[0]).name
+
+
 class _Peak:
     """The largest memory of a process and of its children, seen while `watch` looks."""
 

@@ -1,6 +1,6 @@
-"""How soon the API tells how a package stands, at a steady 200 requests a second, while packages come in.
+"""How soon the API answers at a steady rate, while packages come in: how a package stands, pages, searches.
 
-`python -m benchmarks.serving [--seconds 20] [--rate 200] [--packages 100]`
+`python -m benchmarks.serving [--seconds 20] [--rate 200] [--page-rate 40] [--packages 100]`
 
 Requests leave on time whether or not earlier ones were answered (an open loop): a server that stalls cannot
 hide it. Latency counts from when a request was due. The API is a process of its own, the ingest another; the
@@ -17,6 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.processes import memory_by_process
 from services.administration.people import create_token, local_actor
 from services.archive import init_archive
 from services.ingest.submission import Wanted, submit
@@ -26,6 +27,7 @@ Seen = list[tuple[float, int]]
 Work = asyncio.Queue[tuple[float, bytes] | None]
 
 CONNECTIONS = 32
+WORDS = (*(f"{number:05}" for number in range(50)), "harbour", "-nothing")
 INGEST = """
 import sys
 from pathlib import Path
@@ -69,8 +71,8 @@ async def connection(
     writer.close()
 
 
-async def load(port: int, token: str, ids: list[str], rate: int, seconds: float) -> Seen:
-    """Ask for packages at `rate` and return (latency, status) of each answer."""
+async def load(port: int, token: str, paths: list[str], rate: int, seconds: float) -> Seen:
+    """Ask for one of `paths` at a time, at `rate`, and return (latency, status) of each answer."""
     work: Work = asyncio.Queue()
     seen: Seen = []
     clients = [asyncio.create_task(connection(port, work, seen)) for _ in range(CONNECTIONS)]
@@ -79,10 +81,8 @@ async def load(port: int, token: str, ids: list[str], rate: int, seconds: float)
         due = begin + number / rate
         if (wait := due - time.perf_counter()) > 0:
             await asyncio.sleep(wait)
-        request = (
-            f"GET /api/packages/{random.choice(ids)} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-            f"Authorization: Bearer {token}\r\n\r\n"
-        )
+        signed = f"Authorization: Bearer {token}\r\n" if token else ""
+        request = f"GET {random.choice(paths)} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: */*\r\n{signed}\r\n"
         work.put_nowait((due, request.encode()))
     for _ in clients:
         work.put_nowait(None)
@@ -98,7 +98,7 @@ def told(name: str, seen: Seen, rate: int) -> None:
 
     wrong = sum(status != 200 for _, status in seen)
     print(
-        f"{name:<28} {rate:>4}/s  {len(seen):>6} answers, {wrong} not 200;"
+        f"{name:<36} {rate:>4}/s  {len(seen):>6} answers, {wrong} not 200;"
         f"  p50 {at(0.5):6.1f} ms  p95 {at(0.95):6.1f}  p99 {at(0.99):6.1f}  max {times[-1] * 1000:6.1f}"
     )
 
@@ -108,15 +108,11 @@ def cpu_of(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def memory_of(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(each.split()[1]) // 1024 for each in lines if each.startswith("VmRSS"))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--rate", type=int, default=200)
+    parser.add_argument("--page-rate", type=int, default=40, help="landing pages, or searches, a second")
     parser.add_argument("--packages", type=int, default=100, help="packages that are there before")
     said = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="holdfast-serving-") as folder:
@@ -142,22 +138,34 @@ def run(folder: Path, said: argparse.Namespace) -> None:
         api = subprocess.Popen(command, stderr=log)
         try:
             wait_for(port)
-            asyncio.run(load(port, token, ids, 50, 2))  # warm
+            status = [f"/api/packages/{each}" for each in ids]
+            asked = (
+                ("status", token, status, said.rate),
+                ("landing page", "", [f"/records/{each}" for each in ids], said.page_rate),
+                ("page of a search", "", [f"/search?q=deposit+{each}" for each in WORDS], said.page_rate),
+            )
+            asyncio.run(load(port, token, status, 50, 2))  # warm
             begun, at = cpu_of(api.pid), time.monotonic()
             time.sleep(5)
             share = (cpu_of(api.pid) - begun) / (time.monotonic() - at)
-            print(f"idle: {share:.2%} of a core, {memory_of(api.pid)} MB")
-            for name, ingests in (("alone", False), ("while packages come in", True)):
+            print(f"idle: {share:.2%} of a core")
+            for when, ingests in (("", False), (", packages come in", True)):
                 ingest = start_ingest(home, folder / "more") if ingests else None
-                begun, at = cpu_of(api.pid), time.monotonic()
-                seen = asyncio.run(load(port, token, ids, said.rate, said.seconds))
-                took = time.monotonic() - at
-                told(name, seen, said.rate)
-                print(f"{'':<28} the API used {(cpu_of(api.pid) - begun) / took:.0%} of a core")
+                began = time.monotonic()
+                for name, by, paths, rate in asked:
+                    begun, at = cpu_of(api.pid), time.monotonic()
+                    seen = asyncio.run(load(port, by, paths, rate, said.seconds))
+                    used, took = cpu_of(api.pid) - begun, time.monotonic() - at
+                    told(name + when, seen, rate)
+                    each = used / len(seen) * 1000
+                    print(f"{'':<36} the API used {used / took:.0%} of a core, {each:.1f} ms an answer")
                 if ingest is not None:
+                    print(f"MB of each process: {memory_by_process(ingest.pid)}")
                     ingest.terminate()
                     lines = ingest.communicate()[0].splitlines()
-                    print(f"{'':<28} {len(lines)} packages came in meanwhile ({len(lines) / took:.1f}/s)")
+                    rate_in = len(lines) / (time.monotonic() - began)
+                    print(f"{len(lines)} packages came in meanwhile ({rate_in:.1f}/s)")
+            print(f"MB of each process: {memory_by_process(api.pid)}")
         finally:
             api.terminate()
             api.wait()
@@ -174,7 +182,7 @@ def start_ingest(home: Path, sources: Path) -> "subprocess.Popen[str]":
 def wait_for(port: int) -> None:
     for _ in range(300):
         try:
-            asyncio.run(load(port, "none", ["none"], 1, 1))
+            asyncio.run(load(port, "", ["/ping"], 1, 1))
         except OSError:
             time.sleep(0.1)
         else:
