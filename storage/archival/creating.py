@@ -178,7 +178,7 @@ def _create(medium: Medium, root: str, whole: Whole, content: Files, pace: Pace,
             raise
     medium.replace(f"{folder}/{SIDECAR}", sidecar(whole.digest))
     if not _has_all(medium, root, whole.inventory):
-        _unfence(medium, folder)
+        _give_way(medium, folder, whole)
         raise Unavailable(
             f"Version {number} of {whole.inventory.object_id} was cleared away while it was being written.",
             hint="Try again.",
@@ -233,6 +233,18 @@ def _fenced_by(medium: Medium, folder: str) -> str:
     except (NotFound, Invalid):
         return ""
     return own_folder(found, found.head)
+
+
+def _give_way(medium: Medium, folder: str, whole: Whole) -> None:
+    """Take the fence back; where somebody else has passed it meanwhile, give theirs its sidecar back."""
+    try:
+        there = medium.read(f"{folder}/{NAME}")
+    except NotFound:
+        there = whole.data
+    if there == whole.data:
+        _unfence(medium, folder)
+    else:
+        medium.replace(f"{folder}/{SIDECAR}", sidecar(hashlib.sha512(there).hexdigest()))
 
 
 def _unfence(medium: Medium, folder: str) -> None:
