@@ -88,7 +88,7 @@ class Walk:
             job = self._crowd.run(self.job_id, self)
             if not job.is_open:
                 # Somebody's decision may have come while the process still wrote.
-                self._archive.staging.workspace(self.job_id).discard()
+                self._archive.staging.discard(self.job_id)
         except HoldfastError as error:
             self.trouble = error
         finally:

@@ -229,9 +229,7 @@ class Staging:
 
         Raises Unavailable when it cannot be made.
         """
-        if not _SAFE_NAME.fullmatch(job_id):
-            raise Internal(f"{job_id!r} cannot name a workspace")
-        path = self.root / job_id
+        path = self._place(job_id)
         try:
             if not self._is_spread:  # thousands of files are deleted here, and thousands made soon afterwards
                 self.root.mkdir(parents=True, exist_ok=True)
@@ -242,6 +240,15 @@ class Staging:
         except OSError as error:
             raise unavailable(error, f"Cannot make the workspace {path}") from error
         return Workspace(path, self._delete)
+
+    def discard(self, job_id: str) -> None:
+        """Delete the workspace of `job_id`, if there is one; see `Workspace.discard`."""
+        Workspace(self._place(job_id), self._delete).discard()
+
+    def _place(self, job_id: str) -> Path:
+        if not _SAFE_NAME.fullmatch(job_id):
+            raise Internal(f"{job_id!r} cannot name a workspace")
+        return self.root / job_id
 
     @contextmanager
     def deleting_behind(self) -> Iterator[None]:

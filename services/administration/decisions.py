@@ -61,7 +61,7 @@ def decide(
             decided.append(Decided(reference, None, error))
     for each in decided:
         if each.job is not None and not each.job.is_open:
-            archive.staging.workspace(each.job.id).discard()
+            archive.staging.discard(each.job.id)
     return decided
 
 

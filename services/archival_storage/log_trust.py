@@ -31,18 +31,18 @@ class Trust:
 
 def trust_in(archive: Archive, stores: Iterable[ArchivalStore], object_id: str) -> Trust:
     """Return what is known of the entries of an object's log; of the time before, of those in `stores`."""
-    with archive.catalogue.read() as view:
-        noted = view.known_entries(package_of(object_id))
-    if not noted:
-        return Trust(_told_before(archive, stores, object_id), {})
-    ours = {digest: each for digest, each in noted.items() if not each.is_doubted}
-    return Trust(ours, {digest: each for digest, each in noted.items() if each.is_doubted})
+    return _noted(archive, object_id) or _told_before(archive, open_logbook(stores, object_id), object_id)
 
 
 def open_ours(archive: Archive, stores: Iterable[ArchivalStore], object_id: str) -> tuple[Logbook, Trust]:
     """Return what the stores hold of an object's log, with no entries but ours: others are not even read."""
     asked = list(stores)
-    trust = trust_in(archive, asked, object_id)
+    trust = _noted(archive, object_id)
+    if trust is None:
+        book = open_logbook(asked, object_id)
+        trust = _told_before(archive, book, object_id)
+        if not any(book.named.values()):  # it is yet to begin
+            return book, trust
     return open_logbook(asked, object_id, trust.ours), trust
 
 
@@ -63,17 +63,27 @@ def package_of(object_id: str) -> str:
     return (object_of(object_id) if object_id.startswith(TOMBSTONE) else object_id).removeprefix(URN)
 
 
-def _told_before(
-    archive: Archive, stores: Iterable[ArchivalStore], object_id: str
-) -> Mapping[str, KnownEntry]:
-    """Return the entries whose events the catalogue has, each as it stands in the entry."""
-    entries = open_logbook(stores, object_id).entries
+def _noted(archive: Archive, object_id: str) -> Trust | None:
+    """Return what the catalogue has noted of an object's log; None where it has noted nothing."""
     with archive.catalogue.read() as view:
-        known = view.events(package_of(object_id)) if entries else ()
+        noted = view.known_entries(package_of(object_id))
+    if not noted:
+        return None
+    ours = {digest: each for digest, each in noted.items() if not each.is_doubted}
+    return Trust(ours, {digest: each for digest, each in noted.items() if each.is_doubted})
+
+
+def _told_before(archive: Archive, book: Logbook, object_id: str) -> Trust:
+    """Return those of a logbook's entries whose events the catalogue has, each as it stands in the entry."""
+    if not book.entries:
+        return Trust({}, {})
+    with archive.catalogue.read() as view:
+        known = view.events(package_of(object_id))
         told = {each.id: (each.type, each.at, each.outcome, each.detail) for each in known}
-    return {
+    ours = {
         digest: KnownEntry(digest, entry.at, is_written=True)
-        for digest, entry in entries.items()
+        for digest, entry in book.entries.items()
         if entry.events
         and all(told.get(each.id) == (each.type, each.at, each.outcome, each.detail) for each in entry.events)
     }
+    return Trust(ours, {})

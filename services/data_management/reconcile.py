@@ -200,7 +200,7 @@ def _clear_staging(archive: Archive, done: Reconciled) -> None:
                 f"staging {job_id}: its job has ended; {'to be ' if done.dry_run else ''}removed"
             )
             if not done.dry_run:
-                archive.staging.workspace(job_id).discard()
+                archive.staging.discard(job_id)
     done.actions += [
         f"staging uploads/{name}: its writer is gone; {'to be ' if done.dry_run else ''}removed"
         for name in uploads.sweep(archive.staging, dry_run=done.dry_run)

@@ -243,7 +243,7 @@ def deposit(
     except BaseException as error:
         if job_is_absent(archive, job_id):
             staged.discard()
-            archive.staging.workspace(job_id).discard()
+            archive.staging.discard(job_id)
         if isinstance(error, Conflict) and key is not None:  # somebody else was faster with this key
             known = earlier(archive, actor, key, body)
             if known is not None:

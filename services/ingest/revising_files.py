@@ -137,7 +137,7 @@ def enter_revision(
         if job_is_absent(archive, job_id):
             if upload is not None:
                 upload.discard()
-            archive.staging.workspace(job_id).discard()
+            archive.staging.discard(job_id)
         raise
     finally:
         if upload is not None:

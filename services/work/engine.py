@@ -95,7 +95,7 @@ def run_job(
     with archive.catalogue.read() as view:
         job = view.job(job_id)
     if not job.is_open:
-        archive.staging.workspace(job_id).discard()
+        archive.staging.discard(job_id)
     return job
 
 

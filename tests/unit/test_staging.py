@@ -118,6 +118,11 @@ def test_workspaces_are_listed_until_they_are_discarded(staging: Staging) -> Non
     assert list(staging.existing()) == ["job-2"]
     assert [each.name for each in (staging.root).iterdir()] == ["job-2"]
     assert second.incoming.is_dir()
+    staging.discard("job-2")
+    staging.discard("job-2")
+    assert list(staging.root.iterdir()) == []
+    with pytest.raises(Internal):
+        staging.discard("../job-2")
 
 
 def test_files_are_deleted_behind_those_who_discard_a_workspace(staging: Staging) -> None:

@@ -2,7 +2,7 @@
 
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Self
 
@@ -22,7 +22,6 @@ from tools.validity import Outcome as Validation
 
 MANY_FILES = 20_000
 """From here on the inventory, which comes next, takes memory that idle tools should not hold as well."""
-SHEET = "derivatives"
 MOST_COMMANDS = 5
 """Command lines that an event names; each derivative has its own with it."""
 MOST_ARCHIVES = 100
@@ -143,8 +142,7 @@ def normalise(context: StepContext) -> StepResult:
     policy = format_policy(context.archive.home).using(context.archive.outside, context.package.files)
     findings, tally = Findings(), _Tally()
     shutil.rmtree(context.workspace.path / FOLDER, ignore_errors=True)  # of a former attempt
-    context.workspace.write_sheet(SHEET, _made(context, policy, findings, tally))
-    counts = _divided(context)
+    counts = _write(context, _made(context, policy, findings, tally))
     _let_tools_rest(context)
     for (tool, kind), count in sorted(tally.missing.items()):
         findings.make("normalise.tool-missing", tool=tool, kind=kind, count=counted(count, "file"))
@@ -199,14 +197,14 @@ def _told(context: StepContext, one: Derivative, entry: FileEntry) -> FileEntry:
     return evolved(entry, properties={**entry.properties, **said})
 
 
-def _divided(context: StepContext) -> Counter[Role]:
+def _write(context: StepContext, made: Iterable[FileEntry]) -> Counter[Role]:
     """Write the sheets that later steps read; return how many derivatives of each role there are."""
     workspace = context.workspace
-    counts: Counter[Role] = Counter()
-    for name, role in (("derived", Role.PRESERVATION), ("access", Role.ACCESS)):
-        rows = (entry for entry in workspace.read_sheet(SHEET) if entry.role is role)
-        counts[role] = workspace.write_sheet(name, rows)
-    return counts
+    with workspace.open_sheet("derived") as derived, workspace.open_sheet("access") as access:
+        sheets = {Role.PRESERVATION: derived, Role.ACCESS: access}
+        for entry in made:
+            sheets[entry.role].add(entry)
+    return Counter({role: sheet.rows for role, sheet in sheets.items()})
 
 
 def _events(
