@@ -149,6 +149,12 @@ def _show_tried(call: Call, each: "Tried") -> None:
         call.voice.say(f"  {padded(made.kind, 12)}  {word}  {told}")
         if made.command and not is_member:  # it is that of every other member
             call.voice.say(f"    {printable(made.command)}")
+        if (said := one.validity) is not None:
+            call.voice.say(
+                f"    {said.outcome} by {printable(said.tool)} ({printable(said.profile or 'none')})"
+            )
+        elif one.missing:
+            call.voice.say(f"    not validated: {one.missing} is not installed")
         for compared in one.checks:
             state = {True: "the same", False: "differs", None: "not known"}[compared.is_same]
             is_told = compared.is_same is None or compared.after == state  # some tools only say so

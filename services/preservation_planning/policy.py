@@ -221,6 +221,7 @@ def _derivative_json(one: Derivative) -> dict[str, Any]:
         "size": entry.size if entry else None,
         "puid": entry.puid if entry else None,
         "format": entry.format_name if entry else None,
+        "validity": one.validity.as_property() if one.validity else None,
         "checks": [
             {"check": each.name, "same": each.is_same, "source": each.before, "copy": each.after}
             for each in one.checks

@@ -146,4 +146,4 @@ def test_the_policy_can_be_tried_on_files(house: tuple[Depositor, Deposit], tmp_
     assert sorted(each["outcome"] for each in made) == sorted(OUTCOMES)
     [done] = [each for each in made if each["outcome"] == "done"]
     assert done["checks"] == [{"check": "pages", "same": None, "source": None, "copy": None}]
-    assert (done["size"], done["puid"]) == (10, TEXT)
+    assert (done["size"], done["puid"], done["validity"]["outcome"]) == (10, TEXT, "valid")
