@@ -6,7 +6,7 @@ from typing import Any
 
 from packages.errors import NotFound
 from packages.ledger import KEPT_STATES, CopyState, CopyTally, Job, JobState, PackageFilter
-from packages.model import Actor
+from packages.model import Actor, later, now
 from packages.store_life import StoreRecord
 from services.administration.people import require_archivist
 from services.archival_storage.places import devices, together
@@ -19,6 +19,8 @@ from storage.catalogue.port import ReadSession
 
 MOST_STUCK = 50
 """Packages that wait for a person and are shown at once."""
+UNATTENDED_SECONDS = 60.0
+"""Seconds for which work is due, and nobody at any, before it is said that no worker is there."""
 BAD_COPIES = 100
 """Damaged copies on one page."""
 
@@ -30,6 +32,7 @@ class Standing:
     `needs_you` is how many packages nobody goes on with but a person; `deletions` how many requests to delete
     wait for another person than who asked. `together` names the stores that share
     a disk, so that its loss would take them all. `alarms` are those that nobody has mended, by verdict.
+    `is_unattended` tells that work has waited for longer than any worker would let it.
     """
 
     packages: Mapping[str, int]
@@ -41,6 +44,7 @@ class Standing:
     is_scan_configured: bool
     alarms: Mapping[str, int] = field(default_factory=dict)
     deletions: int = 0
+    is_unattended: bool = False
 
     @property
     def is_harmed(self) -> bool:
@@ -126,6 +130,7 @@ def standing(archive: Archive, actor: Actor) -> Standing:
     with archive.catalogue.read() as view:
         counts, copies, (stuck, _) = view.counts(), view.copy_tallies(), view.stuck(0)
         alarms, undecided = view.alarm_count(list(archive.stores)), view.undecided_deletions()
+        unattended = any(_has_waited(each, counts.jobs) for each in view.jobs_due(now(), limit=1))
     return Standing(
         counts.packages,
         counts.jobs,
@@ -136,6 +141,15 @@ def standing(archive: Archive, actor: Actor) -> Standing:
         bool(archive.settings.clamd),
         alarms,
         undecided,
+        unattended,
+    )
+
+
+def _has_waited(job: Job, jobs: Mapping[str, int]) -> bool:
+    """Tell whether a job that is due shows that nobody looks: workers do so every second."""
+    since = max(job.updated, job.not_before or "", job.lease_until or "")
+    return since < later(-UNATTENDED_SECONDS) and (
+        job.state is JobState.RUNNING or not jobs.get(JobState.RUNNING)
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 from packages.ledger import JobState, PackageState
 from services.administration.people import local_actor
 from services.archival_storage.fixity import audit
+from services.data_management import overview
 from tests.support.browsing import HERE, PAGE, Browser, browser_of, text_of, tree_of
 from tests.support.serving import House, house_of, house_with
 
@@ -88,6 +89,15 @@ def test_the_first_line_answers_the_nights_questions_and_each_word_leads_on(
         path, _, anchor = target.partition("#")
         led = archivist.open(path or "/")
         assert not anchor or led.xpath(f'//*[@id="{anchor}"]'), target
+
+
+def test_work_that_nobody_takes_up_is_said(archivist: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overview, "UNATTENDED_SECONDS", 3600.0)
+    assert "no worker" not in facts(archivist.open("/")), "it came just now"
+    monkeypatch.setattr(overview, "UNATTENDED_SECONDS", 0.0)
+    page = archivist.open("/")
+    assert facts(page)["no worker"] == "#needs-you"
+    assert "holdfast worker" in text_of(page.xpath('//*[@id="unattended"]')[0])
 
 
 def test_what_needs_a_person_comes_first_with_its_reason(house: House, archivist: Browser) -> None:
