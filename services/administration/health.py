@@ -7,7 +7,7 @@ from functools import partial
 from packages.access import today
 from packages.errors import HoldfastError
 from packages.ledger import JobState
-from packages.model import now
+from packages.model import later, now
 from packages.outside_tools import SWITCHED_OFF
 from packages.wording import counted
 from services.administration.equipment import equipment
@@ -25,6 +25,8 @@ from tools.sandbox import isolation
 
 PREFECT_SECONDS = 2.0
 """Seconds in which Prefect's server has to answer."""
+CLOCK_SECONDS = 60.0
+"""By how much the clocks of machines may differ that write to one catalogue."""
 MOST_NAMED = 20
 
 
@@ -40,6 +42,7 @@ class Tried:
 def try_all(archive: Archive) -> Iterator[Tried]:
     """Try catalogue, stores, staging, index and tools, and yield what came of each; change nothing."""
     yield _try("catalogue", lambda: _catalogue(archive))
+    yield from _clock(archive)
     for name in archive.settings.store_urls:
         yield _try(f"store {name}", partial(_store, archive, name))
     yield from _devices(archive)
@@ -73,6 +76,18 @@ def _catalogue(archive: Archive) -> str:
     return f"archive {archive.archive_id}; " + ", ".join(
         f"{name} {value:,}" if isinstance(value, int) else f"{name} {value}" for name, value in facts.items()
     )
+
+
+def _clock(archive: Archive) -> Iterator[Tried]:
+    """Say when the catalogue knows of a datestamp to come: a clock was ahead, or this one is behind."""
+    try:
+        with archive.catalogue.read() as view:
+            last = view.last_datestamp()
+    except HoldfastError:
+        return  # what is wrong with it has been said
+    if last is not None and last > later(CLOCK_SECONDS):
+        told = f"the newest datestamp is {last}: a clock was ahead then, or this one is behind"
+        yield Tried("clock", "warning", f"{told}; harvesters are given later ones until it has caught up")
 
 
 def _bags(archive: Archive) -> Iterator[Tried]:

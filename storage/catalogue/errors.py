@@ -8,6 +8,7 @@ from packages.errors import Conflict, HoldfastError, Internal, Invalid, Unavaila
 _FULL = ("database or disk is full", "no space left", "could not extend file", "disk full")
 _BUSY = ("database is locked", "deadlock detected", "could not serialize", "lock timeout", "lock_timeout")
 _TABLES = ("no such table", "no such column", "does not exist")
+_SHUT = ("unable to open database file", "readonly database")
 _DAMAGED = ("malformed", "not a database", "invalid page", "could not read block")
 
 
@@ -22,6 +23,9 @@ def _told_by_text(told: str) -> tuple[str, str] | None:
         return "has no space", "Make space there, then try again."
     if any(each in told for each in _BUSY):
         return "is busy", "Try again."
+    if any(each in told for each in _SHUT):
+        remedy = "May this account write to its folder, and is the disk mounted for writing?"
+        return "cannot be opened for writing", remedy
     if any(each in told for each in _DAMAGED):
         return "is damaged", "Move it away, then run: holdfast rebuild. Archival storage holds what it needs."
     if any(each in told for each in _TABLES):

@@ -331,7 +331,8 @@ def test_a_damaged_or_unreachable_catalogue_is_unavailable(tmp_path: Path, sqlit
     assert "rebuild" in caught.value.hint
     with pytest.raises(Unavailable):
         open_catalogue(f"sqlite:///{tmp_path}/catalogue.db/below/c.db").migrate()
-    with pytest.raises(Unavailable), open_catalogue(f"sqlite:///{tmp_path}/none/c.db").read() as session:
+    none = open_catalogue(f"sqlite:///{tmp_path}/none/c.db")
+    with pytest.raises(Unavailable, match="cannot be opened for writing") as caught, none.read() as session:
         session.archive_id()
     with pytest.raises(Unavailable):
         open_catalogue("postgresql+psycopg://nobody@127.0.0.1:1/none").migrate()

@@ -10,6 +10,8 @@ from packages.ledger import CopyState
 from packages.model import Actor, later
 from packages.premis import package_urn
 from services.access import searching
+from services.administration import holding
+from services.administration.health import try_all
 from services.archival_storage import copies, stores
 from services.archive import Archive, init_archive
 from services.data_management import rebuild, views
@@ -94,3 +96,20 @@ def test_a_store_whose_disk_is_not_mounted_begins_anew_only_when_it_is_named(tmp
         archive.stores["copy"].check(archive.archive_id)
         copies.fill(archive, actor, "copy")
         assert archive.stores["copy"].verify(package_urn(package_id)).verdict is Verdict.INTACT
+
+
+def test_a_clock_that_was_ahead_is_told_and_keeps_nothing_from_being_published(
+    one, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive, actor, package_id = one
+    assert "clock" not in {each.part for each in try_all(archive)}
+    ahead = later(365 * 86400)
+    with monkeypatch.context() as patch, archive.catalogue.write() as unit:
+        patch.setattr("storage.catalogue.harvesting.now", lambda: ahead)
+        assert unit.datestamp() == ahead
+    holding.withdraw(archive, actor, package_id, "by mistake")
+    with archive.catalogue.read() as view:
+        assert (view.package(package_id).oai_datestamp or "") > ahead
+    [told] = [each for each in try_all(archive) if each.part == "clock"]
+    assert told.verdict == "warning"
+    assert ahead[:10] in told.message
