@@ -92,19 +92,31 @@ def sync_filesystem(folder: Path) -> None:
         point.sync()
 
 
+def fsync_file(file: Path) -> None:
+    """Make durable what was written to one file, whatever else its file system has yet to write.
+
+    Nobody must have synced it since: a failed write-back is told once. Raises Unavailable.
+    """
+    _fsync(file, os.O_RDONLY | os.O_NOFOLLOW)
+
+
 def fsync_folder(folder: Path) -> None:
     """Make the names in `folder` durable: what was created in it, renamed into or out of it, or deleted.
 
     Raises Unavailable.
     """
+    _fsync(folder, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def _fsync(path: Path, flags: int) -> None:
     try:
-        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fd = os.open(path, flags | os.O_CLOEXEC)
         try:
             os.fsync(fd)
         finally:
             os.close(fd)
     except OSError as error:
-        raise unavailable(error, f"Cannot make {folder} durable") from error
+        raise unavailable(error, f"Cannot make {path} durable") from error
 
 
 def drop_cache(fd: int) -> None:

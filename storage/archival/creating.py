@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from functools import partial
 
-from packages.errors import Conflict, Corrupt, Invalid, NotFound, Unavailable
+from packages.errors import Conflict, Corrupt, Internal, Invalid, NotFound, Unavailable
 from packages.ocfl.inventory import (
     CONTENT,
     DECLARATION,
@@ -24,6 +24,7 @@ from packages.ocfl.inventory import (
 from packages.ocfl.segments import own_folder
 from storage.archival.inventories import read_inventory, read_stated, stated_head, version_numbers
 from storage.archival.medium import SET_ASIDE, Files, Medium, Pace
+from storage.durability import fsync_file
 
 _TRIES = 5
 
@@ -84,10 +85,12 @@ def write_top(medium: Medium, root: str, number: int, known: Whole | None = None
 def _rename_top(medium: Medium, root: str, number: int) -> None:
     """Put a copy of the version's inventory at the top by a rename: it may be too long to be held."""
     newest = read_stated(medium, f"{root}/v{number}")
+    if medium.folder is None:
+        raise Internal(f"{medium.url} renames, but is no folder.")
     with medium.attempt(None) as attempt:
         beside = f"{attempt}/{NAME}"
-        with medium.sync():
-            medium.write([(beside, partial(medium.open, f"{root}/v{number}/{NAME}"))], Pace())
+        medium.write([(beside, partial(medium.open, f"{root}/v{number}/{NAME}"))], Pace())
+        fsync_file(medium.folder / beside)
         if _stated_above(medium, root) > number:
             return
         medium.move(beside, f"{root}/{NAME}")
