@@ -35,8 +35,9 @@ LONGEST = (
     *("up", "flows", "test_schemathesis", "test_crash_instants", "test_crash_boundaries"),
     *("test_browser_archivist", "test_crash_workers", "test_crash_disk_full", "test_browser_depositor"),
     *("test_archival_store", "test_cli_edge", "test_edge_kinds", "test_edge_names", "test_browser_reader"),
+    *("test_archival_store_s3_writers", "test_conversions", "test_rebuild_answers", "test_validity"),
 )
-"""Groups that take longest, a minute and more: they begin first, so that nobody waits for one at the end."""
+"""Groups that take longest, half a minute and more: they begin first, lest all wait for one at the end."""
 UP = {"test_demo_played", "test_up"}
 """Modules that start `holdfast up`, each with the usual ports while they are free: one after the other."""
 
