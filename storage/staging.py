@@ -202,7 +202,7 @@ class Workspace:
 
     def clear_sip(self) -> None:
         """Delete the bag of the submission, whose content is durable in the object by now. Idempotent."""
-        delete_shared(self.sip)
+        self._delete(self.sip)
 
     def discard(self) -> None:
         """Delete the workspace: gone at once for everybody, by a rename, then file by file. Idempotent."""

@@ -50,8 +50,9 @@ def run_jobs(
     rest = iter(job_ids)
     few = list(islice(rest, WORTH_A_CROWD))
     if len(few) < WORTH_A_CROWD or workers < 2:
-        for job_id in chain(few, rest):
-            yield run_job(archive, job_id, observer)
+        with archive.staging.deleting_behind():
+            for job_id in chain(few, rest):
+                yield run_job(archive, job_id, observer)
         return
     waiting, done, ids = deque[Future[Job]](), 0, chain(few, rest)
     with Crowd(archive, workers) as crowd, ThreadPoolExecutor(workers, "crowd") as pool:

@@ -130,7 +130,10 @@ def test_files_are_deleted_behind_those_who_discard_a_workspace(staging: Staging
         for number in range(3):
             workspace = staging.workspace(f"job-{number}")
             (workspace.incoming / "a").write_bytes(b"a")
-            workspace.discard()
+            (workspace.sip / "data").mkdir(parents=True)
+            (workspace.sip / "data" / "b").write_bytes(b"b")
+            workspace.clear_sip()
+            workspace.discard()  # while the bag in it is still being deleted, as may be
             assert list(staging.existing()) == []
     assert list(staging.root.iterdir()) == []
     with pytest.raises(RuntimeError), staging.deleting_behind():
