@@ -38,7 +38,11 @@ def test_entries_over_the_edge_of_a_piece_are_counted() -> None:
 
 
 def test_more_than_sixteen_bits_can_count() -> None:
-    assert entries(io.BytesIO(zipped([""] * 65_600)), 100_000) == 65_600
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("a", b"")
+        archive.filelist *= 65_600  # so often the directory names that member
+    assert entries(made, 100_000) == 65_600
 
 
 @given(data=st.binary(max_size=300))
