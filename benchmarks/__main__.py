@@ -53,12 +53,14 @@ def noise(folder: Path) -> Contest:
 
 
 def many(folder: Path) -> Contest:
+    """P1: very many files in one package: as fast as 10,000, within 20 %, in bounded memory."""
     data.make_mix(folder / "data", 100_000)
     two = dict(list(FOLDERS.items())[:2])
     return Contest("100,000 files of 8 KiB, the mix", [folder / "data"], 100_000, "files", two)
 
 
 def packages(folder: Path) -> Contest:
+    """P3: very many packages of few files."""
     sources = [folder / "data" / f"package-{number:04d}" for number in range(1000)]
     for number, each in enumerate(sources):
         data.make_mix(each, 10, first=number * 10)

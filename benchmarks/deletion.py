@@ -34,15 +34,15 @@ def _measure(archive: Archive, folder: Path, number: int) -> None:
     me = local_actor(archive)
     second = Actor("second", "The second person", frozenset({"archivist"}))
     ids = [_deposit(archive, me, folder, each) for each in range(number + 1)]
-    began = time.perf_counter()
+    began = _now()
     asked = deletion.request(archive, me, ids[1:], "over", category=Category.RETENTION)
     _say("asked for", number, began)
     if asked.deletion is None:
         raise SystemExit("nothing was asked for")
-    began = time.perf_counter()
+    began = _now()
     deletion.approve(archive, second, asked.deletion.id)
     _say("approved", number, began)
-    began = time.perf_counter()
+    began = _now()
     for job in deletion.jobs_of(archive, asked.deletion.id):
         run_job(archive, job.id)
     _say("deleted", number, began)
@@ -58,9 +58,14 @@ def _deposit(archive: Archive, actor: Actor, folder: Path, number: int) -> str:
     return job.package_id
 
 
-def _say(what: str, number: int, began: float) -> None:
-    seconds = time.perf_counter() - began
-    print(f"{what}: {number} packages in {seconds:.1f} s, {number / seconds:.0f}/s", flush=True)
+def _now() -> tuple[float, float]:
+    return time.perf_counter(), time.process_time()
+
+
+def _say(what: str, number: int, began: tuple[float, float]) -> None:
+    seconds, used = (now - then for now, then in zip(_now(), began, strict=True))
+    each = used / number * 1000
+    print(f"{what}: {number} packages in {seconds:.1f} s, {each:.1f} ms of processor time each", flush=True)
 
 
 if __name__ == "__main__":

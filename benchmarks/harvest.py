@@ -1,8 +1,8 @@
-"""``python -m benchmarks.harvest [--records N] [--folder FOLDER]``: whole lists over HTTP, by one harvester.
+"""``python -m benchmarks.harvest [--records N] [--folder FOLDER]``: whole lists over HTTP (P6, M10).
 
-The records are rows put straight into a catalogue, each with the description of a usual data set. The server
-is a process of its own; its memory is the peak that the kernel has seen (VmHWM), at 10, 40, 70 and 100 % of
-the list.
+One harvester reads them. The records are rows put straight into a catalogue, each with the description of a
+usual data set. The server is a process of its own; its memory is the peak that the kernel has seen (VmHWM),
+at 10, 40, 70 and 100 % of the list.
 """
 
 import argparse
