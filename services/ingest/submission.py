@@ -122,7 +122,7 @@ def _judged(archive: Archive, source: Path) -> Path:
     resolved = source.resolve()
     for own in archive.settings.own_folders():
         place = own.resolve()
-        if resolved == place or place in resolved.parents or resolved in place.parents:
+        if resolved.is_relative_to(place) or place.is_relative_to(resolved):
             raise Refused(
                 f"{source} holds the archive itself or lies in it ({own})",
                 hint="deposit something outside of it",

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from packages.errors import Refused
 from packages.ledger import Package
 from services.administration.decisions import decide
 from services.ingest.submission import Wanted, submit
@@ -265,3 +266,14 @@ def test_B9_a_tar_with_any_time_is_kept(
     with zipfile.ZipFile(shared_depositor.give_back(made, "aip", zipped=True)) as bundle:
         assert zipped_bag(bundle)["data/original/a.txt"].date_time[0] in {1980, 2107}
     shared_depositor.prove_identical(made, {"a.txt": b""})
+
+
+def test_what_is_the_archives_own_is_no_deposit(shared_depositor: Depositor, tmp_path: Path) -> None:
+    archive, actor = shared_depositor.archive, shared_depositor.actor
+    (tmp_path / "link").symlink_to(archive.home)
+    kept, around = archive.home / "stores" / "copy" / "README.md", archive.home.parent
+    for own in (archive.home, kept, around, tmp_path / "link"):
+        with pytest.raises(Refused, match="archive itself"):
+            submit(archive, actor, Wanted(own))
+    beside = archive.home.with_name(f"{archive.home.name}-beside")
+    shared_depositor.accepted(put(beside, {"a": b"a"}))
