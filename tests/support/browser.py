@@ -27,8 +27,20 @@ WIDE = {"width": 1280, "height": 800}
 NARROW = {"width": 320, "height": 640}
 LARGEST_PICTURE = 150_000
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+UNUSED = (
+    "WebUIOmniboxPopup",  # pages of the browser's own, behind each window: they cost as much as one of ours
+    "WebUIOmniboxAimPopup",
+    # What Playwright leaves out as well: it says so by the same argument, of which the last one counts.
+    *("HttpsFirstBalancedModeAutoEnable", "HttpsUpgrades", "MediaRouter", "NetworkTimeServiceQuerying"),
+    *("OptimizationHints", "PaintHolding", "PreconnectToSearch", "ThirdPartyStoragePartitioning"),
+    *("AvoidCorsURLLoaderRestartOnRedirect", "AvoidUnnecessaryBeforeUnloadCheckSync", "LensOverlay"),
+    *("AimEnabled", "DestroyProfileOnBrowserClose"),
+)
 ARGUMENTS = (
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",  # nothing beyond loopback
+    f"--disable-features={','.join(UNUSED)}",
+    "--disable-gpu",  # there is none: a process that plays one draws slower
+    "--disable-software-rasterizer",
     "--disable-lcd-text",
     "--font-render-hinting=none",
     "--force-color-profile=srgb",
