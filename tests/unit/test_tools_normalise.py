@@ -1,12 +1,10 @@
 """Derivatives by the format policy: what is made, what is left, and what can go wrong."""
 
 import hashlib
-import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib.metadata import version
-from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -294,32 +292,6 @@ def test_originals_that_need_nothing_do_not_pile_up(normaliser: Normaliser, tmp_
     assert next(found)[0].outcome is Outcome.NO_RULE
     assert taken <= 2000
     assert sum(1 for _ in found) == 9_999
-
-
-@pytest.mark.slow
-def test_a_thousand_small_images_of_many_kinds_start_no_program_each(
-    normaliser: Normaliser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kinds = {"bmp": BMP, "webp": "fmt/567", "png": PNG, "jpg": JPEG, "gif": "fmt/4"}
-    for suffix in kinds:
-        Image.new("RGB", (8, 8), "teal").save(tmp_path / f"a.{suffix}", lossless=True)
-    starts: list[object] = []
-    start = subprocess.Popen
-
-    def noted(*words: Any, **more: Any) -> Any:
-        starts.append(words)
-        return start(*words, **more)
-
-    monkeypatch.setattr(subprocess, "Popen", noted)
-    originals = (
-        (entry(path, puid, f"{number}/{path.name}", width=8, height=8), path)
-        for number, (suffix, puid) in zip(range(1000), cycle(kinds.items()), strict=False)
-        for path in [tmp_path / f"a.{suffix}"]
-    )
-    found = list(normaliser.normalise_many(originals, tmp_path / "out"))
-    done = sum(each.outcome is Outcome.DONE for some in found for each in some)
-    assert (len(found), done) == (1000, 200 * 3 + 200)
-    assert len(starts) <= 5, "children take turns, after some hundreds of files each"
 
 
 def pdf_of(path: Path, *, box: str = "0 0 200 400", password: str = "", pages: int = 1) -> Path:
