@@ -48,6 +48,7 @@ def validate(context: StepContext) -> StepResult:
             fetched=fetched,
         )
         total = (len(submission), sum(map(submission.size, submission.paths()))) if fetched else None
+    del submission  # it has every path in memory, and the fingerprint needs as much
     events = _events(context, seen, fetched)
     judgement = judged(
         seen.shape.kind, seen.findings, events, f"{seen.shape.kind}, {counted(len(seen.findings), 'finding')}"
