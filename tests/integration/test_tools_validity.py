@@ -276,8 +276,11 @@ NAMED = (
 )
 
 
-def test_descriptions_by_the_standards_of_archives_are_judged_without_any_folder(library: Library) -> None:
+@pytest.mark.shared
+def test_descriptions_by_the_standards_of_archives_are_judged_offline(library: Library, shared: Path) -> None:
     """METS, PREMIS, MODS, EAD and Dublin Core, whether they name their schemas or not; nothing is fetched."""
+    for each in (shared / "xsd").glob("*.xsd"):
+        shutil.copy(each, library.folder)
     links = "https://www.loc.gov/standards/xlink/xlink.xsd"
     file = '<fileSec><fileGrp><file ID="f"/></fileGrp></fileSec>'
     whole = METS.replace("<structMap>", f"{file}<structMap>")
@@ -291,20 +294,11 @@ def test_descriptions_by_the_standards_of_archives_are_judged_without_any_folder
         MODS.format("<title>1</title>"), EAD.format("<title>Tide</title>"),
         DC.format("<dc:year>1911</dc:year>"),
     )  # fmt: skip  # fewer lines read better
-    found = library.judge(*good, *bad, own=False)
+    found = library.judge(*good, *bad)
     assert [each.outcome for each in found] == [Outcome.VALID] * len(good) + [Outcome.NOT_VALID] * len(bad)
     assert found[1].profile == "http://www.loc.gov/METS/ http://www.w3.org/1999/xlink"
-    [unknown] = library.judge(whole.format(NAMED.format(f"{links} urn:ours x.xsd"), "a"), own=False)
+    [unknown] = library.judge(whole.format(NAMED.format(f"{links} urn:ours x.xsd"), "a"))
     assert (unknown.outcome, unknown.messages) == (Outcome.UNCHECKED, ("it is well-formed; not here: x.xsd",))
-
-
-def test_a_schema_of_the_archives_own_goes_before_ours(library: Library) -> None:
-    named = 'targetNamespace="http://www.loc.gov/mods/v3"'
-    (library.folder / "mods.xsd").write_text(
-        f'<xs:schema {XS} {named}><xs:element name="mods" type="xs:date"/></xs:schema>'
-    )
-    (judged,) = library.judge(MODS.format(""))
-    assert judged.outcome is Outcome.NOT_VALID
 
 
 def test_G6_schemas_reach_nothing_outside(library: Library, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""XML against the schemas that it names, offline: its package's own, the archive's, or ours."""
+"""XML against the schemas that it names, offline: its package's own, or those of the archive's folder."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -26,8 +26,8 @@ WORK = Work(
 class XmlSchemas(Employer):
     """Judges XML documents in a child process. `folder` is the archive's own schemas, or None.
 
-    Nothing is fetched, no entity is expanded, and no file outside the package, `folder` and ours is read,
-    whatever a document or a schema says.
+    Nothing is fetched, no entity is expanded, and no file outside the package and `folder` is read, whatever
+    a document or a schema says.
     """
 
     name = XML

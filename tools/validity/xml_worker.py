@@ -1,7 +1,7 @@
 """The child process that holds XML documents against their schemas; spoken to by `xml_schemas`.
 
-Schemas are known by addresses of our own, ``package:/…``, ``catalogue:/…`` (the archive's folder) and
-``standard:/…`` (ours): libxml2 is given no path and no URL that it could open by itself.
+Schemas are known by addresses of our own, ``package:/…`` and ``catalogue:/…``: libxml2 is given no path and
+no URL that it could open by itself.
 """
 
 import posixpath
@@ -16,7 +16,6 @@ from lxml import etree
 from packages.content_paths import content_path
 from packages.xml_text import legal
 from tools.crew_member import serve
-from tools.validity import standard_schemas
 from tools.validity.xml_bounds import LONGEST, MOST_MESSAGES
 
 XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
@@ -54,7 +53,8 @@ class _Schemas(etree.Resolver):  # type: ignore[misc]  # lxml has no types
             address = f"{kind}:/{quote(inside)}"
             if self._file(address) is not None:
                 return address
-        return known_place(self.folder, namespace) if namespace else None
+        known = catalogue(self.folder).get(namespace)
+        return f"catalogue:/{quote(known)}" if known and namespace else None
 
     def resolve(self, url: str, _public_id: str | None, context: Any) -> Any:
         """Give libxml2 the schema at `url`; what is not here is noted, and left out of the schema."""
@@ -91,11 +91,9 @@ class _Schemas(etree.Resolver):  # type: ignore[misc]  # lxml has no types
             file = self.root / content_path(inside)
         elif kind == "catalogue" and self.folder:
             file = Path(self.folder, inside)
-        elif kind == "standard":
-            file = standard_schemas.FOLDER / inside
         else:
             return None
-        top = {"package": self.root, "standard": standard_schemas.FOLDER}.get(kind, Path(self.folder))
+        top = self.root if kind == "package" else Path(self.folder)
         return file if file.is_file() and file.resolve().is_relative_to(top.resolve()) else None
 
 
@@ -114,14 +112,6 @@ def catalogue(folder: str) -> dict[str, str]:
         except (etree.XMLSyntaxError, OSError):
             continue
     return found
-
-
-def known_place(folder: str, namespace: str) -> str | None:
-    """Return our address of a schema for `namespace`: the one in `folder`, else ours."""
-    if known := catalogue(folder).get(namespace):
-        return f"catalogue:/{quote(known)}"
-    standard = standard_schemas.KNOWN.get(namespace)
-    return f"standard:/{standard}" if standard else None
 
 
 _compiled: dict[tuple[str, ...], tuple[etree.XMLSchema | None, list[str]]] = {}
@@ -180,9 +170,8 @@ def judge(file: str, root: str, path: str, folder: str, largest: int) -> list[An
         address = schemas.locate(namespace, href, f"package:/{quote(path)}")
         (missing.append(href) if address is None else wanted.append((namespace, address)))
     own = etree.QName(top).namespace or ""
-    is_known = own in catalogue(folder) or own in standard_schemas.DESCRIPTIONS
-    if not declared and is_known and (place := known_place(folder, own)):
-        wanted = [(own, place)]
+    if not declared and (known := catalogue(folder).get(own)):
+        wanted = [(own, f"catalogue:/{quote(known)}")]
     if not declared and not wanted:
         return ["well-formed", "XML", ["it names no schema"]]
     if missing:

@@ -7,7 +7,7 @@ from packages.findings import Findings
 from packages.ledger import StepOutcome
 from packages.model import Agent
 from packages.wording import counted
-from services.ingest.steps.conformance import check_conformance, has_schemas
+from services.ingest.steps.conformance import SCHEMAS, check_conformance
 from services.ingest.steps.context import StepContext, StepResult
 from storage.staging import Workspace
 from tools.characterise import MISSING
@@ -24,7 +24,7 @@ class Technical:
 
     `tools` are names with versions, `failed` holds path, tool and reason, `missing` how many files each tool
     that is not installed would have read, `formats` the files by PUID, `with_schemas` the XML documents that
-    have schemas (`conformance.has_schemas`).
+    name schemas.
     """
 
     files: int = 0
@@ -48,7 +48,7 @@ class Technical:
             self.failed.append((path, found.tool, found.error))
             return
         self.described += 1
-        self.with_schemas += has_schemas(found.properties)
+        self.with_schemas += SCHEMAS in found.properties
         if found.tool not in self.tools:
             self.tools.append(found.tool)
 

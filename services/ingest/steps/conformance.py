@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from packages.findings import Findings
 from packages.mets import SUBMITTED
@@ -17,7 +17,6 @@ from packages.outside_tools import SWITCHED_OFF
 from packages.wording import counted
 from services.ingest.steps.context import StepContext
 from tools.validity import PROPERTY, Check, Outcome, Subject, Table, Validity, load_table
-from tools.validity.standard_schemas import DESCRIPTIONS
 from tools.validity.table import XML, xml_check
 
 if TYPE_CHECKING:
@@ -25,13 +24,6 @@ if TYPE_CHECKING:
 
 SCHEMAS = "schema_locations"
 """The property of an XML document that names schemas (`tools.characterise.xml_data`)."""
-
-
-def has_schemas(properties: Mapping[str, Any]) -> bool:
-    """Tell whether a document with these properties has schemas in any archive: its own, or ours."""
-    return bool(properties.get(SCHEMAS)) or properties.get("namespace") in DESCRIPTIONS
-
-
 _ROLES = (Role.ORIGINAL, Role.SUBMISSION)
 """Of what came beside the payload, XML alone is judged: it may describe the package."""
 BESIDE = "../"
@@ -52,13 +44,13 @@ def check_conformance(
 ) -> tuple[Findings, list[Event]]:
     """Judge the package's files and write the property ``validity`` into its sheet.
 
-    `formats` counts the files by PUID, `with_schemas` those XML documents that have schemas (`has_schemas`):
-    where none of them has a tool, the sheet is not looked at. Returns findings, and a PREMIS event
-    *validation* for each tool.
+    `formats` counts the files by PUID, `with_schemas` those XML documents that name schemas: where none of
+    them has a tool, the sheet is not looked at. Returns findings, and a PREMIS event *validation* for each
+    tool.
     """
     archive, findings = context.archive, Findings()
-    has_own = archive.settings.schemas_folder is not None
-    wanted = _wanted(load_table(archive.home), formats, with_schemas, has_own=has_own)
+    has_schemas = archive.settings.schemas_folder is not None
+    wanted = _wanted(load_table(archive.home), formats, with_schemas, has_schemas=has_schemas)
     if not wanted:
         return findings, []
     validator = archive.validator
@@ -88,7 +80,9 @@ def check_conformance(
     return findings, events + _events(context, asked, found)
 
 
-def _wanted(table: Table, formats: Mapping[str, int], with_schemas: int, *, has_own: bool) -> Counter[Check]:
+def _wanted(
+    table: Table, formats: Mapping[str, int], with_schemas: int, *, has_schemas: bool
+) -> Counter[Check]:
     """Return how many files each check is about; XML only where there is a schema to hold it to."""
     by_puid = table.by_puid()
     wanted = Counter[Check]()
@@ -96,7 +90,7 @@ def _wanted(table: Table, formats: Mapping[str, int], with_schemas: int, *, has_
         if (check := by_puid.get(puid)) is not None and check.tool != XML:
             wanted[check] += count
     if (xml := xml_check(table)) is not None:
-        known = sum(formats.get(puid, 0) for puid in xml.puids) if has_own else 0
+        known = sum(formats.get(puid, 0) for puid in xml.puids) if has_schemas else 0
         if count := max(with_schemas, known):
             wanted[xml] = count
     return wanted
@@ -111,7 +105,7 @@ def _asked(context: StepContext, validator: "Validator", sheet: str, here: set[C
             continue
         check = by_puid.get(entry.puid or "")
         if check is None or check.tool == XML:
-            check = xml if has_schemas(entry.properties) or (check and validator.xml.folder) else None
+            check = xml if entry.properties.get(SCHEMAS) or (check and validator.xml.folder) else None
         elif entry.role is Role.SUBMISSION:
             continue
         if check is None or check not in here:
