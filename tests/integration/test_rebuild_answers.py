@@ -1,6 +1,6 @@
 """Storage is the truth: after a total loss of database and index, the API answers as it did before.
 
-From any one store, with `holdfast backup` for what only the database knew.
+From any one store, on a disk or in S3, with `holdfast backup` for what only the database knew.
 """
 
 import json
@@ -18,6 +18,7 @@ from packages.model import Actor
 from services.administration import deletion
 from services.administration.holding import hold, release, withdraw
 from services.administration.people import confirm_tokens, local_actor
+from services.archival_storage import copies, stores
 from services.archive import Archive, init_archive
 from services.data_management.backup import backup, restore
 from services.data_management.rebuild import rebuild_catalogue, rebuild_index
@@ -25,6 +26,7 @@ from services.data_management.reconcile import reconcile
 from services.ingest.revision import update_record
 from services.work.engine import run_job
 from tests.support.deleting import carried_out
+from tests.support.s3_server import Server, server
 from tests.support.serving import FAR, RECORD, House, client_as, house_of
 
 DATESTAMP = re.compile(r"<datestamp>[^<]*</datestamp>|<responseDate>[^<]*</responseDate>")
@@ -54,6 +56,16 @@ def lived_in(tmp_path: Path) -> Iterator[House]:
         deletion.refuse(archive, house.people["admin"].actor, asked.deletion.id, "not yet")
         carried_out(archive, [ids["deleted"], ids["deleted_hidden"], ids["deleted_embargoed"]])
         yield house
+
+
+def bring_to_s3(house: House, s3: Server) -> None:
+    """Add a store in S3, and fill it with all that the others have."""
+    archive, actor = house.archive, local_actor(house.archive)
+    archive.settings = archive.settings.model_copy(update={"s3_endpoint_url": s3.endpoint})
+    stores.add(archive, actor, "cloud", s3.url(), {"required": False})
+    filled = copies.fill(archive, actor, "cloud")
+    assert (filled.failed, filled.left) == ([], 0)
+    assert filled.made > 0
 
 
 def _update(archive: Archive, actor: Actor, package_id: str) -> None:
@@ -131,16 +143,22 @@ def rebuilt(home: Path, saved: Path, store: str | None) -> Iterator[Archive]:
         archive.close()
 
 
-def test_every_answer_is_as_before_from_any_one_store(lived_in: House, tmp_path: Path) -> None:
+@pytest.mark.server
+def test_every_answer_is_as_before_from_any_one_store(
+    lived_in: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From either store on a disk, and from one in S3."""
     house, home = lived_in, lived_in.archive.home
+    bring_to_s3(house, server(monkeypatch))
     before = answers(house, house.app)
+    assert before["stores"] == ["primary", "copy", "cloud"]
     assert before["archivist deleted"][1]["state"] == "deleted"
     assert before["None deleted as application/json"][0] == 410
     assert before["None deleted_hidden as application/json"][0] == 404
     assert before["archivist deletions"][0] == 200
     saved = backup(house.archive, local_actor(house.archive), tmp_path / "saved.zip").path
     house.archive.close()
-    for store in ("copy", "primary"):
+    for store in ("cloud", "copy", "primary"):
         with rebuilt(home, saved, store) as archive:
             after = answers(house, create_app(archive))
             wrong = {key: (value, after[key]) for key, value in before.items() if after[key] != value}
