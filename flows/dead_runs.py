@@ -14,7 +14,7 @@ from tools.prefect_server import POOL, PrefectServer, is_online
 log = logging.getLogger("holdfast.flows")
 
 UNCLAIMED_SECONDS = 60.0
-"""A run that nobody has put a name to after this long is nobody's."""
+"""A run that nobody has put a name to after this long is nobody's; so is one that its worker has left."""
 LOST_SECONDS = 180.0
 """A worker of another machine that was not heard of for so long is taken for dead."""
 AT_ONCE = 200
@@ -29,6 +29,7 @@ def worker_label(owner: str) -> str:
 def settle_dead_runs(shop: Workshop) -> int:
     """Set the runs of dead processes to *Crashed* with the reason, and return how many there were.
 
+    So are those of this process that it has left and could not end, as Prefect's server was away or too busy.
     The packages are none the worse: the ledger has them, and goes on with them under new runs. What somebody
     wanted to cancel in Prefect's pages while its process died is cancelled now.
     """
@@ -44,7 +45,7 @@ def settle_dead_runs(shop: Workshop) -> int:
     with troubles("the end of dead runs"):
         online = {each["name"] for each in server.workers() if is_online(each, LOST_SECONDS)}
         for run in server.post("/flow_runs/filter", wanted):
-            if _is_dead(run, shop.owner, online):
+            if _is_dead(run, shop, online):
                 _settle(shop, server, run)
                 settled += 1
         for each in server.workers():
@@ -65,6 +66,8 @@ def _settle(shop: Workshop, server: PrefectServer, run: Mapping[str, Any]) -> No
     is_one = run["parameters"].get("package")
     goes_on = "the ledger goes on with the package under another run" if is_one else "the next run goes on"
     told = f"its worker ({owner}) died; {goes_on}"
+    if owner == shop.owner:
+        told = "its worker could not tell Prefect's server how it ended; the pages of the archive say so"
     log.warning("the run %s counted as %s: %s", run["name"], run["state_name"], told)
     server.set_state(run["id"], "CRASHED", message=told, force=True)
     tasks = {
@@ -76,15 +79,18 @@ def _settle(shop: Workshop, server: PrefectServer, run: Mapping[str, Any]) -> No
         server.post(f"/task_runs/{each['id']}/set_state", {"state": state, "force": True})
 
 
-def _is_dead(run: Mapping[str, Any], own: str, online: set[str]) -> bool:
+def _is_dead(run: Mapping[str, Any], shop: Workshop, online: set[str]) -> bool:
     owner = run["infrastructure_pid"]
     if owner is None:
-        created = datetime.fromisoformat(run["created"])
-        return created < datetime.now(UTC) - timedelta(seconds=UNCLAIMED_SECONDS)
-    if owner == own:
-        return False
-    is_here = owner.partition("/")[0] == own.partition("/")[0]
+        return _is_old(run["created"])
+    if owner == shop.owner:
+        return run["id"] not in shop.runs() and _is_old(run["state"]["timestamp"])
+    is_here = owner.partition("/")[0] == shop.owner.partition("/")[0]
     return is_dead(owner) if is_here else worker_label(owner) not in online
+
+
+def _is_old(at: str) -> bool:
+    return datetime.fromisoformat(at) < datetime.now(UTC) - timedelta(seconds=UNCLAIMED_SECONDS)
 
 
 def _is_gone(label: str) -> bool:

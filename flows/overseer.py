@@ -40,6 +40,7 @@ class Overseer:
 
     def watch_run(self, run: str, package: str | None) -> None:
         """Watch a flow run; `package` is what it is about, if it is one package."""
+        self._shop.stop_of(run)  # from now on it counts as under way
         with self._lock:
             self._runs[run] = package
 

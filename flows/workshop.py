@@ -89,6 +89,11 @@ class Workshop:
         with self._lock:
             return self._stops.setdefault(run, threading.Event())
 
+    def runs(self) -> set[str]:
+        """Return the flow runs that are under way here."""
+        with self._lock:
+            return set(self._stops)
+
     def forget(self, run: str) -> None:
         """Forget a flow run that has ended."""
         with self._lock:

@@ -8,9 +8,11 @@ from typing import Any, cast
 import pytest
 
 from flows import dispatcher
+from flows.dead_runs import _is_dead
 from flows.dispatcher import Dispatcher
 from flows.workshop import Workshop
 from packages.errors import Unavailable
+from packages.model import later
 from services.settings import Settings
 from tests.support.catalogues import make_job, make_package
 
@@ -36,3 +38,23 @@ def test_a_run_that_a_busy_server_did_not_take_is_entered_again_while_there_is_p
     made._show(make_job(package), package)
     assert (len(tries) > refusals) is entered
     assert tries[-1][2] == {"package": package.id}
+
+
+@pytest.mark.parametrize(
+    ("owner", "run", "age", "is_dead"),
+    [
+        ("here/1/2", "under way", 3600, False),
+        ("here/1/2", "left", 3600, True),
+        ("here/1/2", "just entered", 0, False),
+        (None, "claimed by nobody", 3600, True),
+        (None, "just made", 0, False),
+    ],
+)
+def test_a_run_that_its_living_worker_has_left_is_over_as_one_of_nobody_is(
+    owner: str | None, run: str, age: int, *, is_dead: bool
+) -> None:
+    """Prefect's server may have been too busy to hear how it ended: it would run for ever in its pages."""
+    at = later(-age)
+    shop = SimpleNamespace(owner="here/1/2", runs=lambda: {"under way"})
+    said = {"id": run, "infrastructure_pid": owner, "created": at, "state": {"timestamp": at}}
+    assert _is_dead(said, cast("Workshop", shop), set()) is is_dead
