@@ -58,7 +58,7 @@ class OneReading:
         self._row: deque[Portion] = deque()
         self._gone = self._held = 0
         self._large: Large | None = None
-        self._read_on = self._broken = False
+        self._read_on = self._broken = self._ended = False
         self._digesting = ThreadPoolExecutor(1, thread_name_prefix="digest")
 
     def inventory(self) -> Inventory:
@@ -155,7 +155,8 @@ class OneReading:
         """Walk no further, nothing of the row being used any more; may be called again."""
         with self._changed:
             self._let_go(walker)
-            is_last = not self._live
+            is_last = not (self._live or self._read_on or self._ended)
+            self._ended |= is_last
         if is_last:
             self._reading.close()
             self._digesting.shutdown()

@@ -234,6 +234,34 @@ def test_a_share_that_is_never_used_holds_nobody_up(tmp_path: Path) -> None:
     assert is_sound(two.copy)
 
 
+def test_who_leaves_while_the_last_one_ends_the_reading_just_leaves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two = Two("file", tmp_path)
+    two.primary.publish(two.first(SOME))
+    ending, may_end = threading.Event(), threading.Event()
+
+    def read(*_: object) -> Iterator[portions.Portion]:
+        try:
+            yield portions.Portion(files=[("another", b"")])
+        finally:
+            ending.set()
+            assert may_end.wait(60)
+
+    monkeypatch.setattr(portions.Portions, "read", read)
+    alone, last = two.primary.shares(OBJECT, 2)
+    next(alone.content(1))  # not what was read: it goes on alone
+    with ThreadPoolExecutor(1) as pool, last:
+        leaving = pool.submit(last.__exit__, None, None, None)
+        try:
+            assert ending.wait(60)
+            with alone:
+                pass
+        finally:
+            may_end.set()
+        leaving.result()
+
+
 @pytest.mark.parametrize("call", ["silent", "raising"])
 def test_progress_is_told_for_each_copy(call: str, tmp_path: Path) -> None:
     """What somebody's progress raises ends that copy, and no other."""
