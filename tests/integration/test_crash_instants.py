@@ -17,7 +17,8 @@ SEED = 20261121
 BATCHES = 3
 KILLS = 17  # in each batch, those of restarts among them
 KEPT = 12  # kills of duties; 63 in all, at least
-MORE = 4  # times that kills which came too late are made up for
+STEPS = 5  # in which each batch strikes, at least; a busy machine misses the short ones
+MORE = 4  # times that kills which came too late, or all in the same steps, are made up for
 
 
 @pytest.mark.slow
@@ -34,9 +35,10 @@ def test_H1_killed_at_random_instants(
     tally = rounds.Tally()
     chosen = list(rounds.plans(SEED + batch, KINDS, reference, KILLS))
     rounds.run(killer, home, chosen, reference, tally)
-    # Where the machine is faster than when the reference was measured, kills come too late: make up for them.
+    # Where the machine is faster than when the reference was measured, kills come too late; where it is busy,
+    # many strike the long step after the one that was meant. Make up for both.
     for again in range(1, MORE + 1):
-        missing = KILLS - tally.kills
+        missing = max(KILLS - tally.kills, 3 * (STEPS - len(struck(tally))))
         if missing > 0 and not tally.wrong:
             sooner = rounds.plans(SEED + batch + 100 * again, KINDS, reference, missing)
             chosen = [replace(plan, share=plan.share / 2**again) for plan in sooner]
@@ -46,7 +48,12 @@ def test_H1_killed_at_random_instants(
     assert tally.wrong == []
     assert killer.orphans() == []
     assert tally.kills >= KILLS, str(tally)
-    assert len(tally.steps.keys() - {rounds.BETWEEN}) >= 5, str(tally)  # a busy machine misses the short ones
+    assert len(struck(tally)) >= STEPS, str(tally)
+
+
+def struck(tally: rounds.Tally) -> set[str]:
+    """Return the steps in which something was killed."""
+    return tally.steps.keys() - {rounds.BETWEEN}
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import mmap
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -77,17 +78,20 @@ class UnreadableMedium:
 class DamagingDisk:
     """In the place of ``os.fdatasync``: what is synced is kept, but for the block at `offset`, which is lost.
 
-    `offset` is that of a whole block of 4,096 bytes; `struck` counts the losses.
+    `offset` is that of a whole block of 4,096 bytes; `struck` counts the losses: one, whoever else syncs at once.
     """
 
     def __init__(self, offset: int) -> None:
         self._offset = offset
         self._sync = os.fdatasync
+        self._one = threading.Lock()
         self.struck = 0
 
     def __call__(self, fd: int) -> None:
         self._sync(fd)
-        if not self.struck and os.fstat(fd).st_size >= self._offset + mmap.PAGESIZE:
+        with self._one:
+            strikes = not self.struck and os.fstat(fd).st_size >= self._offset + mmap.PAGESIZE
+            self.struck += strikes
+        if strikes:
             os.pwrite(fd, mmap.mmap(-1, mmap.PAGESIZE), self._offset)
             self._sync(fd)
-            self.struck += 1
