@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -146,12 +147,15 @@ class Dispatcher:
             self._shop.put_back(job.id)
 
     def _show(self, job: Job, package: Package) -> None:
-        """Have a walk shown as a run; a server that is too busy to take it is asked again for a while."""
-        tags = [str(job.kind), f"package:{package.id}"]
+        """Have a walk shown as a run; a server that is too busy to take it is asked again for a while.
+
+        By the same key: what it did though its answer was lost is done once.
+        """
+        tags, key = [str(job.kind), f"package:{package.id}"], str(uuid.uuid4())
         until = time.monotonic() + self._shop.archive.settings.prefect_patience
         while True:
             try:
-                self._run(ingest, run_name(package), {"package": package.id}, tags)
+                self._run(ingest, run_name(package), {"package": package.id}, tags, key)
             except HoldfastError as error:
                 if time.monotonic() < until and not self._shop.halting.wait(BUSY_SECONDS):
                     continue
@@ -164,12 +168,19 @@ class Dispatcher:
         except HoldfastError as error:
             log.warning("many packages wait: %s", error.message)
 
-    def _run(self, flow: "Flow[..., Any]", name: str, parameters: Mapping[str, Any], tags: list[str]) -> None:
+    def _run(
+        self,
+        flow: "Flow[..., Any]",
+        name: str,
+        parameters: Mapping[str, Any],
+        tags: list[str],
+        key: str | None = None,
+    ) -> None:
         server = self._shop.server
         if server is None or self._schedule is None:  # pragma: no cover  # `_by_prefect` has seen them
             return
         try:
-            entered = begin(server, flow.name, name, parameters, tags, self._shop.owner)
+            entered = begin(server, flow.name, name, parameters, tags, self._shop.owner, key)
         except HoldfastError:
             self._schedule.lost()
             raise

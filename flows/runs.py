@@ -25,15 +25,18 @@ def begin(
     parameters: Mapping[str, Any],
     tags: list[str],
     owner: str,
+    key: str | None = None,
 ) -> FlowRun:
-    """Enter a run of a deployment that this process is about to work on.
+    """Enter a run of a deployment that this process is about to work on; with the same `key` again the same.
 
     It is *Pending* from the start, so that no other worker takes it. Tags come with the second request, for
     Prefect to see and not for this process: a task of a tagged run asks for a concurrency slot each time.
     """
     deployment = server.get(f"/deployments/name/{flow}/{flow}")["id"]
-    said = {"parameters": dict(parameters), "state": {"type": "PENDING"}, "tags": []}
-    made = server.post(f"/deployments/{deployment}/create_flow_run", said | ({"name": name} if name else {}))
+    said: dict[str, Any] = {"parameters": dict(parameters), "state": {"type": "PENDING"}, "tags": []}
+    said |= {"name": name} if name else {}
+    said |= {"idempotency_key": key} if key else {}
+    made = server.post(f"/deployments/{deployment}/create_flow_run", said)
     describe(server, made["id"], infrastructure_pid=owner, tags=tags)
     return FlowRun.model_validate(made)
 
@@ -43,7 +46,7 @@ def describe(server: PrefectServer, run: str, **what: str | list[str]) -> None:
 
     By the last it is found when that process is dead.
     """
-    server.ask("PATCH", f"/flow_runs/{run}", what)
+    server.patch(f"/flow_runs/{run}", what)
 
 
 def run(flow: "Flow[..., Any]", flow_run: FlowRun, parameters: Mapping[str, Any]) -> State[Any] | None:

@@ -35,9 +35,10 @@ class Busy(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class PrefectServer:
-    """The API at `url` (which ends in ``/api``); every call ends within `seconds`.
+    """The API at `url` (which ends in ``/api``); every question ends within `seconds`.
 
     `secret` (``name:password``) is what the server asks for; without one, what the environment has is sent.
+    Changes are asked for again after each of the `waits` while it is busy; each question has its `seconds`.
     Raises Unavailable when nobody answers or the server is in trouble, NotFound for what it does not have,
     Conflict where the state of things forbids it, Internal for any other refusal.
     """
@@ -45,6 +46,7 @@ class PrefectServer:
     url: str
     seconds: float = 5.0
     secret: str = field(default="", repr=False)
+    waits: tuple[float, ...] = BUSY_WAITS
 
     def get(self, path: str) -> Any:
         """Return the answer to a GET."""
@@ -52,12 +54,19 @@ class PrefectServer:
 
     def post(self, path: str, body: object) -> Any:
         """Return the answer to a POST of JSON; a server that is busy for the moment is asked again."""
-        for wait in BUSY_WAITS:
+        return self._ask_again("POST", path, body)
+
+    def patch(self, path: str, body: object) -> None:
+        """Change something; a server that is busy for the moment is asked again."""
+        self._ask_again("PATCH", path, body)
+
+    def _ask_again(self, method: str, path: str, body: object) -> Any:
+        for wait in self.waits:
             try:
-                return self.ask("POST", path, body)
+                return self.ask(method, path, body)
             except Busy:
                 time.sleep(wait)
-        return self.ask("POST", path, body)
+        return self.ask(method, path, body)
 
     def ask(self, method: str, path: str, body: object = None) -> Any:
         """Send one request and return the answer's JSON, None where it has no body."""

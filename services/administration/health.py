@@ -1,7 +1,7 @@
 """Health: try every part that an archive leans on, and say of each what is the matter."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from packages.access import today
@@ -183,7 +183,8 @@ def try_workers(settings: Settings) -> Iterator[Tried]:
     if server is None:
         return
     try:
-        online = sorted(each["name"] for each in server.workers() if is_online(each))
+        workers = replace(server, waits=()).workers()  # asked once: others wait for the examination
+        online = sorted(each["name"] for each in workers if is_online(each))
     except HoldfastError as error:
         told = f"{masked(error.told)}; its pages do not show what is done meanwhile"
         yield Tried("Prefect", "warning", f"{told}: `holdfast up` starts it")

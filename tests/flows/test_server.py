@@ -10,6 +10,7 @@ from urllib.error import HTTPError
 import pytest
 
 from flows import deploying
+from flows.runs import begin
 from flows.server import environment, folder, set_damaged_database_aside
 from packages.errors import Unavailable
 from tests.support.orchestra import SECRET, Orchestra
@@ -137,6 +138,28 @@ def test_what_is_deployed_is_what_the_file_says(
     monkeypatch.undo()
     deploy(server)
     assert deployed() == said
+
+
+def test_a_run_that_is_entered_again_by_its_key_is_one(orchestra: Orchestra) -> None:
+    server = orchestra.server
+    deploy(server)
+    entered: list[str] = []
+
+    def enter(key: str) -> bool:
+        try:
+            entered.append(str(begin(server, "ingest", key, {"package": "x"}, [], "here/1/2", key).id))
+        except Unavailable:  # it is busy
+            return False
+        return True
+
+    for key in ("first", "first", "other"):
+        until(lambda key=key: enter(key), every=1)
+    states = {server.get(f"/flow_runs/{each}")["state_type"] for each in entered}
+    for each in entered:
+        server.set_state(each, "CANCELLED", force=True)
+    first, again, other = entered
+    assert first == again != other
+    assert states == {"PENDING"}, "else another worker takes it"
 
 
 def test_the_audit_by_the_clock_reads_what_is_due() -> None:

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -17,18 +18,27 @@ from services.prefect_home import address_file, make_secret, own_secret, secret_
 from services.settings import Settings
 from services.work.launching import require_worker
 from tests.support.orchestra import free_port
+from tools.prefect_server import PrefectServer
 
 
 class Answers(BaseHTTPRequestHandler):
-    """A server that is healthy, and has no worker but those it is given."""
+    """A server that is healthy, and has no worker but those it is given; `refusals` times it is busy."""
 
     workers: tuple[dict[str, str], ...] = ()
+    refusals = 0
 
     def do_GET(self) -> None:
         self._say(b"true")
 
     def do_POST(self) -> None:
-        self._say(json.dumps(self.workers).encode())
+        if Answers.refusals:
+            Answers.refusals -= 1
+            self.send_error(HTTPStatus.SERVICE_UNAVAILABLE)
+        else:
+            self._say(json.dumps(self.workers).encode())
+
+    def do_PATCH(self) -> None:
+        self.do_POST()
 
     def log_message(self, *_: object) -> None:
         pass
@@ -121,6 +131,11 @@ def test_health_says_whether_anybody_is_there_to_work(
         )
         monkeypatch.setattr(Answers, "workers", heard)
         assert told()["workers"] == ("ok", "1 worker: here:1:2")
+        monkeypatch.setattr(Answers, "refusals", 2)
+        assert told()["Prefect"][0] == "warning"
+        assert Answers.refusals == 1, "a server that is busy holds nobody up"
+        PrefectServer(url, waits=(0,)).patch("/flow_runs/1", {})  # a change waits for it
+        assert Answers.refusals == 0
         server.shutdown()
     assert told()["Prefect"][0] == "warning"
     assert "workers" not in told()  # who knows
