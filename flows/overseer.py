@@ -92,7 +92,10 @@ class Overseer:
                     self._cancel(run["id"], runs[run["id"]])
 
     def _cancel(self, run: str, package: str | None) -> None:
-        self._shop.stop_of(run).set()
+        with self._lock:
+            if run not in self._runs:  # it has ended meanwhile
+                return
+            self._shop.stop_of(run).set()
         if package is None or run in self._refused:
             return
         [decided] = decide(self._shop.archive, PREFECT, "cancel", [package], "in Prefect's pages")

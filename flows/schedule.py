@@ -111,11 +111,12 @@ class Schedule:
         self._server.post(f"/work_pools/{POOL}/workers/heartbeat", said)
 
     def _name(self, runs: list[Mapping[str, Any]]) -> None:
-        """Name runs that the clock has made, so that people know what is to come."""
-        names = deployment_names(self._server) if runs else {}
-        for each in runs:
-            if (name := names.get(each["deployment_id"])) is not None:
-                describe(self._server, each["id"], name=errand_name(name, _at(each)))
+        """Name runs that the clock has made, so that people know what is to come; none waits for its name."""
+        with troubles("the names of runs to come"):
+            names = deployment_names(self._server) if runs else {}
+            for each in runs:
+                if (name := names.get(each["deployment_id"])) is not None:
+                    describe(self._server, each["id"], name=errand_name(name, _at(each)))
 
     def _start(self, runs: list[Mapping[str, Any]]) -> None:
         """Start what is due; of several scheduled runs of one deployment, only the latest is worth it."""
