@@ -1,6 +1,7 @@
 """What converters made, held to the rules of the formats that it is in."""
 
 import shutil
+import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,7 +26,7 @@ NOTHING_SAID = Judged()
 
 
 class Conformity:
-    """Judges the outputs of one package by the table of `validator`, at most as many as its limit says.
+    """Judges the outputs of one package by the table of `validator`, as many and as long as its limits say.
 
     Tools work in private folders below `scratch`; `progress` is told the bytes of what has been judged.
     """
@@ -34,6 +35,7 @@ class Conformity:
         self._validator, self._scratch, self._progress = validator, scratch, progress
         self._checks = validator.table.by_puid()
         self._left = validator.table.files
+        self._seconds = float(validator.table.seconds)
 
     def judge(self, files: Sequence[tuple[Path, Identification]]) -> list[Judged]:
         """Return for each file, in order, what its validator says.
@@ -75,7 +77,13 @@ class Conformity:
             check: [Subject(file.name, file, file.stat().st_size) for file in (files[at][0] for at in places)]
             for check, places in asked.items()
         }
+        begun = time.monotonic()
         found = self._validator.judge(
-            subjects, scratch=self._scratch, root=self._scratch, progress=self._progress or (lambda _: None)
+            subjects,
+            scratch=self._scratch,
+            root=self._scratch,
+            progress=self._progress or (lambda _: None),
+            seconds=self._seconds,
         )
+        self._seconds -= time.monotonic() - begun
         return [pair for check, places in asked.items() for pair in zip(places, found[check], strict=True)]

@@ -219,7 +219,8 @@ def _refused(
         what = f"{match.puid} ({match.name})" if match.puid else "of an unknown format"
         return Outcome.WRONG_FORMAT, f"it is {what}, not {' or '.join(action.expect)}"
     if validity is not None and validity.outcome is Validation.NOT_VALID:
-        return Outcome.NOT_VALID, f"{validity.tool} ({validity.profile}): {'; '.join(validity.messages)}"
+        held_to = f" ({validity.profile})" if validity.profile else ""
+        return Outcome.NOT_VALID, f"{validity.tool}{held_to}: {'; '.join(validity.messages)}"
     different = [each for each in checks if each.is_same is False]
     if different:
         return Outcome.DIFFERS, "; ".join(

@@ -13,8 +13,12 @@ from hypothesis import strategies as st
 import schemas
 from packages.content_paths import content_path
 from packages.errors import Invalid
+from packages.format_policy import Action, Kind, default_policy
+from services.preservation_planning.conformity import Conformity
+from services.preservation_planning.derivatives import _refused
 from tests.conftest import PROJECT
 from tools.crew_child import Work
+from tools.ports import Identification
 from tools.sandbox import isolation
 from tools.validity import Check, Outcome, Subject, Table, Validator, Validity, load_table
 from tools.validity.ports import LONGEST_MESSAGE, MOST_MESSAGES
@@ -141,6 +145,35 @@ def test_several_formats_take_one_start_and_a_strangers_word_does_not_count(
 def test_a_file_that_the_tool_leaves_out_is_not_valid_by_silence(jhove: Validator, tmp_path: Path) -> None:
     found = judged(jhove, tmp_path, "good", "mute", "good")
     assert [each.outcome for each in found] == [Outcome.VALID, Outcome.UNCHECKED, Outcome.VALID]
+
+
+def test_what_is_made_of_a_package_has_its_time_for_all_that_is_asked(
+    jhove: Validator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left: list[float] = []
+    judge = jhove.judge
+
+    def noted(*given: Any, seconds: float, **more: Any) -> dict[Check, list[Validity]]:
+        left.append(seconds)
+        return judge(*given, seconds=seconds, **more)
+
+    monkeypatch.setattr(jhove, "judge", noted)
+    (tmp_path / "made").write_text("good")
+    conformity = Conformity(jhove, tmp_path / "scratch", None)
+    match = Identification("fmt/43", None, None, None, None, None)
+    for _ in range(2):
+        [found] = conformity.judge([(tmp_path / "made", match)])
+        assert found.validity is not None
+        assert found.validity.outcome is Outcome.VALID
+    assert ALWAYS == left[0] > left[1]
+
+
+def test_why_a_copy_is_not_kept_names_what_it_was_held_to_where_the_tool_says_so() -> None:
+    action = Action("a rule", Kind.ACCESS, "gs", "pdfa", default_policy().limits)
+    match = Identification("fmt/477", None, None, None, None, None)
+    cut = Validity(Outcome.NOT_VALID, "veraPDF 1", None, ("It is cut",))
+    said = [_refused(action, match, each, ()) for each in (cut, replace(cut, profile="PDF/A-2B"))]
+    assert [each and each[1] for each in said] == ["veraPDF 1: It is cut", "veraPDF 1 (PDF/A-2B): It is cut"]
 
 
 @pytest.mark.skipif(not isolation().files, reason="this kernel confines no files")
