@@ -184,6 +184,8 @@ class OneReading:
 
     def _add(self, portion: Portion) -> None:
         portion.holders.update(self._live)
+        for each in self._live:
+            each.moved = time.monotonic()  # the time that the source took is nobody's own
         if portion.large is not None and portion.large is not self._large:
             self._large = portion.large
             self._large.readers.update(self._live)

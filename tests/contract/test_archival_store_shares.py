@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from storage.ports import ArchivalStore, Verdict
 from tests.support.misbehaving_medium import WAYS, MisbehavingMedium
 from tests.support.ocfl_objects import OBJECT
 from tests.support.two_stores import ROOT, Two, is_clean, keys, two
+from tests.support.waiting import until
 
 __all__ = ["two"]  # the fixture
 
@@ -232,6 +234,34 @@ def test_a_share_that_is_never_used_holds_nobody_up(tmp_path: Path) -> None:
         pass
     two.copy.replicate(two.primary, OBJECT, share=mine)
     assert is_sound(two.copy)
+
+
+def test_nobody_is_left_behind_because_the_source_is_slow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two = Two("file", tmp_path)
+    two.primary.publish(two.first(SOME))
+    clock = [0.0]
+    monkeypatch.setattr(one_reading, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    begin = portions._begin_local
+    parts = two.primary.shares(OBJECT, 3)
+    walkers = [each._walker for each in parts]
+    reading = parts[0]._reading
+
+    def slowly(name: str) -> Any:
+        until(lambda: len(reading._changed._waiters) == 2, every=0.01)  # type: ignore[attr-defined]  # CPython's
+        clock[0] += 2 * one_reading.PATIENCE
+        return begin(name)
+
+    for each in walkers:
+        reading.names(each, 1)
+    monkeypatch.setattr(portions, "_begin_local", slowly)
+    with ThreadPoolExecutor(3) as pool:
+        taken = [pool.submit(reading.take, each) for each in walkers]
+        assert None not in [each.result() for each in taken]
+    for part in parts:
+        with part:
+            pass
 
 
 def test_who_leaves_while_the_last_one_ends_the_reading_just_leaves(
