@@ -198,9 +198,10 @@ class SharedFile(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         """Return so many bytes, fewer only at the end."""
-        if self._own is None and self._at != self._passed:
+        if self._at != self._passed:
             self._drop()
-            self._open_alone(self._at)
+            if self._own is None:
+                self._open_alone(self._at)
         if self._own is not None and not self._rest:
             self._own.seek(self._at)
             data = self._own.read(size)

@@ -236,6 +236,22 @@ def test_a_share_that_is_never_used_holds_nobody_up(tmp_path: Path) -> None:
     assert is_sound(two.copy)
 
 
+def test_a_large_file_that_is_read_alone_may_be_wound_back(tmp_path: Path) -> None:
+    two = Two("file", tmp_path)
+    two.primary.publish(two.first(SOME))
+    [share] = two.primary.shares(OBJECT, 1)
+    large = SOME["data/a-large"]
+    with share:
+        opener = next(opener for path, opener in share.content(1) if path.endswith("a-large"))
+        with opener() as stream:
+            assert stream.read(10) == large[:10]
+            share._reading.go_alone(share._walker)
+            assert stream.read(PIECE) == large[10 : 10 + PIECE]
+            stream.seek(5)
+            assert stream.read(20) == large[5:25]
+            assert stream.read() == large[25:]
+
+
 def test_nobody_is_left_behind_because_the_source_is_slow(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
