@@ -66,10 +66,12 @@ class _Behind:
 
     def wrote(self, piece: Portion) -> None:
         """Account for a piece more, and let a whole range be read; raises OSError."""
-        self._waiting.append(piece)
-        self._unsynced += piece.size
         if self._comparing.done():
             self._comparing.result()  # raises what has stopped it
+        if self._source.is_alone:
+            return  # it vouches for nothing, and nobody waits until it has been compared: it would pile up
+        self._waiting.append(piece)
+        self._unsynced += piece.size
         if self._unsynced >= RANGE:
             self._tell()
 

@@ -146,6 +146,11 @@ class SharedFile(io.RawIOBase):
         """Tell whether it is the source's medium that answers."""
         return self._file.uncached
 
+    @property
+    def is_alone(self) -> bool:
+        """Tell whether it is read for this copy alone by now: nobody else's bytes, nor bounds, count then."""
+        return self._own is not None
+
     def given(self, compared: list[Large]) -> BinaryIO:
         """Return this file, once; `compared` takes note when all of its pieces were `vouched` for."""
         if self._compared is not None:

@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import mmap
 import os
 import threading
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from services.data_management.reconcile import reconcile
 from services.work.engine import run_job
 from storage import direct
 from storage.archival import readbehind
+from storage.archival.portions import Portion
 from storage.ports import ReadBack, Verdict
 from tests.support.depositor import depositor_of
 from tests.support.faulty_medium import DamagingDisk
@@ -160,6 +162,30 @@ def test_I3_of_several_copies_the_one_that_differs_is_not_believed(
     stores = (two.copy, two.open("third", f"{two.copy.url}-3"))
     verdicts = [store.verify(OBJECT, known=known).verdict for store, known in zip(stores, found, strict=True)]
     assert verdicts == [Verdict.INTACT if known else Verdict.CORRUPT for known in found]
+
+
+def test_what_is_read_alone_does_not_pile_up_before_it_is_compared(
+    tmp_path: Path, data: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two = with_big(tmp_path, data)
+    [share] = two.primary.shares(OBJECT, 1)
+    compared: list[int] = []
+    is_equal, write = readbehind._is_equal, direct.write
+
+    def write_and_be_left_behind(fd: int, piece: memoryview) -> None:
+        write(fd, piece)
+        share._reading.go_alone(share._walker)
+
+    def noting(fd: int, offset: int, piece: Portion, own: mmap.mmap) -> bool:
+        compared.append(offset)
+        return is_equal(fd, offset, piece, own)
+
+    monkeypatch.setattr(direct, "write", write_and_be_left_behind)
+    monkeypatch.setattr(readbehind, "_is_equal", noting)
+    assert two.copy.replicate(two.primary, OBJECT, share=share) == {}
+    assert compared == [0]
+    assert two.copy.verify(OBJECT).verdict is Verdict.INTACT
+    assert none_left()
 
 
 def test_whoever_repeats_it_reads_all_of_it_back(tmp_path: Path, data: bytes) -> None:
