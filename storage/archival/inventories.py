@@ -82,9 +82,10 @@ def take(
                 whole = Rejoined(first, hashing)
                 del first
                 known = read(whole, like)
-            hashing.drain()
-            if not stated or hashing.digest == stated:
-                _held[hashing.digest] = known
+                hashing.drain()
+                if not stated or hashing.digest == stated:
+                    _held[hashing.digest] = known
+        hashing.drain()  # what is known is only digested: a slow store keeps no other waiting
         if stated and hashing.digest != stated:
             raise Invalid("The bytes are not those that the sidecar states.")
         return known

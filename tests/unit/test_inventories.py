@@ -20,7 +20,7 @@ from packages.ocfl.inventory import (
 )
 from storage.archival import inventories
 from storage.archival.creating import write_top
-from storage.archival.inventories import read_inventory
+from storage.archival.inventories import Hashing, read_inventory
 from storage.archival.local import LocalMedium
 
 WHEN = "2026-01-01T00:00:00Z"
@@ -70,6 +70,23 @@ def test_a_long_inventory_is_there_once_and_only_while_somebody_has_it(
     held = weakref.ref(found.inventory)
     del found
     assert held() is None
+
+
+def test_who_digests_a_long_inventory_that_is_known_keeps_nobody_waiting(
+    long: LocalMedium, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _put(tmp_path / "o", _made("long"))
+    found = read_inventory(long, "o")
+    waited: list[bool] = []
+    drain = Hashing.drain
+
+    def noting(hashing: Hashing) -> None:
+        waited.append(inventories._one_at_a_time.locked())
+        drain(hashing)
+
+    monkeypatch.setattr(Hashing, "drain", noting)
+    assert read_inventory(long, "o").inventory is found.inventory
+    assert waited == [False]
 
 
 def test_a_long_inventory_that_is_not_what_its_sidecar_says_is_not_taken_for_one_that_is(
