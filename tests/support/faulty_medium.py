@@ -78,7 +78,7 @@ class UnreadableMedium:
 class DamagingDisk:
     """In the place of ``os.fdatasync``: what is synced is kept, but for the block at `offset`, which is lost.
 
-    `offset` is that of a whole block of 4,096 bytes; `struck` counts the losses: one, whoever else syncs at once.
+    `offset` is that of a whole block of 4,096 bytes; `struck` counts the losses: one, whoever else syncs.
     """
 
     def __init__(self, offset: int) -> None:
