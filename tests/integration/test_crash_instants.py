@@ -38,7 +38,7 @@ def test_H1_killed_at_random_instants(
     # Where the machine is faster than when the reference was measured, kills come too late; where it is busy,
     # many strike the long step after the one that was meant. Make up for both.
     for again in range(1, MORE + 1):
-        missing = max(KILLS - tally.kills, 3 * (STEPS - len(struck(tally))))
+        missing = max(KILLS - tally.kills, 6 * (STEPS - len(struck(tally))))
         if missing > 0 and not tally.wrong:
             sooner = rounds.plans(SEED + batch + 100 * again, KINDS, reference, missing)
             chosen = [replace(plan, share=plan.share / 2**again) for plan in sooner]
