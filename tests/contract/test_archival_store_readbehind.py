@@ -16,13 +16,14 @@ from services.administration.decisions import decide
 from services.data_management.reconcile import reconcile
 from services.work.engine import run_job
 from storage import direct
-from storage.archival import readbehind
+from storage.archival import one_reading, readbehind
 from storage.archival.portions import Portion
 from storage.ports import ReadBack, Verdict
 from tests.support.depositor import depositor_of
 from tests.support.faulty_medium import DamagingDisk
 from tests.support.ocfl_objects import OBJECT
 from tests.support.two_stores import ROOT, Two
+from tests.support.waiting import PATIENCE
 
 MIB = 1 << 20
 BLOCK = 4096
@@ -39,6 +40,7 @@ def small_ranges(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if not served:
         pytest.skip(f"no direct I/O in {tmp_path}")
     monkeypatch.setattr(readbehind, "RANGE", RANGE)
+    monkeypatch.setattr(one_reading, "PATIENCE", PATIENCE)  # a busy machine leaves no copy behind
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from storage.ports import ArchivalStore, Verdict
 from tests.support.misbehaving_medium import WAYS, MisbehavingMedium
 from tests.support.ocfl_objects import OBJECT
 from tests.support.two_stores import ROOT, Two, is_clean, keys, two
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 __all__ = ["two"]  # the fixture
 
@@ -37,7 +37,8 @@ SOME = {
 
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is large elsewhere is a few KiB here."""
+    """What is large elsewhere is a few KiB here, and a busy machine leaves nobody behind."""
+    monkeypatch.setattr(one_reading, "PATIENCE", PATIENCE)
     monkeypatch.setattr(portions, "WHOLE", 1000)
     monkeypatch.setattr(portions, "_FIRST", 500)
     monkeypatch.setattr(direct, "CHUNK", PIECE)
