@@ -271,8 +271,8 @@ for family in (socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK, socket.AF_PAC
     except OSError as error:
         print(-1, error.errno)
 socket.socket(socket.AF_UNIX)
-threading.Thread(target=subprocess.run, args=(["true"],)).start()
-print("works")
+subprocess.run(["true"], check=True)
+threading.Thread(target=print, args=("works",)).start()
 """
 ASKED = [  # those that do no harm where they are let
     *(
@@ -287,7 +287,7 @@ ASKED = [  # those that do no harm where they are let
         "setns",
     ),
     *("open_by_handle_at", "add_key", "keyctl", "io_uring_setup", "bpf", "perf_event_open", "userfaultfd"),
-    *("memfd_secret", "init_module", "setns"),
+    *("memfd_secret", "init_module"),
 ]
 
 
