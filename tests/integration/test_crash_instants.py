@@ -17,6 +17,7 @@ SEED = 20261121
 BATCHES = 3
 KILLS = 17  # in each batch, those of restarts among them
 KEPT = 12  # kills of duties; 63 in all, at least
+DUTIES = 4  # in which they strike, at least
 STEPS = 5  # in which each batch strikes, at least; a busy machine misses the short ones
 MORE = 4  # times that kills which came too late, or all in the same steps, are made up for
 
@@ -65,11 +66,11 @@ def test_H1_killed_at_random_instants_of_what_befalls_a_kept_package(
     usual = dict.fromkeys(duties.NAMES, 0.4)  # seconds; a wrong guess only kills too late, or early
     ward = duties.ward_of(killer, empty_home, tmp_path, SEED, tally, usual)
     for _ in range(MORE):
-        if tally.kills < KEPT and not tally.wrong:
+        if (tally.kills < KEPT or len(tally.duties) < DUTIES) and not tally.wrong:
             duties.run(ward, duties.NAMES)
     with capsys.disabled():
         print(f"\n{tally}")  # noqa: T201  # which duties were hit is part of the proof
     assert tally.wrong == []
     assert killer.orphans() == []
     assert tally.kills >= KEPT, str(tally)
-    assert len(tally.duties) >= 4, str(tally)
+    assert len(tally.duties) >= DUTIES, str(tally)
