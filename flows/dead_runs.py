@@ -81,16 +81,12 @@ def _settle(shop: Workshop, server: PrefectServer, run: Mapping[str, Any]) -> No
 
 def _is_dead(run: Mapping[str, Any], shop: Workshop, online: set[str]) -> bool:
     owner = run["infrastructure_pid"]
-    if owner is None:
-        return _is_old(run["created"])
-    if owner == shop.owner:
-        return run["id"] not in shop.runs() and _is_old(run["state"]["timestamp"])
+    if owner is None or owner == shop.owner:  # one by the clock is made long before anybody takes it
+        since = datetime.fromisoformat(run["state"]["timestamp"])
+        is_old = since < datetime.now(UTC) - timedelta(seconds=UNCLAIMED_SECONDS)
+        return is_old and run["id"] not in shop.runs()
     is_here = owner.partition("/")[0] == shop.owner.partition("/")[0]
     return is_dead(owner) if is_here else worker_label(owner) not in online
-
-
-def _is_old(at: str) -> bool:
-    return datetime.fromisoformat(at) < datetime.now(UTC) - timedelta(seconds=UNCLAIMED_SECONDS)
 
 
 def _is_gone(label: str) -> bool:

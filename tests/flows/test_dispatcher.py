@@ -67,16 +67,21 @@ def test_a_run_that_is_due_waits_for_nobodys_name(monkeypatch: pytest.MonkeyPatc
         ("here/1/2", "left", 3600, True),
         ("here/1/2", "just entered", 0, False),
         (None, "claimed by nobody", 3600, True),
-        (None, "just made", 0, False),
+        (None, "just taken", 0, False),
+        (None, "under way", 3600, False),
     ],
 )
 def test_a_run_that_its_living_worker_has_left_is_over_as_one_of_nobody_is(
     owner: str | None, run: str, age: int, *, is_dead: bool
 ) -> None:
     """Prefect's server may have been too busy to hear how it ended: it would run for ever in its pages."""
-    at = later(-age)
     shop = SimpleNamespace(owner="here/1/2", runs=lambda: {"under way"})
-    said = {"id": run, "infrastructure_pid": owner, "created": at, "state": {"timestamp": at}}
+    said = {
+        "id": run,
+        "infrastructure_pid": owner,
+        "created": later(-9999),
+        "state": {"timestamp": later(-age)},
+    }
     assert _is_dead(said, cast("Workshop", shop), set()) is is_dead
 
 
