@@ -4,10 +4,13 @@ import hashlib
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
+import uuid
 import zipfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +26,10 @@ from packages.packing import RULE, Rule
 from services.access.content import open_file
 from services.access.landing import Landing, files_shown, landing
 from services.archival_storage.mending import repair
+from services.data_management import views
 from services.data_management.rebuild import rebuild_catalogue
 from services.ingest.revision import update_record
-from services.ingest.steps import packing
+from services.ingest.steps import build_aip, packing, revise_files
 from services.ingest.submission import Wanted, submit
 from services.work.engine import run_job
 from storage.archival import OcflStore
@@ -166,6 +170,43 @@ def test_rows_tell_where_members_lie_and_come_back_from_storage(depositor: Depos
     assert sum(each.role is Role.PACK for each in before[1]) == 3
     assert rebuild_catalogue(depositor.archive, depositor.actor).failed == []
     assert {number: rows(depositor, made, number) for number in (1, 2)} == before
+
+
+def raw_rows(depositor: Depositor, made: Deposit) -> list[Any]:
+    """Return the rows of a package's payload, as they stand: since which version, until before which."""
+    query = """select path, since, until, location, packed_offset, hex(sha512) from files
+        where package = ? and path like 'data/%'"""
+    with closing(sqlite3.connect(depositor.archive.home / "catalogue.db")) as catalogue:
+        return sorted(map(repr, catalogue.execute(query, [uuid.UUID(made.id).bytes])))
+
+
+def test_every_row_comes_back_though_descriptions_go_and_files_move_between_them(
+    depositor: Depositor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for step in (build_aip, revise_files):
+        monkeypatch.setattr(step, "PART_LIMIT", 4)
+    made = depositor.accepted(put(tmp_path / "source", FILES), new=True)
+    become_loose, gone = {"letters/0.txt": b"anew"}, ["letters/8.txt"]
+    made = change(depositor, made, tmp_path, replaced=become_loose, withdrawn=gone)
+    many = {f"{number}.txt": b"%d" % number for number in range(5)}
+    made = change(depositor, made, tmp_path, added=many, replaced={"large.bin": b"small"})
+    parts = {
+        each.name: each.read_text() for each in depositor.give_back(made, "aip").glob("metadata/files/*")
+    }
+    assert {each.partition("-")[0] for each in parts} == {"v1", "v2", "v3"}, "some stay, and some do not"
+    stayed = [
+        each.path for each in rows(depositor, made) if each.location.startswith("v1/content/data/packed")
+    ]
+    later = "".join(text for name, text in parts.items() if not name.startswith("v1"))
+    assert any(path in later for path in stayed), "described anew because of its neighbours only"
+    own = depositor.archive.primary.inventory(f"urn:uuid:{made.id}")
+    assert own.locate("data/original/large.bin") is None, (
+        "what was loose is not left beside what is packed now"
+    )
+    before = raw_rows(depositor, made), views.versions(depositor.archive, depositor.actor, made.id)
+    assert rebuild_catalogue(depositor.archive, depositor.actor).failed == []
+    after = raw_rows(depositor, made), views.versions(depositor.archive, depositor.actor, made.id)
+    assert after == before
 
 
 def test_a_new_version_writes_only_the_packs_concerned(depositor: Depositor, tmp_path: Path) -> None:

@@ -69,7 +69,9 @@ def revise_files(context: StepContext) -> StepResult:
     )
     event = _with_paths(event, revision)
     changed = [*revision.moved, *revision.come, *_documents(context, base, revision, event)]
-    stage_on(context, base, (each for each in changed if each.packed_offset is None), revision.removed)
+    inside = {each.path for each in changed if each.packed_offset is not None}  # loose before, some of them
+    loose = (each for each in changed if each.packed_offset is None)
+    stage_on(context, base, loose, revision.removed | inside)
     workspace.write_json(
         "revised", {"removed": sorted(revision.removed), "files": revision.files, "bytes": revision.bytes}
     )
