@@ -296,7 +296,11 @@ def _read(
         try:
             inventory = store.inventory(object_id)
             require_sealed(store, inventory, sealed)
-            paths = {path: (content, digest) for path, digest, content in inventory.files()}
+            paths = {
+                path: (content, digest)
+                for path, digest, content in inventory.files()
+                if path in {RECEIPT_NAME, RECORD_NAME}
+            }
             return _Held(
                 object_id.removeprefix(URN),
                 store,

@@ -175,11 +175,11 @@ class FileWriting(FileReading):
         package = self._begin(package_id, version)
         ended = 0
         added = 0
-        for chunk in _chunks(removed):
-            ended += self._end(package, version, chunk)
         for entries in _chunks(changed):
             ended += self._end(package, version, [each.path for each in entries])
             added += self._insert(package, version, entries)
+        for chunk in _chunks(removed):
+            ended += self._end(package, version, chunk)
         return before.files - ended + added
 
     def set_formats(self, package_id: str, changes: Iterable[FormatChange]) -> None:

@@ -25,7 +25,8 @@ class FileWriting(Protocol):
     ) -> int:
         """Like `load_files`, for a version that is the one before it but for `changed` and `removed` paths.
 
-        Costs what changed. `changed` files are added or replace. Returns how many files the version has.
+        Costs what changed. `changed` files are added or replace. They are read to the end before `removed`
+        is, and are there though that names them, too. Returns how many files the version has.
         """
         ...
 
