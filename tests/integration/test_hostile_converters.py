@@ -84,7 +84,7 @@ def test_a_converter_that_does_its_work(tmp_path: Path) -> None:
     assert made.name == "in 0.TXT/in 0.TXT.txt"
     assert made.file == tmp_path / "out/preservation/in=200.TXT/in=200.TXT.txt"
     assert made.file.read_text("utf-8") == "CONTENT 0\n"
-    assert made.command.startswith("sh -c source={source}; folder={folder};")
+    assert made.command.startswith('sh -c source="{source}"; folder="{folder}";')
     assert str(tmp_path) not in made.command
 
 

@@ -33,7 +33,7 @@ class Scripted:
         """Convert each of `jobs`."""
         self.calls.append(len(jobs))
         steps = [
-            f"source={job.source}; folder={job.folder}; {self.scripts[job.action.recipe]}" for job in jobs
+            f'source="{job.source}"; folder="{job.folder}"; {self.scripts[job.action.recipe]}' for job in jobs
         ]
         ran = runner.run(["sh", "-c", "\n".join(steps)], jobs)
         for job in jobs:
