@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 from packages.errors import Conflict, HoldfastError, Kind, Refused, Unavailable
 from storage.archival.medium import Pace, Reading
 from storage.archival.s3_connection import Connection, crc32
+from storage.archival.seekable import Seekable
 
 MIB = 1 << 20
 SMALL = 8 * MIB
@@ -122,7 +123,7 @@ def _send(
                 each.cancel()
 
 
-class RangedFile(io.RawIOBase):
+class RangedFile(Seekable):
     """A key as a readable, seekable file, fetched in ranges of one and the same object.
 
     Raises Unavailable when the object is replaced in the middle. Not for several threads at once.
@@ -131,25 +132,13 @@ class RangedFile(io.RawIOBase):
     def __init__(self, connection: Connection, key: str) -> None:
         self._connection = connection
         self._key = key
-        self._at = self._start = 0
+        self._start = 0
         self._data, self._size, self._tag = connection.get(key, 0, _FIRST)
 
-    def readable(self) -> bool:
-        """Return True."""
-        return True
-
-    def seekable(self) -> bool:
-        """Return True."""
-        return True
-
-    def tell(self) -> int:
-        """Return the position."""
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a position."""
-        self._at = max(0, offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence])
-        return self._at
+    @property
+    def size(self) -> int:
+        """Return the number of bytes."""
+        return self._size
 
     def readinto(self, buffer: Any) -> int:
         """Fill as much of `buffer` as what is held gives; fetch the next range where that is nothing."""

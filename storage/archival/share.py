@@ -12,6 +12,7 @@ from packages.ocfl.inventory import Inventory
 from storage import direct
 from storage.archival.one_reading import OneReading, Walker
 from storage.archival.portions import Large, Portion, filled
+from storage.archival.seekable import Seekable
 from storage.ports import ArchivalStore, ReadBack
 
 
@@ -110,10 +111,11 @@ class _Once:
         return self._alone() if data is None else io.BytesIO(data)
 
 
-class SharedFile(io.RawIOBase):
+class SharedFile(Seekable):
     """A large file of the common reading: piece by piece, or as a stream that may be read from its beginning.
 
-    Where the reading goes on without this copy, or the stream is wound back, the file is opened alone.
+    Where the reading goes on without this copy, or another place is wanted than the one where it stopped, the
+    file is opened alone.
     """
 
     def __init__(
@@ -133,7 +135,7 @@ class SharedFile(io.RawIOBase):
         self._through = False
         self._piece: Portion | None = None
         self._rest = memoryview(b"")
-        self._at = self._passed = self._taken = 0
+        self._passed = self._taken = 0
         self._compared: list[Large] | None = None
 
     @property
@@ -183,23 +185,6 @@ class SharedFile(io.RawIOBase):
     def abandon(self) -> None:
         """Read alone from here on, for whoever held pieces will not release them."""
         self._reading.go_alone(self._walker)
-
-    def readable(self) -> bool:
-        """Return True."""
-        return True
-
-    def seekable(self) -> bool:
-        """Return True."""
-        return True
-
-    def tell(self) -> int:
-        """Return the position."""
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a position; what is read there is read alone, unless it is the one where reading stopped."""
-        self._at = max(0, offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self.size}[whence])
-        return self._at
 
     def read(self, size: int = -1) -> bytes:
         """Return so many bytes, fewer only at the end."""
