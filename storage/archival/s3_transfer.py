@@ -133,16 +133,12 @@ class RangedFile(Seekable):
         self._connection = connection
         self._key = key
         self._start = 0
-        self._data, self._size, self._tag = connection.get(key, 0, _FIRST)
-
-    @property
-    def size(self) -> int:
-        """Return the number of bytes."""
-        return self._size
+        self._data, size, self._tag = connection.get(key, 0, _FIRST)
+        super().__init__(size)
 
     def readinto(self, buffer: Any) -> int:
         """Fill as much of `buffer` as what is held gives; fetch the next range where that is nothing."""
-        if self._at >= self._size:
+        if self._at >= self.size:
             return 0
         if not self._start <= self._at < self._start + len(self._data):
             goes_on = self._at == self._start + len(self._data)
@@ -161,7 +157,7 @@ class RangedFile(Seekable):
         except Conflict as error:
             raise Unavailable(f"{self._key} was replaced while it was being read.") from error
         if not data:
-            raise Unavailable(f"{self._key} ended early at {start:,} of {self._size:,} bytes.")
+            raise Unavailable(f"{self._key} ended early at {start:,} of {self.size:,} bytes.")
         return data
 
     def pieces(self, ahead: ThreadPoolExecutor) -> Iterator[bytes]:
@@ -169,7 +165,7 @@ class RangedFile(Seekable):
         data, at = self._data, len(self._data)
         self._data = b""
         while data:
-            coming = ahead.submit(self.fetch, at) if at < self._size else None
+            coming = ahead.submit(self.fetch, at) if at < self.size else None
             yield data
             data = coming.result() if coming is not None else b""
             at += len(data)

@@ -4,14 +4,11 @@ import io
 
 
 class Seekable(io.RawIOBase):
-    """A readable stream of a known size in which nothing is read, fetched or given up by going somewhere."""
+    """A readable stream of `size` bytes in which nothing is read, fetched or given up by going somewhere."""
 
-    _at = 0
-
-    @property
-    def size(self) -> int:
-        """Return the number of bytes."""
-        raise NotImplementedError
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._at = 0
 
     def readable(self) -> bool:
         """Return True."""

@@ -126,6 +126,7 @@ class SharedFile(Seekable):
         large: Large,
         alone: Callable[[], BinaryIO],
     ) -> None:
+        super().__init__(large.size)
         self._reading = reading
         self._walker = walker
         self._coming: Portion | None = first
@@ -137,11 +138,6 @@ class SharedFile(Seekable):
         self._rest = memoryview(b"")
         self._passed = self._taken = 0
         self._compared: list[Large] | None = None
-
-    @property
-    def size(self) -> int:
-        """Return the number of bytes."""
-        return self._file.size
 
     @property
     def uncached(self) -> bool:
