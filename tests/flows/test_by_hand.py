@@ -1,5 +1,6 @@
 """What somebody starts in Prefect's pages, or its clock: each flow runs and says what came of it."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,19 @@ from services.archive import Archive
 from storage.audits import AuditRun, RunState
 from tests.support.orchestra import Hand, Orchestra, deposits, ended
 from tests.support.waiting import until
+from tools.prefect_server import PrefectServer
 
 pytestmark = pytest.mark.slow
+
+
+def _run(server: PrefectServer, flow: str, **parameters: Any) -> dict[str, Any]:
+    """Start a flow as somebody does in Prefect's pages, and return its run at the end."""
+    deployment = server.get(f"/deployments/name/{flow}/{flow}")["id"]
+    while True:
+        made = server.post(f"/deployments/{deployment}/create_flow_run", {"parameters": parameters})["id"]
+        run = until(lambda made=made: (found := server.get(f"/flow_runs/{made}"))["end_time"] and found)
+        if run["state_name"] != "Skipped":  # a scheduled one was still running
+            return dict(run)
 
 
 def test_every_flow_can_be_started_by_hand(
@@ -18,37 +30,24 @@ def test_every_flow_can_be_started_by_hand(
 ) -> None:
     archive, _ = house
     [job] = ended(archive, deposits(archive, tmp_path, 1))
-    server = orchestra.server
-
-    def start(flow: str, **parameters: Any) -> str:
-        deployment = server.get(f"/deployments/name/{flow}/{flow}")["id"]
-        made = server.post(f"/deployments/{deployment}/create_flow_run", {"parameters": parameters})
-        return str(made["id"])
-
-    def end(run: str) -> dict[str, Any]:
-        return until(lambda: (found := server.get(f"/flow_runs/{run}"))["end_time"] and found)
+    server, run = orchestra.server, partial(_run, orchestra.server)
 
     # damage in one copy, for the audit to find
     damaged = next(each for each in (archive.home / "stores" / "copy").rglob("a.txt"))
     damaged.chmod(0o644)
     damaged.write_text("damaged")
-    audited = end(start("audit", store="copy", due=False, budget=None))
+    audited = run("audit", store="copy", due=False, budget=None)
     assert audited["state_name"] == "Damage found"
     assert "1 corrupt" in audited["state"]["message"]
     assert audited["name"].startswith("Audit of ")
     assert "corrupt" in orchestra.artifact_of(audited["id"])
-    assert end(start("audit", store="primary", due=False))["state_name"] == "Intact"
+    assert run("audit", store="primary", due=False)["state_name"] == "Intact"
 
     # the index is lost, and made again
     archive.index.remove({job.package_id: "99999999"})
     before = archive.index.count()
-    assert end(start("rebuild"))["state_type"] == "COMPLETED"
+    assert run("rebuild")["state_type"] == "COMPLETED"
     assert archive.index.count() == before + 1
-
-    def whole(flow: str, **parameters: Any) -> str:
-        while (run := end(start(flow, **parameters)))["state_name"] == "Skipped":
-            pass  # a scheduled one was still running
-        return str(run["state_type"])
 
     # what the clock has made is named before it is due
     scheduled = {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
@@ -59,20 +58,20 @@ def test_every_flow_can_be_started_by_hand(
         )
     )
 
-    states = [whole("lift_embargoes"), whole("reconcile"), whole("ingest", package=job.package_id)]
-    states.append(whole("migrate", puids=["fmt/116"]))
-    assert states == ["COMPLETED"] * 4
+    whole = [run("lift_embargoes"), run("reconcile"), run("ingest", package=job.package_id)]
+    whole.append(run("migrate", puids=["fmt/116"]))
+    assert [each["state_type"] for each in whole] == ["COMPLETED"] * 4
     [by_hand] = [
         each
         for each in orchestra.runs(tags={"all_": [f"package:{job.package_id}"]})
         if "holdfast" in each["tags"]
     ]
     assert by_hand["name"].endswith(job.package_id[:8])
-    identified = end(start("reidentify", packages=[job.package_id], again=True))
+    identified = run("reidentify", packages=[job.package_id], again=True)
     assert identified["state"]["message"] == "1 package: 1 unchanged"
-    passed_over = end(start("reidentify", packages=[job.package_id]))
+    passed_over = run("reidentify", packages=[job.package_id])
     assert passed_over["state"]["message"] == "1 package: 1 up to date"
-    assert end(start("ingest", package="0000-no-such-package"))["state_type"] == "FAILED"
+    assert run("ingest", package="0000-no-such-package")["state_type"] == "FAILED"
 
 
 def test_H7_an_audit_is_broken_off_in_prefects_pages_and_what_was_read_is_kept(
