@@ -9,6 +9,7 @@ from operator import lt
 from packages.ocfl.pool import END, HANDLING, Pool, packed, unpacked
 
 _FEW = 100
+_SEARCH = 16  # a binary search takes as long as so many steps of a walk
 
 
 class DigestPaths(Mapping[str, tuple[str, ...]]):
@@ -87,7 +88,13 @@ class DigestPaths(Mapping[str, tuple[str, ...]]):
         return ((pool.digest(row), pool.paths(row)) for row in self._rows)
 
     def lacking(self, other: "DigestPaths") -> str | None:
-        """Return a digest that `other` has and this map has not, or None; both are gone through once."""
+        """Return a digest that `other` has and this map has not, or None.
+
+        Few are searched for, so that a thousand small states cost no thousand walks through a manifest; else
+        both are gone through once.
+        """
+        if len(other) * _SEARCH < len(self):
+            return next((digest for digest in other if digest not in self), None)
         both = (self, other)
         if all(each.has_whole_pool() for each in both) and self._pool.same_digests(other.pool):
             return None
@@ -102,7 +109,7 @@ class DigestPaths(Mapping[str, tuple[str, ...]]):
 
     def has_whole_pool(self) -> bool:
         """Tell whether the map has all rows of its pool, which are in order there."""
-        return self._rows == array("I", range(len(self._pool)))
+        return len(self) == len(self._pool) and self._rows == array("I", range(len(self)))
 
     def rows(self) -> Iterator[tuple[str, str]]:
         """Yield (path, digest) of everything, by digest."""

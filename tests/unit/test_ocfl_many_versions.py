@@ -2,13 +2,16 @@
 
 import io
 import tracemalloc
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
+from packages.errors import Invalid
 from packages.ocfl import reading
 from packages.ocfl.compact import compacted
 from packages.ocfl.inventory import Inventory, first_version, next_version, read
+from packages.ocfl.pool import Pool
 
 MADE = {"created": "2026-01-02T03:04:05Z", "message": "m", "user_name": "Archivist"}
 FILES = 30
@@ -19,9 +22,9 @@ def digest(number: int) -> str:
     return f"{number:0128x}"
 
 
-def history(versions: int) -> Inventory:
-    """Return an object of 30 files, one of which is another one in each version."""
-    names = [(f"data/original/{number}", digest(number)) for number in range(FILES)]
+def history(versions: int, files: int = FILES) -> Inventory:
+    """Return an object of so many files, one of which is another one in each version."""
+    names = [(f"data/original/{number}", digest(number)) for number in range(files)]
     found = first_version("urn:x", [(name, each, f"v1/content/{name}") for name, each in names], **MADE)
     for number in range(2, versions + 1):
         new = digest(FILES + number)
@@ -60,6 +63,29 @@ def test_P4_what_is_read_takes_less_than_its_file_and_versions_share_what_they_h
     assert found.head == 100
     assert kept < len(data) / 2
     assert peak < len(data) / 2 + BUFFERS
+
+
+def test_P4_reading_twice_as_many_versions_looks_at_twice_as_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at = 0
+
+    def digest_of(pool: Pool, row: int, real: Callable[[Pool, int], bytes] = Pool.digest) -> bytes:
+        nonlocal looked_at
+        looked_at += 1
+        return real(pool, row)
+
+    some, more = written(history(100, files=2)), written(history(200, files=2))
+    monkeypatch.setattr(Pool, "digest", digest_of)
+    read(io.BytesIO(some))
+    of_some, looked_at = looked_at, 0
+    read(io.BytesIO(more))
+    assert looked_at < 3 * of_some  # a walk through the manifest for each version would make it four times
+
+
+def test_P4_a_state_of_few_files_may_name_nothing_that_a_long_manifest_lacks() -> None:
+    data = written(history(100, files=2))
+    last = digest(2 + 100).encode()
+    with pytest.raises(Invalid, match="the manifest lacks"):
+        read(io.BytesIO(data.replace(last, digest(7).encode(), 1)))
 
 
 def test_P4_an_older_inventory_is_held_together_with_the_newest() -> None:
