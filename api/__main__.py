@@ -12,6 +12,7 @@ from api import logs
 from api.app import create_app
 from api.connections import BoundedConnection
 from api.pages.live import end_streams
+from api.presenting import load
 from services.archive import open_archive
 
 STOPPING_SECONDS = 10
@@ -43,6 +44,7 @@ def main() -> None:
     archive = open_archive(said.home)
     try:
         app = create_app(archive)
+        load(app.state.templates)  # half a second of work, in which nobody would be answered
         config = uvicorn.Config(
             app,
             host=said.host,

@@ -59,6 +59,7 @@ def create_app(archive: Archive) -> FastAPI:
         description="Deposits, packages and records of one archive.",
         docs_url=None,  # ours, without scripts from elsewhere: api.operations
         redoc_url=None,
+        openapi_url=None,  # ours, on a thread: a second of work when it is first asked for
         generate_unique_id_function=description.operation_id,
     )
     app.state.archive = archive

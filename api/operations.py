@@ -103,6 +103,12 @@ def show_metrics(request: Request, archive: Served, actor: Reader) -> Response:
     return Response("\n".join([*lines, ""]), media_type=TEXT)
 
 
+@router.get("/openapi.json", include_in_schema=False)
+def show_description(request: Request) -> Response:
+    """Describe every route as OpenAPI."""
+    return json_answer(request, request.app.openapi())
+
+
 @router.get("/docs", include_in_schema=False)
 def show_routes(request: Request, actor: Reader) -> Response:
     """List every route of the API as a page."""

@@ -27,6 +27,12 @@ def make_templates() -> Jinja2Templates:
     return Jinja2Templates(env=environment, context_processors=[_common])
 
 
+def load(templates: Jinja2Templates) -> None:
+    """Make every template ready to be shown; again is a no-op. Nobody's first page then waits for that."""
+    for name in templates.env.list_templates():
+        templates.env.get_template(name)
+
+
 def is_page_wanted(request: Request) -> bool:
     """Tell whether a person asks, with a browser: HTML is accepted, and the path is not one of the API's."""
     accepted = request.headers.get("accept", "")
