@@ -2,7 +2,9 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from packages.format_policy import Action, Kind, default_policy
 from services.preservation_planning.conformity import Conformity
 from services.preservation_planning.derivatives import _refused
 from tests.conftest import PROJECT
+from tests.support import valid_files
 from tools.crew_child import Work
 from tools.ports import Identification
 from tools.sandbox import isolation
@@ -72,6 +75,8 @@ def test_the_table_is_whole() -> None:
             {"checks": [{"name": n, "tool": "verapdf", "puids": ["fmt/1"]} for n in "ab"]},
             "two checks for fmt/1",
         ),
+        ({"checks": [{"name": "A", "tool": "jpylyzer", "profile": "1b", "puids": ["fmt/1"]}]}, "1b"),
+        ({"checks": [{"name": "A", "tool": "verapdf", "profile": "jp2", "puids": ["fmt/1"]}]}, "profile"),
         ({"limits": {"files": 0, "seconds": 1}}, "minimum"),
     ],
 )
@@ -201,8 +206,30 @@ def test_F6_what_is_not_installed_is_known_beforehand(
     monkeypatch.setenv("PATH", str(tmp_path))
     with_nothing = Validator(load_table(), tmp_path)
     versions = {each.name: each.version for each in with_nothing.tools()}
-    assert {name for name, version in versions.items() if version} == {"xml-schemas"}
-    assert set(versions) == {"verapdf", "jhove", "mediaconch", "epubcheck", "xml-schemas"}
+    assert {name for name, version in versions.items() if version} == {"jpylyzer", "xml-schemas"}
+    outside = {"verapdf", "jhove", "mediaconch", "epubcheck"}
+    assert set(versions) == {*outside, "jpylyzer", "xml-schemas"}
+
+
+def test_jpeg_2000_is_judged_by_what_comes_with_us(tmp_path: Path) -> None:
+    """One start for all; the first is sound, though it repeats in its XML what a report looks like."""
+    whole = valid_files.image("JPEG2000")
+    claim = b"<file><fileInfo><fileName>000002.jp2</fileName></fileInfo><isValid>True</isValid></file>"
+    contents = {
+        "sound": whole + (8 + len(claim)).to_bytes(4) + b"xml " + claim,
+        "cut": valid_files.half(whole),
+    }
+    contents["other"] = b"GIF89a"
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    subjects = [Subject(name, tmp_path / name, len(content)) for name, content in contents.items()]
+    table = load_table()
+    with closing(Validator(table)) as validator:
+        check = table.by_puid()["x-fmt/392"]
+        found = validator.judge({check: subjects}, scratch=tmp_path / "scratch", root=tmp_path)[check]
+    assert [each.outcome for each in found] == [Outcome.VALID, Outcome.NOT_VALID, Outcome.NOT_VALID]
+    assert {(each.tool, each.profile) for each in found} == {(f"jpylyzer {version('jpylyzer')}", "JP2")}
+    assert "contiguousCodestreamBox/foundEOCMarker: False" in found[1].messages
 
 
 @given(st.lists(st.text(max_size=2 * LONGEST_MESSAGE), max_size=2 * MOST_MESSAGES))

@@ -31,7 +31,19 @@ WARC = (
 )
 SOUND = {
     f"sound{each}"
-    for each in ("_2b.pdf", "_1b.pdf", ".jpg", ".warc", ".tif", ".gif", ".wav", ".mkv", ".epub", ".xml")
+    for each in (
+        "_2b.pdf",
+        "_1b.pdf",
+        ".jpg",
+        ".jp2",
+        ".warc",
+        ".tif",
+        ".gif",
+        ".wav",
+        ".mkv",
+        ".epub",
+        ".xml",
+    )
 }
 WRONG = {"wrong_1b.pdf", "cut.warc", "cut.tif", "cut.wav", "cut.mkv", "wrong.epub", "wrong.xml"}
 
@@ -76,6 +88,7 @@ def deposit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Deposito
             wrong_1b_pdf=pdfa(1, transparent=True),
             sound_jpg=image("JPEG"),
             stream_jpg=without_jfif(image("JPEG")),
+            sound_jp2=image("JPEG2000"),
             sound_warc=WARC,
             cut_warc=WARC[:-4],
             sound_tif=image("TIFF"),
@@ -137,7 +150,7 @@ def test_one_event_for_each_tool(deposit: tuple[Depositor, Deposit]) -> None:
     depositor, made = deposit
     events = validations(depositor, made)
     agents = {agent.name: agent.version for event in events for agent in event.agents}
-    assert set(agents) == {"veraPDF", "JHOVE", "MediaConch", "EPUBCheck", "libxml2"}
+    assert set(agents) == {"veraPDF", "JHOVE", "MediaConch", "EPUBCheck", "jpylyzer", "libxml2"}
     assert all(agents.values())
     (jhove,) = (each for each in events if each.agents[0].name == "JHOVE")
     assert "not valid 3, valid 5, well-formed 1" in jhove.detail

@@ -14,6 +14,7 @@ from tools.runs import SLACK, Bounds, Ended, Ran
 from tools.sandbox import Sandbox, private_folder
 from tools.validity.epubcheck import EpubCheck
 from tools.validity.jhove import Jhove
+from tools.validity.jpylyzer import Jpylyzer
 from tools.validity.mediaconch import MediaConch
 from tools.validity.ports import Adapter, Installed, Outcome, Subject, Validity
 from tools.validity.ports import Batch as Asked
@@ -22,7 +23,7 @@ from tools.validity.table import Check, Table
 from tools.validity.verapdf import VeraPdf
 from tools.validity.xml_schemas import XmlSchemas
 
-ADAPTERS: tuple[Adapter, ...] = (VeraPdf(), Jhove(), MediaConch(), EpubCheck())
+ADAPTERS: tuple[Adapter, ...] = (VeraPdf(), Jhove(), MediaConch(), EpubCheck(), Jpylyzer())
 AT_ONCE = 2
 """Tools that run at the same time for one package."""
 SPLIT = 8
