@@ -43,6 +43,7 @@ class Schedule:
         self._overseer = overseer
         self._server = server
         self._running: dict[str, threading.Thread] = {}
+        self._unsure: dict[str, Mapping[str, Any]] = {}
         self._deployed = False
         self._thread = threading.Thread(target=self._keep_in_touch, name="schedule", daemon=True)
 
@@ -101,7 +102,8 @@ class Schedule:
         scheduled = server.post(f"/work_pools/{POOL}/get_scheduled_flow_runs", {"limit": MOST})
         runs = [each["flow_run"] for each in scheduled]
         self._name([each for each in runs if each["auto_scheduled"] and is_drawn(each["name"])])
-        self._start([each for each in runs if _at(each) <= datetime.now(UTC)])
+        due = {each["id"]: each for each in runs if _at(each) <= datetime.now(UTC)}
+        self._start([*(self._unsure | due).values()])
 
     def _heartbeat(self) -> None:
         said = {
@@ -146,12 +148,26 @@ class Schedule:
                 said["id"], "CANCELLED", name="Skipped", message="the one before still runs"
             )
             return
-        if self._server.set_state(said["id"], "PENDING") != "ACCEPT":
+        if not self._take(said["id"], said):
             return  # another worker has it
-        describe(self._server, said["id"], infrastructure_pid=self._shop.owner, **self._shown_as(name, said))
+        with troubles("who works on a run"):
+            describe(
+                self._server, said["id"], infrastructure_pid=self._shop.owner, **self._shown_as(name, said)
+            )
         work = threading.Thread(target=self._run, args=(said, entrypoints[name]), name=name, daemon=True)
         self._running[said["id"]] = work
         work.start()
+
+    def _take(self, run: str, said: Mapping[str, Any]) -> bool:
+        """Make a run this worker's own, once among all; where no answer came in time, the next look does."""
+        was_unsure, self._unsure[run] = run in self._unsure, said
+        taken = f"taken by {worker_label(self._shop.owner)}"
+        is_ours = self._server.set_state(run, "PENDING", message=taken) == "ACCEPT"
+        if was_unsure and not is_ours:
+            state = self._server.get(f"/flow_runs/{run}")["state"]
+            is_ours = (state["type"], state["message"]) == ("PENDING", taken)
+        del self._unsure[run]
+        return is_ours
 
     def _shown_as(self, deployment: str, said: Mapping[str, Any]) -> dict[str, Any]:
         """Return name and tags for a run that begins; a name that somebody gave it stays."""

@@ -52,7 +52,10 @@ def errand_name(deployment: str, at: datetime) -> str:
 
 
 def is_drawn(name: str) -> bool:
-    """Tell whether Prefect has drawn a run's name by lot (*international-chihuahua*): nobody gave it one."""
+    """Tell whether Prefect has drawn a run's name by lot (*international-chihuahua*): nobody gave it one.
+
+    Prefect does not say so: two words in small letters that somebody typed are taken for drawn as well.
+    """
     return _DRAWN.fullmatch(name) is not None
 
 

@@ -60,6 +60,45 @@ def test_a_run_that_is_due_waits_for_nobodys_name(monkeypatch: pytest.MonkeyPatc
     assert started == [due]
 
 
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_a_run_of_which_the_server_did_not_say_in_time_whose_it_is_is_asked_for_anew(
+    monkeypatch: pytest.MonkeyPatch, *, is_ours: bool
+) -> None:
+    """It may be *Pending* by our own question: nobody else is handed it then."""
+    due = {"id": "1", "name": "brave-fox", "auto_scheduled": False, "next_scheduled_start_time": later(-1)}
+    due |= {"deployment_id": "d", "parameters": {}, "expected_start_time": later(-1)}
+    state = {"type": "PENDING", "message": "taken by somebody else"}
+    scheduled = [{"flow_run": due}]
+
+    def set_state(_run: str, kind: str, *, message: str) -> str:
+        if not scheduled:
+            return "ABORT"
+        scheduled.clear()
+        if is_ours:
+            state.update(type=kind, message=message)
+        raise Unavailable("timed out")
+
+    server = SimpleNamespace(
+        get=lambda path: {"name": "audit"} if path.startswith("/deployments") else {"state": state},
+        post=lambda *_: list(scheduled),
+        patch=lambda *_: None,
+        set_state=set_state,
+    )
+    shop = cast("Workshop", SimpleNamespace(owner="here/1/2"))
+    made = Schedule(shop, cast("Any", None), cast("Any", server))
+    made.is_there.set()
+    made._deployed = True
+    ran: list[Any] = []
+    monkeypatch.setattr(made, "_run", lambda said, _: ran.append(said))
+    with pytest.raises(Unavailable):
+        made._look(1)
+    for _ in range(2):
+        made._look(1)
+    for each in made.running():
+        each.join()
+    assert ran == ([due] if is_ours else [])
+
+
 @pytest.mark.parametrize(
     ("owner", "run", "age", "is_dead"),
     [
