@@ -101,11 +101,16 @@ class PrefectServer:
             return False
 
     def workers(self) -> list[Mapping[str, Any]]:
-        """Return the workers of our pool, gone ones too; none before the pool is made."""
+        """Return the workers of our pool, gone ones too; none before the pool is made.
+
+        Raises Unavailable where it is not Prefect's API that has no such address.
+        """
         try:
             found: list[Mapping[str, Any]] = self.post(f"/work_pools/{POOL}/workers/filter", {"limit": 200})
         except NotFound:
-            return []
+            if self.is_there():
+                return []
+            raise Unavailable(f"what answers at {self.url} is not Prefect's API") from None
         return found
 
     def forget_worker(self, name: str) -> None:

@@ -23,16 +23,25 @@ from tools.prefect_server import PrefectServer
 
 
 class Answers(BaseHTTPRequestHandler):
-    """A server that is healthy, and has no worker but those it is given; `refusals` times it is busy."""
+    """A server that is healthy, and has no worker but those it is given; `refusals` times it is busy.
+
+    With `lacks` it has none of the addresses of work pools; with `is_other` it is no server of Prefect's.
+    """
 
     workers: tuple[dict[str, str], ...] = ()
     refusals = 0
+    lacks = is_other = False
 
     def do_GET(self) -> None:
-        self._say(b"true")
+        if Answers.is_other:
+            self.send_error(HTTPStatus.NOT_FOUND)
+        else:
+            self._say(b"true")
 
     def do_POST(self) -> None:
-        if Answers.refusals:
+        if Answers.lacks:
+            self.send_error(HTTPStatus.NOT_FOUND)
+        elif Answers.refusals:
             Answers.refusals -= 1
             self.send_error(HTTPStatus.SERVICE_UNAVAILABLE)
         else:
@@ -138,6 +147,11 @@ def test_health_says_whether_anybody_is_there_to_work(
         assert Answers.refusals == 1, "a server that is busy holds nobody up"
         PrefectServer(url, waits=(0,)).patch("/flow_runs/1", {})  # a change waits for it
         assert Answers.refusals == 0
+        monkeypatch.setattr(Answers, "lacks", True)  # the pool is made by the first worker
+        assert PrefectServer(url).workers() == []
+        monkeypatch.setattr(Answers, "is_other", True)
+        with pytest.raises(Unavailable, match="not Prefect's API"):
+            PrefectServer(url).workers()
         server.shutdown()
     assert told()["Prefect"][0] == "warning"
     assert "workers" not in told()  # who knows
