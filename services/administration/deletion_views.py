@@ -24,9 +24,9 @@ def listed(
         found = view.deletions(before=before, limit=limit + 1)
         shown = found[:limit]
         tallies = view.deletion_tallies([each.id for each in shown])
-        first = {each.id: _first(view, each.id) for each in shown}
+        first = view.deletion_titles([each.id for each in shown])
     more = (shown[-1].requested, shown[-1].id) if len(found) > limit else None
-    return [deletion_json(each, tallies[each.id], first[each.id]) for each in shown], more
+    return [deletion_json(each, tallies[each.id], first.get(each.id, "")) for each in shown], more
 
 
 def shown(
@@ -39,8 +39,8 @@ def shown(
         tally = view.deletion_tallies([deletion.id])[deletion.id]
         items = view.deletion_items(deletion.id, after=after, limit=limit + 1)
         titles = {each.package_id: _title(view, each.package_id) for each in items[:limit]}
-        first = _first(view, deletion.id)
-    made = deletion_json(deletion, tally, first)
+        first = view.deletion_titles([deletion.id])
+    made = deletion_json(deletion, tally, first.get(deletion.id, ""))
     made["items"] = [{"title": titles[each.package_id], **_item_json(each)} for each in items[:limit]]
     return made, items[limit - 1].package_id if len(items) > limit else None
 
@@ -84,12 +84,6 @@ def standing(deletion: Deletion, tally: Mapping[ItemState, DeletionTally]) -> st
         if state in tally:
             return state if state is ItemState.PARTLY_DELETED else ItemState.APPROVED
     return ItemState.DELETED if ItemState.DELETED in tally else NOT_CARRIED_OUT
-
-
-def _first(view: ReadSession, deletion_id: str) -> str:
-    """Return the title of a request's first package."""
-    items = view.deletion_items(deletion_id, limit=1)
-    return _title(view, items[0].package_id) if items else ""
 
 
 def _title(view: ReadSession, package_id: str) -> str:

@@ -90,6 +90,19 @@ class Deleting:
             found[deletion_id][ItemState(state)] = DeletionTally(*(int(each) for each in numbers))
         return dict(found)
 
+    def deletion_titles(self, deletion_ids: Sequence[str]) -> dict[str, str]:
+        first = (
+            select(items.c.deletion_id, func.min(items.c.package_id).label("package_id"))
+            .where(items.c.deletion_id.in_(list(deletion_ids)))
+            .group_by(items.c.deletion_id)
+            .subquery()
+        )
+        packages = tables.packages
+        query = select(first.c.deletion_id, packages.c.title).join(
+            packages, packages.c.id == first.c.package_id
+        )
+        return {each.deletion_id: each.title for each in self._connection.execute(query)}
+
     def deletions_of(self, package_id: str) -> list[tuple[Deletion, DeletionItem]]:
         return [_both(each) for each in self._connection.execute(_OF_PACKAGES, {"ids": [package_id]})]
 

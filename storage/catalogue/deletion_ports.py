@@ -39,6 +39,10 @@ class DeletionReading(Protocol):
         """Return for each request how much it is in each state, in one query."""
         ...
 
+    def deletion_titles(self, deletion_ids: Sequence[str]) -> dict[str, str]:
+        """Return for each request with packages the title of its first one, in one query."""
+        ...
+
     def deletions_of(self, package_id: str) -> list[tuple[Deletion, DeletionItem]]:
         """Return all requests about a package, oldest first."""
         ...

@@ -83,6 +83,20 @@ def test_K6_packages_of_a_request_are_paged_and_tallied(catalogue: Catalogue) ->
         assert tallies[other.id] == {}
 
 
+def test_a_request_is_called_by_its_first_package(catalogue: Catalogue) -> None:
+    requests = asked(), asked(2), asked(3)
+    with catalogue.write() as unit:
+        for number, title in enumerate(("first", "second"), 1):
+            unit.add_package(make_package(number, title=title))
+        for made, numbers in zip(requests, ((2, 1), (2, 3), (3,)), strict=True):
+            unit.put_deletion(made)
+            for number in numbers:
+                unit.put_deletion_item(item(made, number, state=ItemState.DELETED))
+    with catalogue.read() as view:
+        known = {requests[0].id: "first", requests[1].id: "second"}  # the third's package is in no row
+        assert view.deletion_titles([each.id for each in requests]) == known
+
+
 def test_K2_a_request_is_decided_once(catalogue: Catalogue) -> None:
     made = asked(reason="r")
     decided = replace(
