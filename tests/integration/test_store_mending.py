@@ -1,8 +1,10 @@
 """What does not read back in a first ingest is mended when the job is tried again, or said to be nowhere."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
@@ -16,11 +18,12 @@ from packages.premis import package_urn
 from services.administration.decisions import decide
 from services.archival_storage.mending import repair
 from services.data_management.reconcile import reconcile
+from services.ingest.steps import store as step
 from services.ingest.steps.context import StepContext
 from services.ingest.steps.store_mending import mend
 from services.work.engine import run_job
 from storage.archival import OcflStore, open_store
-from storage.ports import ObjectReport, Progress, StagedVersion, Verdict
+from storage.ports import ObjectReport, Progress, ReadBack, StagedVersion, Verdict
 from tests.support.depositor import Deposit, Depositor, put
 from tests.support.many_stores import archive_with
 
@@ -157,3 +160,17 @@ def test_a_primary_whose_inventory_is_damaged_before_the_retry_gets_it_from_the_
         assert made.job.state == "failed"
         assert f"{made.id} does not read back from primary: `holdfast retry {made.id}`" in named(depositor)
         prove_archived(depositor, retried(depositor, made))
+
+
+def test_what_the_primary_holds_is_told_by_the_first_copy_that_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that was left behind by the common reading knows nothing."""
+    told: list[Future[Mapping[str, ReadBack]]] = [Future(), Future(), Future()]
+    told[0].set_exception(Unavailable("down"))
+    told[1].set_result({})
+    told[2].set_result({"v1/content/a": ReadBack("00", 1)})
+    seen: list[Any] = []
+    monkeypatch.setattr(step, "_read_back", lambda *given: seen.append(given[-1]))
+    nothing = cast("Any", None)
+    step._read_primary_back(nothing, nothing, "urn:x", told)
+    step._read_primary_back(nothing, nothing, "urn:x", told[:2])
+    assert seen == [told[2].result(), {}]

@@ -186,7 +186,8 @@ def _read_primary_back(
     object_id: str,
     telling: "Sequence[Future[Mapping[str, ReadBack]]]",
 ) -> None:
-    known = next((each.result() for each in telling if each.exception() is None), NOTHING_KNOWN)
+    told = (each.result() for each in telling if each.exception() is None)
+    known = next(filter(None, told), NOTHING_KNOWN)  # who went on alone knows nothing
     _read_back(context, primary, object_id, known)
 
 
