@@ -90,6 +90,7 @@ def _up_to_date(archive: Archive, package: Package) -> Package:
 
 
 def _set_hold(archive: Archive, actor: Actor, package: Package, reason: str | None, detail: str) -> None:
+    """Write the log, then the row. What is refused as too late stays in the log, and goes with the object."""
     at = now()
     event = _event(actor, "policy assignment", detail, at)
     facts: dict[str, Any] = {"hold": reason}

@@ -79,6 +79,9 @@ def follow(
 
     Somebody else who is at it in a store is left alone. With `untried`, copies that could not be made before
     are left to the next one who comes without it. With `dry_run` copies are only counted.
+
+    Two stores that lack the same are filled one after the other, each by a reading of its own (an ingest
+    reads once for all): what one of them lacks, and whether it is there, is nobody else's matter.
     """
     done = []
     for store in _others(archive):

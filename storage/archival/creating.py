@@ -239,7 +239,13 @@ def _fenced_by(medium: Medium, folder: str) -> str:
 
 
 def _give_way(medium: Medium, folder: str, whole: Whole) -> None:
-    """Take the fence back; where somebody else has passed it meanwhile, give theirs its sidecar back."""
+    """Take the fence back; where somebody else has passed it meanwhile, give theirs its sidecar back.
+
+    No store removes a key only if it is still what it was. Should ours be cleared away, and another's be put
+    there, between the look and the removal, theirs is removed: its writer finds it lacking (`_has_all`) and
+    tries again, or has the head already, which vouches for the version; an audit then names the copy of the
+    inventory as missing, and repair brings it back.
+    """
     try:
         there = medium.read(f"{folder}/{NAME}")
     except NotFound:
