@@ -58,7 +58,8 @@ prepare_environment() {
   if ! is_ready "$extra"; then
     python=$(find_python) || die "Python 3.11 or newer was not found. On Debian or Ubuntu: sudo apt-get install python3 python3-venv"
     if ! "$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then
-      install_packages "makes the virtual environment" python3-venv || exit 3
+      # Named with its version: python3-venv is that of the distribution's first Python, which may be an older one.
+      install_packages "makes the virtual environment" "$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')" || exit 3
     fi
     say "Setting up .venv from pinned versions: about two minutes and $([ "$extra" = demo ] && echo 420 || echo 750) MB, once …"
     # A folder that was moved has scripts that point to its old place: such an environment is made anew.
@@ -76,6 +77,8 @@ install_pinned() {
   local pip=("$venv/bin/python" -m pip --disable-pip-version-check --quiet install -c constraints.txt)
   ( # The pip that Python 3.11 brings takes twice the processor time; either would compile on one core.
     cd -- "$project"
+    export PIP_BUILD_CONSTRAINT=constraints.txt # what builds our own package is pinned, too
+    export PYTHONWARNINGS=ignore                # setuptools warns of every editable installation, in twelve lines
     "${pip[@]}" --upgrade pip || say "Going on with the pip that Python brings: it takes longer."
     "${pip[@]}" --no-compile -e ".[$1]"
   ) </dev/null || die "pip could not install the pinned versions (see above); running this again goes on from here"
