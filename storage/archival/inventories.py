@@ -4,8 +4,8 @@ import hashlib
 import io
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import BinaryIO
@@ -26,6 +26,8 @@ _keeping = threading.Lock()
 _held: WeakValueDictionary[str, Inventory] = WeakValueDictionary()
 """Longer ones, as long as anybody has them: who wants the same takes part in that, so it is there once."""
 _one_at_a_time = threading.Lock()
+_PATIENCE = 120.0
+"""Seconds that one long inventory is waited for before the next is read beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def take(
         first += piece
     if len(first) == _SMALL:
         stated = stated_there()
-        with _one_at_a_time:  # the next may want the same, and the interpreter understands one at a time
+        with _turn():  # the next may want the same, and the interpreter understands one at a time
             known = _held.get(stated) if stated else None
             if known is None:
                 whole = Rejoined(first, hashing)
@@ -100,6 +102,17 @@ def take(
         while len(_kept) > _KEPT:
             _kept.popitem(last=False)
     return inventory
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """Wait until nobody reads a long inventory; not for ever: whoever does may read from a mount that hangs."""
+    is_alone = _one_at_a_time.acquire(timeout=_PATIENCE)
+    try:
+        yield
+    finally:
+        if is_alone:
+            _one_at_a_time.release()
 
 
 def read_stated(medium: Medium, folder: str) -> Stated:

@@ -89,6 +89,16 @@ def test_who_digests_a_long_inventory_that_is_known_keeps_nobody_waiting(
     assert waited == [False]
 
 
+def test_a_long_inventory_on_a_mount_that_hangs_keeps_nobody_for_ever(
+    long: LocalMedium, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inventories, "_PATIENCE", 0)
+    _put(tmp_path / "o", _made("long"))
+    with inventories._one_at_a_time:
+        assert read_inventory(long, "o").inventory == _made("long")
+        assert inventories._one_at_a_time.locked()
+
+
 def test_a_long_inventory_that_is_not_what_its_sidecar_says_is_not_taken_for_one_that_is(
     long: LocalMedium, tmp_path: Path
 ) -> None:
