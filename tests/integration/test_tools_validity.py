@@ -2,9 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,6 @@ from packages.format_policy import Action, Kind, default_policy
 from services.preservation_planning.conformity import Conformity
 from services.preservation_planning.derivatives import _refused
 from tests.conftest import PROJECT
-from tests.support import valid_files
 from tools.crew_child import Work
 from tools.ports import Identification
 from tools.sandbox import isolation
@@ -209,27 +206,6 @@ def test_F6_what_is_not_installed_is_known_beforehand(
     assert {name for name, version in versions.items() if version} == {"jpylyzer", "xml-schemas"}
     outside = {"verapdf", "jhove", "mediaconch", "epubcheck"}
     assert set(versions) == {*outside, "jpylyzer", "xml-schemas"}
-
-
-def test_jpeg_2000_is_judged_by_what_comes_with_us(tmp_path: Path) -> None:
-    """One start for all; the first is sound, though it repeats in its XML what a report looks like."""
-    whole = valid_files.image("JPEG2000")
-    claim = b"<file><fileInfo><fileName>000002.jp2</fileName></fileInfo><isValid>True</isValid></file>"
-    contents = {
-        "sound": whole + (8 + len(claim)).to_bytes(4) + b"xml " + claim,
-        "cut": valid_files.half(whole),
-    }
-    contents["other"] = b"GIF89a"
-    for name, content in contents.items():
-        (tmp_path / name).write_bytes(content)
-    subjects = [Subject(name, tmp_path / name, len(content)) for name, content in contents.items()]
-    table = load_table()
-    with closing(Validator(table)) as validator:
-        check = table.by_puid()["x-fmt/392"]
-        found = validator.judge({check: subjects}, scratch=tmp_path / "scratch", root=tmp_path)[check]
-    assert [each.outcome for each in found] == [Outcome.VALID, Outcome.NOT_VALID, Outcome.NOT_VALID]
-    assert {(each.tool, each.profile) for each in found} == {(f"jpylyzer {version('jpylyzer')}", "JP2")}
-    assert "contiguousCodestreamBox/foundEOCMarker: False" in found[1].messages
 
 
 @given(st.lists(st.text(max_size=2 * LONGEST_MESSAGE), max_size=2 * MOST_MESSAGES))
