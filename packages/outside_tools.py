@@ -6,7 +6,7 @@ from typing import Self
 from packages.errors import Invalid
 
 SETTING = "HOLDFAST_OUTSIDE_TOOLS"
-CONVERTERS = frozenset({"ffmpeg", "ghostscript", "libraw", "libreoffice", "rsvg", "vips"})
+CONVERTERS = frozenset({"ffmpeg", "ghostscript", "libraw", "libreoffice", "readpst", "rsvg", "vips"})
 VALIDATORS = frozenset({"epubcheck", "jhove", "mediaconch", "verapdf"})
 NAMES = CONVERTERS | VALIDATORS
 """Tools as the format policy and the table of validation call them. What is not here is part of Holdfast."""

@@ -162,6 +162,7 @@ TESTED = {
         "libreoffice-writer-nogui, -calc-nogui, -impress-nogui, -draw-nogui",
         "LibreOffice 7.4",
     ),
+    "readpst": ("pst-utils", "libpst 0.6"),
     "rsvg": ("librsvg2-bin, libvips-tools", "librsvg 2.54"),
     "vips": ("libvips-tools", "libvips 8.14"),
 }

@@ -9,7 +9,7 @@ from tools.normalise.ports import Adapter
 
 MODULES: Mapping[str, str] = {
     each: f"tools.normalise.{each}"
-    for each in ("ffmpeg", "ghostscript", "libraw", "libreoffice", "mail", "rsvg", "text", "vips")
+    for each in ["ffmpeg", "ghostscript", "libraw", "libreoffice", "mail", "readpst", "rsvg", "text", "vips"]
 }
 """Tool → the module of this folder whose ``ADAPTER`` it is; imported when a file first needs it."""
 

@@ -21,7 +21,6 @@ from packages.format_policy import (
     Action,
     FormatPolicy,
     Kind,
-    Left,
     Outcome,
     Plan,
     default_policy,
@@ -262,7 +261,7 @@ def _copied(made: Path, task: dict[str, Any], row: dict[str, Any]) -> dict[str, 
 
 
 def _left(plan: Plan) -> list[Made]:
-    left = [_not_made(each) for each in plan.left]
+    left = list(_not_made(plan))
     for action in plan.actions:
         if absent := missing(action.tool):
             message = f"The tool {absent} is not installed."
@@ -270,9 +269,9 @@ def _left(plan: Plan) -> list[Made]:
     return left
 
 
-@lru_cache(4096)  # most files of a package are left alone for the same few reasons
-def _not_made(left: Left) -> Made:
-    return Made(left.kind, left.outcome, left.message, left.tool)
+@lru_cache(4096)  # most files of a package have one of few plans
+def _not_made(plan: Plan) -> tuple[Made, ...]:
+    return tuple(Made(each.kind, each.outcome, each.message, each.tool) for each in plan.left)
 
 
 def _rows(answer: Any, tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
