@@ -106,7 +106,7 @@ def take(
 
 @contextmanager
 def _turn() -> Iterator[None]:
-    """Wait until nobody reads a long inventory; not for ever: whoever does may read from a mount that hangs."""
+    """Wait until nobody reads a long inventory; not for ever: their mount may hang."""
     is_alone = _one_at_a_time.acquire(timeout=_PATIENCE)
     try:
         yield
