@@ -9,7 +9,7 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cache, lru_cache
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import schemas
 from packages.errors import Invalid
@@ -46,6 +46,10 @@ UNPACKING = "archives"
 UNPACKED_AT_MOST: Mapping[str, int] = {"depth": 3, "members": 10_000, "bytes": 10 << 30, "ratio": 100}
 """What may come out of one archive where its rule says no other: archives inside each other, files and
 folders, bytes, and bytes over its own size."""
+
+MOST_PLANS = 1024
+"""Plans that are remembered: a package of very many files has few different ones."""
+_SIDES = ("width", "height")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +113,35 @@ class Left:
     tool: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # told apart by identity: files that are alike share one
 class Plan:
     """What is to be done for one file."""
 
     actions: tuple[Action, ...]
     left: tuple[Left, ...]
+
+
+class _Deciding(NamedTuple):
+    """What decides, beside its format, what a rule has made of a file: its properties, and its size."""
+
+    names: tuple[str, ...]
+    sizes: tuple[int, ...]
+
+    @classmethod
+    def of(cls, rule: Mapping[str, Any]) -> Self:
+        """Return what decides for `rule`: everything that its parts' conditions look at."""
+        parts = [part for kind in Kind for part in parts_of(rule, kind)]
+        asked = [name for part in parts for key in ("only_where", "unless") for name in part.get(key, ())]
+        sides = _SIDES if any("own_copy_up_to_side" in part for part in parts) else ()
+        sizes = (part["own_copy_up_to_bytes"] for part in parts if "own_copy_up_to_bytes" in part)
+        return cls(tuple(dict.fromkeys([*asked, *sides])), tuple(sizes))
+
+    def of_file(self, entry: FileEntry) -> str:
+        """Return what is the same of files for which the rule decides the same."""
+        properties = entry.properties
+        return (
+            f"{[properties.get(name) for name in self.names]} {[entry.size <= each for each in self.sizes]}"
+        )
 
 
 class FormatPolicy:
@@ -137,6 +164,8 @@ class FormatPolicy:
                 if puid in self._rules:
                     raise Invalid(f"The format policy has two rules for {puid}.", hint="Remove one of them.")
                 self._rules[puid] = rule
+        self._deciding = {puid: _Deciding.of(rule) for puid, rule in self._rules.items()}
+        self.plans: dict[object, Plan] = {}
         self._unpacked = frozenset(
             puid for puid, rule in self._rules.items() if any(each.unpacks for each in self.actions(rule))
         )
@@ -154,7 +183,7 @@ class FormatPolicy:
         if (outside, files) == (self.outside, self.files):
             return self
         same = copy(self)
-        same.outside, same.files = outside, files
+        same.outside, same.files, same.plans = outside, files, {}
         return same
 
     @property
@@ -178,6 +207,15 @@ class FormatPolicy:
         rule = self._rules.get(entry.puid or "")
         if rule is None or entry.size == 0:
             return _unruled(entry.puid)
+        facts = entry.puid, self._deciding[entry.puid or ""].of_file(entry)
+        plan = self.plans.get(facts)
+        if plan is None:
+            if len(self.plans) >= MOST_PLANS:
+                self.plans.clear()
+            plan = self.plans[facts] = self._planned(rule, entry)
+        return plan
+
+    def _planned(self, rule: Mapping[str, Any], entry: FileEntry) -> Plan:
         decided = [each for kind in Kind for each in self._decide(rule, kind, entry)]
         return Plan(
             tuple(each for each in decided if isinstance(each, Action)),
@@ -310,6 +348,6 @@ def _needs_none(part: Mapping[str, Any], entry: FileEntry) -> str:
 def _is_its_own(part: Mapping[str, Any], entry: FileEntry) -> bool:
     if entry.size <= part.get("own_copy_up_to_bytes", -1):
         return True
-    sides = (entry.properties.get("width"), entry.properties.get("height"))
+    sides = [entry.properties.get(name) for name in _SIDES]
     most = part.get("own_copy_up_to_side", -1)
     return all(isinstance(side, int) and side <= most for side in sides)

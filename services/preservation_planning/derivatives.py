@@ -110,11 +110,11 @@ def derivatives(
     originals.
     """
     rest = iter(originals)
-    drawn: list[tuple[FileEntry, Path]] = []
+    drawn: list[tuple[FileEntry, str | Path]] = []
 
     def noted() -> Iterator[tuple[FileEntry, str | Path]]:
         for entry, source in rest:
-            drawn.append((entry, Path(source)))
+            drawn.append((entry, source))
             yield entry, source
 
     unpacker = Unpacker(folder, policy, limits, (tools.identifier, tools.characteriser), progress)

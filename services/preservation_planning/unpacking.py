@@ -94,7 +94,7 @@ class Unpacker:
         self._place = folder / WORKPLACE
         self._staging = Staging(self._place)
 
-    def unpacked(self, entry: FileEntry, source: Path) -> Iterator[tuple[Made, FileEntry | None]]:
+    def unpacked(self, entry: FileEntry, source: str | Path) -> Iterator[tuple[Made, FileEntry | None]]:
         """Yield what comes out of the archive `entry`, which lies at `source`; nothing for other files.
 
         Each file comes with its row, and its bytes are below the folder. Without a row come what became of
@@ -106,6 +106,7 @@ class Unpacker:
         action = self._policy.unpacking(entry)
         if action is None:
             return
+        source = Path(source)
         most, ratio = action.arguments, min(action.arguments["ratio"], self._limits.ratio)
         of = _Deposited(
             entry,

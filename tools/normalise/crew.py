@@ -269,7 +269,7 @@ def _left(plan: Plan) -> list[Made]:
     return left
 
 
-@lru_cache(4096)  # most files of a package have one of few plans
+@lru_cache(1024)  # most files of a package have one of few plans
 def _not_made(plan: Plan) -> tuple[Made, ...]:
     return tuple(Made(each.kind, each.outcome, each.message, each.tool) for each in plan.left)
 
