@@ -1,7 +1,9 @@
 """Findings about depositors' names: kept exactly, but a person should know what will trouble others."""
 
 import unicodedata
+from array import array
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 
 from packages.findings import Finding, finding
 
@@ -32,19 +34,14 @@ def _composed(path: str) -> str:
 
 
 def _collisions(paths: Iterable[str], code: str, key: Callable[[str], str]) -> list[Finding]:
-    seen: set[int] = set()
-    twice: set[str] = set()
-    for path in paths:
-        folded = key(path)
-        mark = hash(folded)
-        if mark in seen:
-            twice.add(folded)
-        seen.add(mark)
-    if not twice:
+    marks = sorted(array("q", map(hash, map(key, paths))))
+    same = {first for first, second in pairwise(marks) if first == second}
+    if not same:
         return []
+    del marks
     groups: dict[str, list[str]] = {}
     for path in paths:
-        if (folded := key(path)) in twice:
+        if hash(folded := key(path)) in same:
             groups.setdefault(folded, []).append(path)
     return [
         finding(code, group[0], others=", ".join(group[1:4])) for group in groups.values() if len(group) > 1

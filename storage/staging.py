@@ -11,14 +11,12 @@ A workspace is ``<root>/<job id>/``::
 A sheet or fact appears whole or not at all. Nothing here is durable before `Workspace.sync`.
 """
 
-import mmap
 import os
 import re
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -288,14 +286,15 @@ class Staging:
 class StagedSubmission:
     """What was deposited, read from the sheet ``received`` (implements ``packages.submission.Submission``).
 
-    Close it, or use it in a `with`: until then the sheet is mapped, and its space is not given back. Holds
-    one number for each path, not its row; rows are parsed when asked for. A digest that reception did not
+    Close it, or use it in a `with`: until then the sheet is open, and its space is not given back. Holds
+    one number for each path, not its row, which is read when asked for (mapped, 300 MB of a million rows would
+    stay in memory). A digest that reception did not
     compute (its manifest came late in a stream) is computed from the staged bytes, once.
     """
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
-        self._rows = _mapped(workspace.sheet_path("received"))
+        self._rows = workspace.sheet_path("received").open("rb")
         self._at: dict[str, int] = {}
         offset = 0
         for line in iter(self._rows.readline, b""):
@@ -381,14 +380,6 @@ def free_bytes(folder: Path) -> int:
     except OSError as error:
         raise unavailable(error, f"Cannot ask for the free space of {folder}") from error
     return room.f_bavail * room.f_frsize
-
-
-def _mapped(place: Path) -> mmap.mmap | BytesIO:
-    """Return the file's bytes without holding them; an empty file cannot be mapped."""
-    with place.open("rb") as stream:
-        if not place.stat().st_size:
-            return BytesIO()
-        return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 def _rows(place: Path) -> Iterator[FileEntry]:

@@ -16,6 +16,8 @@ WRITTEN_BY_BAGGING = re.compile(
     r"bagit\.txt|bag-info\.txt|(?:tag)?manifest-[a-z0-9_-]+\.txt|fetch\.txt", re.IGNORECASE
 )
 VARYING_LABELS = frozenset({"bagging-date", "bag-software-agent", "bag-size", "payload-oxum"})
+_FOLDER = b"folder\0"
+_DIGEST = 64  # bytes of a SHA-512
 
 
 def fingerprint(
@@ -29,7 +31,8 @@ def fingerprint(
     """
     total = hashlib.sha512()
     for row in sorted(_rows(workspace, shape)):
-        total.update(row.encode())
+        is_file = not row.startswith(_FOLDER)
+        total.update(b"%b%b\n" % (row[:-_DIGEST], row[-_DIGEST:].hex().encode()) if is_file else row)
     for label, value in sorted(info):
         if label.lower() not in VARYING_LABELS:
             total.update(f"{label}\0{value}\n".encode("utf-8", "surrogatepass"))
@@ -37,14 +40,18 @@ def fingerprint(
     return total.hexdigest()
 
 
-def _rows(workspace: Workspace, shape: Shape) -> Iterator[str]:
+def _rows(workspace: Workspace, shape: Shape) -> Iterator[bytes]:
+    """Yield a row for each file and folder; of a million all are in memory, so the digest is raw in them."""
     prefix = content_prefix(shape)
     for entry in workspace.read_sheet("received"):
         inner = entry.path.removeprefix(shape.root)
         if entry.path.startswith(prefix):
-            yield f"data\0{entry.path.removeprefix(prefix)}\0{entry.size}\0{entry.sha512}\n"
+            name = f"data\0{entry.path.removeprefix(prefix)}"
         elif entry.path.startswith(shape.root) and not WRITTEN_BY_BAGGING.fullmatch(inner):
-            yield f"tag\0{inner}\0{entry.size}\0{entry.sha512}\n"
+            name = f"tag\0{inner}"
+        else:
+            continue
+        yield b"%b\0%d\0%b" % (name.encode(), entry.size, bytes.fromhex(entry.sha512))
     for folder in workspace.read_json("directories"):
         if folder.startswith(prefix):
-            yield f"folder\0{folder.removeprefix(prefix)}\n"
+            yield b"%b%b\n" % (_FOLDER, folder.removeprefix(prefix).encode())
