@@ -287,9 +287,9 @@ class StagedSubmission:
     """What was deposited, read from the sheet ``received`` (implements ``packages.submission.Submission``).
 
     Close it, or use it in a `with`: until then the sheet is open, and its space is not given back. Holds
-    one number for each path, not its row, which is read when asked for (mapped, 300 MB of a million rows would
-    stay in memory). A digest that reception did not
-    compute (its manifest came late in a stream) is computed from the staged bytes, once.
+    one number for each path, not its row, which is read when asked for: mapped, a million rows would be
+    300 MB in memory. A digest that reception did not compute (its manifest came late in a stream) is
+    computed from the staged bytes, once.
     """
 
     def __init__(self, workspace: Workspace) -> None:
