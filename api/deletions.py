@@ -27,7 +27,7 @@ DELETION = "/api/deletions/{deletion_id}"
 Named = Annotated[
     str,
     Path(
-        description="A request's id, or at least its first four characters.",
+        description="A request's id, or its unambiguous beginning.",
         max_length=100,
         examples=[ID],
     ),

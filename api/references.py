@@ -30,7 +30,7 @@ Reference = Annotated[
     str,
     Path(
         alias="id",
-        description="A package id, at least its first four characters, or a persistent identifier.",
+        description="A package id, its unambiguous beginning, or a persistent identifier.",
         examples=["7f3c9a21"],
     ),
 ]

@@ -25,7 +25,7 @@ from storage.catalogue.port import ReadSession
 
 GONE = frozenset({PackageState.PARTLY_DELETED, PackageState.DELETED})
 """States of a package whose content nobody gets any more."""
-NOT_KNOWN_HINT = "Give a package id, its first four or more characters, or a persistent identifier."
+NOT_KNOWN_HINT = "Give a package id, its first characters, or a persistent identifier."
 
 
 def status(archive: Archive, actor: Actor, reference: str) -> dict[str, Any]:

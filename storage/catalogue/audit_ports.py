@@ -12,7 +12,7 @@ class AuditReading(LogReading, Protocol):
     """Tells what audits found; each list is in a stated order and paged by key."""
 
     def audit_run(self, run_id: str) -> AuditRun:
-        """Return one run, by its id or an unambiguous beginning of at least four characters.
+        """Return one run, by its id or an unambiguous beginning.
 
         Raises NotFound, or Conflict naming the candidates.
         """

@@ -32,7 +32,6 @@ copies, packages, versions = tables.copies, tables.packages, tables.versions
 
 MOST_PROBLEMS = 1000
 """Problems of one copy that the catalogue keeps; the evidence in storage has all of them."""
-SHORTEST_PREFIX = 4
 _CHUNK = 500
 _COUNTED = ("intact", "corrupt", "missing", "extra", "unchecked", "bytes")
 
@@ -53,7 +52,7 @@ class AuditReading:
         if exact is not None:
             return _run_of(exact)
         found: Sequence[Any] = ()
-        if len(run_id) >= SHORTEST_PREFIX:
+        if run_id:
             begins = runs.c.id.startswith(run_id, autoescape=True)
             found = self._connection.execute(select(runs).where(begins).limit(2)).all()
         if len(found) > 1:

@@ -23,7 +23,6 @@ from storage.catalogue.filing import FileWriting
 
 deletions, items, copies = tables.deletions, tables.deletion_items, tables.copies
 
-SHORTEST_PREFIX = 4
 _OF_ITEM = tuple(items.c[each.name] for each in fields(DeletionItem))
 _OF_DELETION = tuple(deletions.c[each.name].label(f"asked_{each.name}") for each in fields(Deletion))
 _BOTH = select(*_OF_ITEM, *_OF_DELETION).join_from(items, deletions, deletions.c.id == items.c.deletion_id)
@@ -41,7 +40,7 @@ class Deleting:
         named = rows.clean(reference.strip().lower())
         exact = deletions.c.id == named
         begins = and_(deletions.c.id >= named, deletions.c.id < named + "\x7f")
-        query = select(deletions).where(or_(exact, begins) if len(named) >= SHORTEST_PREFIX else exact)
+        query = select(deletions).where(or_(exact, begins) if named else exact)
         found = [_deletion(each) for each in self._connection.execute(query.limit(2))]
         found = [each for each in found if each.id == named] or found
         if len(found) > 1:

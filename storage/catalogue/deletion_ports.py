@@ -10,7 +10,7 @@ class DeletionReading(Protocol):
     """Tells what was asked to be deleted, what was decided, and what became of each package."""
 
     def deletion(self, reference: str) -> Deletion:
-        """Return the request with this id, or the only one whose id begins so (four characters or more).
+        """Return the request with this id, or the only one whose id begins so.
 
         Raises NotFound, or Conflict naming the candidates.
         """

@@ -57,9 +57,9 @@ class ReadSession(DoorReading, AuditReading, DeletionReading, StoreReading, Back
     def resolve(self, reference: str, *, owner: str | None = None) -> str:
         """Return the package id that `reference` means.
 
-        It is an id, a PID (``ark:`` with or without the old slash, hyphens ignored), an OAI id, or at
-        least four characters that only one id (of the owner's, if `owner` is given) begins with. Raises
-        NotFound, or Conflict naming the candidates.
+        It is an id, a PID (``ark:`` with or without the old slash, hyphens ignored), an OAI id, or
+        characters that only one id (of the owner's, if `owner` is given) begins with. Raises NotFound,
+        or Conflict naming the candidates.
         """
         ...
 

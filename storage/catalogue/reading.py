@@ -1,7 +1,6 @@
 # ruff: noqa: D102  # the port states what each method owes
 """What can be asked of the catalogue about packages, jobs, people; see `filing` for files."""
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -44,7 +43,6 @@ from storage.catalogue.paging import PAGE, by_age, paged
 from storage.catalogue.parts import Parts
 from storage.catalogue.prepared import Prepared
 
-SHORTEST_PREFIX = 4
 _CANDIDATES = 5
 _GONE = (PackageState.REJECTED, PackageState.CANCELLED, PackageState.DELETED)
 
@@ -172,7 +170,7 @@ class Reading(Parts):
         if found is not None:
             return found
         prefix = reference.lower()
-        if len(prefix) >= SHORTEST_PREFIX:
+        if prefix:
             query = (
                 select(packages.c.id)
                 .where(packages.c.id >= prefix, packages.c.id < prefix + "\x7f")
@@ -190,14 +188,9 @@ class Reading(Parts):
                 raise Conflict(
                     f"“{reference}” may mean several packages: {named}.", hint="Give more characters."
                 )
-        if re.fullmatch(r"[0-9a-f-]{1,3}", prefix):
-            raise NotFound(
-                f"“{reference}” is too short: at least four characters of an id are needed.",
-                hint="Give more characters, or a persistent identifier.",
-            )
         raise NotFound(
             f"there is no package “{reference}”.",
-            hint="Give a package id, its first four or more characters, or a persistent identifier.",
+            hint="Give a package id, its first characters, or a persistent identifier.",
         )
 
     def _exactly(self, reference: str) -> str | None:

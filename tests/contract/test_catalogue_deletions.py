@@ -41,7 +41,7 @@ def test_a_request_comes_back_as_it_was(catalogue: Catalogue) -> None:
         assert view.deletion_items(made.id) == [item(made)]
         assert view.deletions_of(make_package().id) == [(kept, item(made))]
         assert view.latest_deletions([make_package().id, "none"]) == {make_package().id: (kept, item(made))}
-        for absent in ("none", "f000", made.id[:3]):
+        for absent in ("none", "f000", ""):
             with pytest.raises(NotFound):
                 view.deletion(absent)
 

@@ -125,12 +125,6 @@ def test_one_is_not_many(holdfast: Holdfast, tmp_path: Path) -> None:
         assert f" {wrong}" not in said + holdfast("events", holdfast.json("list").document["id"]).out
 
 
-def test_a_short_prefix_is_told_how_long_it_must_be(holdfast: Holdfast, package: dict[str, Any]) -> None:
-    answer = holdfast("status", package["id"][:3], code=exit_codes.CONTENT)
-    assert "at least four characters" in answer.err
-    assert "at least four" not in holdfast("status", "xyz", code=exit_codes.CONTENT).err.partition("→")[0]
-
-
 def test_what_is_wrong_with_a_query_is_said_once(holdfast: Holdfast, package: dict[str, Any]) -> None:
     assert package
     answer = holdfast("search", '"open', code=exit_codes.CONTENT)
