@@ -24,6 +24,8 @@ SOME = (
     "0=ocfl_object_1.1",
     *(folder + name for folder in ("", "v1/", "v2/") for name in INVENTORY),
 )
+ONE_OF_EACH = ("v2/content/data/new", "0=ocfl_object_1.1", "inventory.json", "v1/inventory.json.sha512")
+"""What is harmed in S3, where each takes a hundred requests: the rules are the same on every medium."""
 
 
 def test_an_object_is_published_found_and_read(two: Two) -> None:
@@ -158,7 +160,7 @@ def test_a_very_long_id_is_told_by_the_inventory(two: Two) -> None:
 def test_J1_I7_harm_is_named_and_mended(two: Two, harm: str) -> None:
     two.both()
     sound = keys(two.copy, ROOT)
-    for path in SOME:
+    for path in ONE_OF_EACH if two.copy.url.startswith("s3:") else SOME:
         data = sound[f"{ROOT}/{path}"]
         if harm == "delete":
             two.copy.medium.remove(f"{ROOT}/{path}")

@@ -329,9 +329,11 @@ def test_I4_I8_listings_are_fresh_and_keys_exact(s3: Server, medium: S3Medium) -
         medium.read("=41/=FC %2B+")
 
 
-def test_more_than_a_page_of_keys_is_listed_and_removed(medium: S3Medium) -> None:
+def test_more_than_a_page_of_keys_is_listed_and_removed(s3: Server, medium: S3Medium) -> None:
     names = [f"many/{number:04}" for number in range(1_005)]
-    medium.write(((name, partial(io.BytesIO, b"")) for name in names), QUIET)
+    s3.file(medium.url, "many").mkdir(parents=True)
+    for name in names:
+        s3.file(medium.url, name).touch()  # in the server's own folder: a thousand requests less
     assert [key for key, _ in medium.walk("many")] == names
     assert len(list(medium.list("many"))) == len(names)
     medium.remove("many")
