@@ -102,7 +102,7 @@ def request(
                 if not asked:
                     unit.put_deletion(deletion)
                     asked = True
-                said += _enter(unit, each)
+                said += _enter(unit, deletion, each)
         outcomes += _by_package(said)
         told(len(batch))
     if not asked and len(outcomes) == 1 and outcomes[0].error is not None:
@@ -264,11 +264,10 @@ def _log_request(archive: Archive, actor: Actor, deletion: Deletion, item: Delet
     return logged(archive, deletion, item, event)
 
 
-def _enter(unit: WriteSession, item: DeletionItem) -> list[Outcome]:
+def _enter(unit: WriteSession, deletion: Deletion, item: DeletionItem) -> list[Outcome]:
     """Record one package of a request, with its event; it may have been asked for by another meanwhile."""
-    deletion = unit.deletion(item.deletion_id)
     try:
-        require_deletable(unit, unit.package(item.package_id), of=item.deletion_id)
+        require_deletable(unit, unit.package(item.package_id), of=deletion.id)
     except HoldfastError as error:
         return [Outcome(item.package_id, error)]
     unit.put_deletion_item(item)
