@@ -16,7 +16,7 @@ _COLOUR_OF_STATE = {
     "waiting": "yellow",
     "withdrawn": "yellow",
 }
-_LIST_WIDTHS = {"id": 13, "state": 10, "work": 24, "files": 9, "size": 10, "updated": 17}
+_LIST_WIDTHS = {"id": 13, "state": 14, "work": 25, "files": 9, "size": 10, "updated": 17}
 
 Shown = Mapping[str, Any]
 
@@ -78,11 +78,10 @@ def list_heading() -> str:
 
 def list_line(package: Shown) -> str:
     """Return one package as a line of a list; the beginning of the id is enough to name it."""
-    work = package["work"]
     cells = {
         "id": package["id"],
         "state": str(package["state"]).replace("_", " "),
-        "work": f"{work['flow']} {work['outcome']} at {work['step']}" if work else "",
+        "work": _work(package),
         "updated": moment(package["updated"]),
     }
     texts = {
@@ -92,9 +91,18 @@ def list_line(package: Shown) -> str:
     files = f"{package['files']:,}".rjust(_LIST_WIDTHS["files"])
     octets = size(package["bytes"]).rjust(_LIST_WIDTHS["size"])
     title = printable(package["title"])
-    if held := holder(work):
+    if held := holder(package["work"]):
         title += painted(f"  ({printable(held)})", "dim", sys.stdout)
     return "  ".join([texts["id"], texts["state"], texts["work"], files, octets, texts["updated"], title])
+
+
+def _work(package: Shown) -> str:
+    """Return where the work on a package stands; that what is submitted is being ingested says its state."""
+    work = package["work"]
+    if not work:
+        return ""
+    flow = "" if package["state"] == "submitted" else f"{work['flow']} "
+    return f"{flow}{work['outcome']} at {work['step']}".replace("_", " ")
 
 
 def holder(work: Shown | None) -> str:

@@ -12,6 +12,7 @@ from cli.call import UsageError
 from cli.commands import auditing
 from cli.exit_codes import BY_JOB, BY_KIND, worst
 from cli.filters import package_filter, time_of
+from cli.presenting import list_line
 from cli.text import json_line, octets_of, padded, printable, size
 from cli.voice import Voice
 from packages.errors import Kind
@@ -41,6 +42,24 @@ def test_padded_text_fills_its_columns(text: str, columns: int) -> None:
     from rich.cells import cell_len
 
     assert cell_len(padded(text, columns)) == columns
+
+
+@pytest.mark.parametrize(
+    ("state", "flow", "outcome", "step", "told"),
+    [
+        (PackageState.SUBMITTED, "ingest", "running", "characterise", "running at characterise"),
+        (PackageState.PUBLISHED, "update", "waiting", "approve", "update waiting at approve"),
+        (PackageState.PARTLY_DELETED, "delete", "failed", "delete", "delete failed at delete"),
+    ],
+)
+def test_a_list_says_how_a_package_stands_in_whole_words(
+    state: PackageState, flow: str, outcome: str, step: str, told: str
+) -> None:
+    work = {"flow": flow, "outcome": outcome, "step": step, "lease": None}
+    package = {"id": "7f3c9a21-376c-4a92-817b-958361b284ec", "title": "T", "files": 1, "bytes": 1}
+    line = list_line({**package, "state": state, "work": work, "updated": "2026-11-22T09:24:13.857071Z"})
+    assert f"7f3c9a21-376c  {state.replace('_', ' ')}" in line
+    assert f"  {told}  " in line
 
 
 def test_dangerous_characters_are_named() -> None:
