@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.answers import json_answer
 from api.http_fields import digests, disposition_parameters, file_name, preferred_wait
-from api.identity import Served, SignedIn
+from api.identity import Served, SignedIn, require_still
 from api.models import ID, PackageModel
 from api.problems import FindingModel, HttpProblem, described
 from api.reading_bodies import ClientDisconnect, Form, Raw, pour
@@ -135,6 +135,8 @@ async def body_of(
 ) -> AsyncIterator[Body]:
     """Read the request's body into an upload, durably; what the block does not hand over is discarded.
 
+    So it is when the token was revoked, or has ended, by the time that the body is whole.
+
     For the pages' forms, too. Raises HttpProblem and HoldfastError for whatever is wrong, ClientDisconnect
     where the body was cut; nothing is kept then.
     """
@@ -145,13 +147,17 @@ async def body_of(
     def opened() -> Upload:
         return Upload(archive, actor, announced=_announced(request), digests=expected, keyed=keyed)
 
+    def finish() -> None:
+        require_still(request)
+        upload.finish(expected)
+
     upload = await _limited(loop.run_in_executor(None, opened))
     try:
         body = Form(upload, boundary) if kind == "multipart/form-data" else Raw(upload)
         await _limited(pour(request, body.feed))
         body.close()
         _require_content(upload)
-        await loop.run_in_executor(None, upload.finish, expected)
+        await loop.run_in_executor(None, finish)
         yield Body(upload, body.fields, body.record)
     finally:
         upload.discard_unless_taken()

@@ -73,6 +73,12 @@ def require_signed_in(request: Request, actor: Actor) -> Actor:
     return actor
 
 
+def require_still(request: Request) -> None:
+    """Raise HttpProblem (401) where whoever asked may do so no longer: a body may come for hours."""
+    if actor_of(request) is ANONYMOUS:
+        raise _unauthorized("this session has ended meanwhile")
+
+
 async def archivist(  # as above
     actor: Annotated[Actor, Depends(signed_in)],
 ) -> Actor:

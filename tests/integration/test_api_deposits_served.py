@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.app import create_app
-from services.administration.people import local_actor
+from services.administration.people import local_actor, revoke_token
 from services.archive import Archive
 from services.data_management.reconcile import reconcile
 from services.ingest.deposits import Upload
@@ -66,6 +66,19 @@ def test_O1_a_cut_form_leaves_nothing(archive: Archive, server: Server, caller: 
         until(lambda: any((archive.staging.root / UPLOADS).glob("*")))
     until(lambda: left_in(archive) == [])
     assert entered(archive) == before
+
+
+def test_what_comes_by_a_token_that_is_revoked_meanwhile_is_not_taken_in(
+    archive: Archive, server: Server, caller: Caller
+) -> None:
+    before, body = entered(archive), packed()
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as line:
+        line.sendall(request_head(caller, f"Content-Length: {len(body)}") + body[:-1])
+        until(lambda: any((archive.staging.root / UPLOADS).glob("*")))
+        revoke_token(archive, local_actor(archive), caller.actor.name)
+        line.sendall(body[-1:])
+        assert line.recv(100).startswith(b"HTTP/1.1 401")
+    assert (entered(archive), left_in(archive)) == (before, [])
 
 
 def test_O1_what_is_too_large_is_refused_before_it_is_sent(
