@@ -108,6 +108,9 @@ def _receive(stream: BinaryIO, name: str, intake: Intake, algorithms: Algorithms
     name = shown(name)
     kind = detect(stream, name)
     _compare(kind, name, intake)
+    compression = kind.partition(".")[2]
+    if compression and not _holds_tar(stream, compression):
+        intake.findings.stop(finding("source.not-an-archive", name))
     intake.container = _MEDIA_TYPES[kind]
     stream.seek(0)
     if kind == "zip":
@@ -117,7 +120,7 @@ def _receive(stream: BinaryIO, name: str, intake: Intake, algorithms: Algorithms
         from storage.sources.seven_zip import receive_7z  # noqa: PLC0415  # see above
 
         return "7z", receive_7z(stream, name, intake, algorithms)
-    return "tar", receive_tar(stream, name, kind.partition(".")[2] or None, intake, algorithms)
+    return "tar", receive_tar(stream, name, compression or None, intake, algorithms)
 
 
 def detect(stream: BinaryIO, name: str) -> str:
@@ -154,14 +157,20 @@ def has_members(source: Path, name: str) -> bool:
         with source.open("rb") as stream:
             kind = detect(stream, name)
             _, _, compression = kind.partition(".")
-            if not compression:
-                return bool(kind) and Path(name).suffix.lower() not in _DOCUMENTS
-            stream.seek(0)
-            head = Decompressed(stream, compression, lambda _: None).read(512)
-    except Damaged:
-        return True
+            if compression:
+                return _holds_tar(stream, compression)
+            return bool(kind) and Path(name).suffix.lower() not in _DOCUMENTS
     except OSError as error:
         raise unavailable(error, f"Cannot read {source}") from error
+
+
+def _holds_tar(stream: BinaryIO, compression: str) -> bool:
+    """Tell whether what is compressed begins like a TAR; where it cannot be read, reading on shows why."""
+    stream.seek(0)
+    try:
+        head = Decompressed(stream, compression, lambda _: None).read(512)
+    except Damaged:
+        return True
     return len(head) == 512 and (_is_header(head) or not any(head))
 
 
