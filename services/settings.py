@@ -35,7 +35,13 @@ class Settings(BaseModel):
     s3_endpoint_url: str = Field(
         default="", description="S3 server of s3:// stores; unset: as botocore's own settings (AWS_…) say"
     )
-    search_url: str = Field(default="sqlite://", description="search index; sqlite:// is FTS5 in the home")
+    search_url: str = Field(
+        default="sqlite://",
+        description=(
+            "search index; sqlite:// is FTS5 in the home, opensearch://HOST:PORT/PREFIX"
+            " or opensearch+https://USER:PASSWORD@HOST:PORT/PREFIX a server's"
+        ),
+    )
     staging_url: str = Field(
         default="", description="where submissions are worked on; same disk as the primary store"
     )
@@ -189,8 +195,12 @@ class Settings(BaseModel):
 
     def own_folders(self) -> list[Path]:
         """Return every local folder that is the archive's own: home, staging, stores."""
+        return [self.home, *self.written_folders()]
+
+    def written_folders(self) -> list[Path]:
+        """Return every local folder in which nothing but packages may lie: staging, stores."""
         local = [path_of(url) for url in self.store_urls.values() if url.startswith("file://")]
-        return [self.home, self.staging_root, *local]
+        return [self.staging_root, *local]
 
     @property
     def tools_folder(self) -> Path:

@@ -68,15 +68,12 @@ def export(
     """Write the package's AIP or DIP (`kind`) to `to`, which must not exist or be an empty folder.
 
     Every byte is compared with its SHA-512 on the way out; a damaged copy is replaced by the next
-    store's. Raises NotFound for what the actor may not know of, Refused for what they may not have,
-    Corrupt when no store has a file, Unavailable when one that is away may have it.
+    store's. Raises NotFound for what the actor may not know of, Refused for what they may not have and
+    for a place in a store or in staging, Corrupt when no store has a file, Unavailable when one that is
+    away may have it.
     """
     package, number = wanted(archive, actor, reference, kind, version)
-    to = to.absolute()
-    if to.exists() and not (to.is_dir() and not zipped and not any(to.iterdir())):
-        raise Conflict(f"{to} is there already", hint="name a place that does not exist yet")
-    if not to.parent.is_dir():
-        raise NotFound(f"there is no folder {to.parent}", hint="make it first")
+    to = _judged(archive, to.absolute(), zipped=zipped)
     sources = Sources(archive, package_urn(package.id))
     members = members_of(archive, package, number, kind, sources)
     target = to.with_name(f".{to.name}.{secrets.token_hex(4)}.part")
@@ -101,6 +98,18 @@ def export(
     damaged = tuple(f"{store}: {path}" for path, stores in sources.bad.items() for store in sorted(stores))
     away = tuple(f"{store}: {reason}" for store, reason in sources.away.items())
     return Exported(package.id, to, kind, number, files, size, opinion, damaged, away)
+
+
+def _judged(archive: Archive, to: Path, *, zipped: bool) -> Path:
+    """Return `to` if something can be written there, else raise as `export` says."""
+    if to.exists() and not (to.is_dir() and not zipped and not any(to.iterdir())):
+        raise Conflict(f"{to} is there already", hint="name a place that does not exist yet")
+    if not to.parent.is_dir():
+        raise NotFound(f"there is no folder {to.parent}", hint="make it first")
+    for own in archive.settings.written_folders():
+        if to.resolve().is_relative_to(own.resolve()):
+            raise Refused(f"{to} lies in {own}, which holds the archive", hint="name a place outside of it")
+    return to
 
 
 def receipt(archive: Archive, actor: Actor, reference: str) -> bytes:

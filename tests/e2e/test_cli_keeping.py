@@ -51,6 +51,9 @@ def test_export_gives_every_byte_back(
         assert "metadata/mets.xml" in members
     again = holdfast.json("export", package["id"], "--to", out, code=exit_codes.CONTENT)
     assert again.document["error"]["kind"] == "conflict"
+    for own in (holdfast.home / "stores" / "copy" / "out", holdfast.home / "staging" / "out"):
+        refused = holdfast.json("export", package["id"], "--to", own, code=exit_codes.CONTENT)
+        assert (refused.document["error"]["kind"], own.exists()) == ("refused", False)
 
 
 def test_export_writes_the_receipt(holdfast: Holdfast, package: dict[str, Any], tmp_path: Path) -> None:
