@@ -136,3 +136,32 @@ build_versitygw() {
     GOTOOLCHAIN=${GOTOOLCHAIN:-auto} "$go" install -ldflags=-s "github.com/versity/versitygw/cmd/versitygw@v$versitygw_version"
   ) >"$cache/versitygw.log" 2>&1 </dev/null && mv -T -- "$target.building" "$target" && rm -rf -- "$cache/go"
 }
+
+# Prints a Java and the OpenSearch that it can run, the newest of both: PATH's may be older than another that is there.
+find_java_for_opensearch() {
+  local java feature best=0 found=
+  for java in "${JAVA_HOME:-}/bin/java" "$(command -v java || true)" /usr/lib/jvm/*/bin/java; do
+    [ -x "$java" ] || continue
+    feature=$("$java" -XshowSettings:properties -version 2>&1 | sed -n 's/.*java\.specification\.version = \([0-9]*\).*/\1/p')
+    if [ "${feature:-0}" -gt "$best" ]; then best=$feature found=$java; fi
+  done
+  if [ "$best" -ge 21 ]; then printf '%s 3.8.0.0\n' "$found"
+  elif [ "$best" -ge 17 ]; then printf '%s 2.19.1.0\n' "$found"
+  else say "Java 17 or newer is missing: sudo apt-get install default-jre-headless"; return 1; fi
+}
+
+# Fetches the search server that tests use (scripts/opensearch.xml), unless it is there. Prints its folder.
+fetch_opensearch() {
+  local version target log; version=$(find_java_for_opensearch) || return 1
+  version=${version##* }; target=$(tool_cache)/opensearch-$version log=$(tool_cache)/opensearch.log
+  if [ ! -d "$target" ]; then
+    command -v mvn >/dev/null || { say "Maven is missing: sudo apt-get install maven"; return 1; }
+    say "Fetching OpenSearch ${version%.0} (log: $log) …"
+    rm -rf -- "$target.building" && mkdir -p -- "$target.building"
+    mvn --batch-mode --strict-checksums --no-transfer-progress -Dmaven.repo.local="$target.building/m2" -Drunner="$version" \
+      -DoutputDirectory="$target.building/lib" -f "$project/scripts/opensearch.xml" dependency:copy-dependencies >"$log" 2>&1 </dev/null ||
+      { tail -n 20 -- "$log" >&2; return 1; }
+    mv -T -- "$target.building/lib" "$target" && rm -rf -- "$target.building"
+  fi
+  printf '%s\n' "$target"
+}

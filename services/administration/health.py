@@ -200,7 +200,7 @@ def try_workers(settings: Settings) -> Iterator[Tried]:
 def _index(archive: Archive) -> str:
     wrong = archive.index.check()
     if wrong:
-        raise HoldfastError("; ".join(wrong), hint="run `holdfast rebuild --index`")
+        raise HoldfastError(" ".join(wrong))
     return counted(archive.index.count(), "package")
 
 

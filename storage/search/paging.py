@@ -24,7 +24,7 @@ def check_size(size: int) -> None:
 
 def encode(query: Query, sort: Sort, key: Key, last_id: str) -> str:
     """Return the token that goes on after the hit with `key` (its place in the order) and `last_id`."""
-    return base64.urlsafe_b64encode(orjson.dumps([_stamp(query, sort), key, last_id])).decode().rstrip("=")
+    return base64.urlsafe_b64encode(orjson.dumps([stamp(query, sort), key, last_id])).decode().rstrip("=")
 
 
 def decode(token: str, query: Query, sort: Sort, kind: type[Key]) -> tuple[Key, str]:
@@ -34,10 +34,10 @@ def decode(token: str, query: Query, sort: Sort, kind: type[Key]) -> tuple[Key, 
         value = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (ValueError, binascii.Error):
         _fail("the page token is damaged")
-    stamp, key, last_id = value if isinstance(value, list) and len(value) == 3 else (None, None, None)
-    if not isinstance(stamp, str) or not isinstance(last_id, str) or not _is_key(key, kind):
+    stamped, key, last_id = value if isinstance(value, list) and len(value) == 3 else (None, None, None)
+    if not isinstance(stamped, str) or not isinstance(last_id, str) or not _is_key(key, kind):
         _fail("the page token is damaged")
-    if stamp != _stamp(query, sort):
+    if stamped != stamp(query, sort):
         _fail("the page token belongs to another query or order")
     return key, last_id
 
@@ -48,7 +48,8 @@ def _is_key(key: object, kind: type[Key]) -> TypeGuard[Key]:
     return type(key) is kind
 
 
-def _stamp(query: Query, sort: Sort) -> str:
+def stamp(query: Query, sort: Sort) -> str:
+    """Return what tells one query in one order from others, in 16 characters."""
     return hashlib.sha256(f"{sort}\n{query.text}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 

@@ -106,7 +106,8 @@ class SearchIndex(Protocol):
       what was removed at a greater one; the same revision again is a no-op in effect. Order of arrival
       does not matter.
     - One bad document never keeps others out; it is named in the report.
-    - A search never raises for what a person typed: `packages.query.parse` has refused it before.
+    - A search never raises for what a person typed: `packages.query.parse` has refused it before. Only what
+      is more than a backend's server takes (a phrase of a thousand words that goes on) is Invalid.
     - The rule is applied inside the search: totals, facets and pages know nothing of what it hides.
     - Terms are those of `packages.analysis` for documents and for queries alike, so backends find the same.
     - Explicit sorts give the same order on every backend; relevance may differ. Walking pages with an
@@ -153,7 +154,7 @@ class SearchIndex(Protocol):
         ...
 
     def check(self) -> Sequence[str]:
-        """Return what is wrong with the index, a sentence each; empty when it can be relied on."""
+        """Return what is wrong with the index, and what to do; empty when it can be relied on."""
         ...
 
     def close(self) -> None:

@@ -26,12 +26,14 @@ from packages.errors import Conflict, Unavailable
 from packages.query import Query, mapping
 from packages.search_document import SearchDocument
 from storage.search import paging
+from storage.search.entries import entries
+from storage.search.errors import REBUILD, BrokenIndex, OtherVersion
 from storage.search.highlight import highlights
 from storage.search.port import FacetValue, Hit, Hits, PutReport, Sort
-from storage.search.sqlite_file import REBUILD, BrokenIndex, IndexFile
+from storage.search.sqlite_file import IndexFile
 from storage.search.sqlite_query import condition, ranked, rule_condition
 from storage.search.sqlite_tables import Generation, found, generation, is_current, numbers
-from storage.search.sqlite_writing import chunks, remove_rows, store_rows
+from storage.search.sqlite_writing import remove_rows, store_rows
 
 _KEYS: dict[Sort, tuple[str, bool, type[paging.Key]]] = {  # column, descending, type of the key
     Sort.NEWEST: ("created", True, str),
@@ -50,7 +52,7 @@ class SqliteSearchIndex:
     def put(self, documents: Iterable[SearchDocument]) -> PutReport:
         """Add or replace documents (see the port); one transaction for about 500 documents."""
         report = PutReport(0)
-        for rows, rejected in chunks(documents):
+        for rows, rejected in entries(documents):
             with self._writing() as (connection, targets):
                 stale = [store_rows(connection, target, rows) for target in targets]
             report = _sum(report, len(rows), stale[0], rejected)
@@ -98,7 +100,7 @@ class SqliteSearchIndex:
             number = self._begin()
         target = generation(number)
         report = PutReport(0)
-        for rows, rejected in chunks(documents):
+        for rows, rejected in entries(documents):
             with self._file.writing() as connection:
                 _check_building(connection, number)
                 stale = store_rows(connection, target, rows)
@@ -126,9 +128,9 @@ class SqliteSearchIndex:
                 texts = connection.scalar(select(func.count()).select_from(tables.terms))
                 if documents != texts:
                     problems.append(f"The search index has {documents} documents, but text of {texts}.")
-                return problems
+                return [f"{each} {REBUILD}" for each in problems]
         except Unavailable as error:
-            return [error.message]
+            return [error.told]
 
     def close(self) -> None:
         """Give connections back; may be called twice."""
@@ -156,7 +158,7 @@ class SqliteSearchIndex:
 def _active(connection: Connection) -> Generation:
     number = numbers(connection)["active"]
     if not is_current(connection, number):
-        raise Unavailable("The search index was made by another version of Holdfast.", hint=REBUILD)
+        raise OtherVersion
     return generation(number)
 
 

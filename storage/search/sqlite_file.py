@@ -12,19 +12,11 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
 
 from packages.errors import Unavailable
+from storage.search.errors import REBUILD, BrokenIndex, LostIndex
 from storage.search.sqlite_tables import SCHEMA, prepare
 
-REBUILD = "Run “holdfast rebuild --index”: the index is made again from the archive, nothing is lost."
 _BUSY_SECONDS = 30.0
 _BROKEN = ("not a database", "malformed", "no such table", "no such column")
-
-
-class BrokenIndex(Unavailable):
-    """The file is no search index of this version: it can only be made again."""
-
-
-class LostIndex(BrokenIndex):
-    """There should be an index in the file, and there is none."""
 
 
 class IndexFile:

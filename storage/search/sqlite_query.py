@@ -15,9 +15,9 @@ from sqlalchemy import (
     true,
 )
 
-from packages import analysis
 from packages.access import AllOf, AnyOf, NotAfter, OneOf, Rule
 from packages.query import And, Between, Everything, Node, Not, Or, Words, mapping, positive_words
+from storage.search.asked import Asked, asked
 from storage.search.sqlite_tables import TEXT_COLUMNS, Generation
 
 _LAST = "\U0010ffff"
@@ -61,7 +61,7 @@ def condition(node: Node, tables: Generation) -> ColumnElement[bool]:
 
 def ranked(node: Node, tables: Generation) -> FromClause | None:
     """Return a table (number, score) of how well documents fit the words of `node`; None without words."""
-    expressions = [text for words in positive_words(node) if (text := _match(words))]
+    expressions = [text for words in positive_words(node) if (text := _match(asked(words)))]
     if not expressions:
         return None
     name = tables.terms.name
@@ -83,13 +83,13 @@ def _matching(tables: Generation, expression: str) -> ColumnElement[bool]:
 
 def _words(words: Words, tables: Generation) -> ColumnElement[bool]:
     number = tables.documents.c.number
+    wanted = asked(words)
     ways = []
-    if expression := _match(words):
+    if expression := _match(wanted):
         ways.append(number.in_(select(tables.terms.c.rowid).where(_matching(tables, expression))))
-    if (field := _keyword_field(words)) is not None:
+    if wanted.keyword is not None:
         keywords = tables.keywords.c
-        as_identifier = mapping()["fields"][field].get("identifier", False)
-        value = analysis.identifier(words.text) if as_identifier else analysis.keyword(words.text)
+        field, value = wanted.keyword
         fits = keywords.value == value
         if words.prefix:
             fits = keywords.value.between(value, value + _LAST)
@@ -97,29 +97,12 @@ def _words(words: Words, tables: Generation) -> ColumnElement[bool]:
     return or_(false(), *ways)
 
 
-def _keyword_field(words: Words) -> str | None:
-    if words.field is None:
-        # The start of a word is not the start of an identifier: "de*" would find every eighth package.
-        return None if words.prefix else "identifier"
-    found: str | None = mapping()["fields"][words.field].get("keyword")
-    return found
-
-
-def _match(words: Words) -> str:
-    """Return the FTS5 expression of `words`, or "" where no text column is asked. Terms need no escaping."""
-    column = None if words.field is None else mapping()["fields"][words.field].get("text")
-    if words.field is not None and column is None:
+def _match(wanted: Asked) -> str:
+    """Return the FTS5 expression of `wanted`, or "" where no text column is asked. Terms need no escaping."""
+    if not wanted.phrases:
         return ""
-    if words.prefix:
-        found, whole = analysis.prefix_terms(words.text)
-        phrases = [f'"{" ".join(found)}" *'] if found else []
-        phrases += [f'"{" ".join([*found[:-1], term])}"' for term in sorted(whole)]
-    else:
-        found = analysis.terms(words.text)
-        phrases = [f'"{" ".join(found)}"'] if found else []
-    if not phrases:
-        return ""
-    return f"({{{column or ' '.join(TEXT_COLUMNS)}}} : ({' OR '.join(phrases)}))"
+    phrases = [f'"{" ".join(each.terms)}"{" *" if each.prefix else ""}' for each in wanted.phrases]
+    return f"({{{wanted.column or ' '.join(TEXT_COLUMNS)}}} : ({' OR '.join(phrases)}))"
 
 
 def _between(node: Between, tables: Generation) -> ColumnElement[bool]:

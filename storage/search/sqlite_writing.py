@@ -1,55 +1,23 @@
 """Writing documents into one generation of the SQLite index, guarded by their revisions."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
-from packages.search_document import SearchDocument
-from storage.search.sqlite_rows import Rows, rows_of
+from storage.search.entries import CHUNK, Entry, newest
 from storage.search.sqlite_tables import Generation
 
-CHUNK = 500
-"""Documents of one transaction, at most."""
-
-CHUNK_BYTES = 16 * 1024 * 1024
-"""Bytes of one transaction, about: documents of large packages are large."""
+_BOUNDARY = " \u00b6 "  # no term of ours; keeps phrases from reaching over two values
 
 
-def chunks(documents: Iterable[SearchDocument]) -> Iterator[tuple[list[Rows], list[tuple[str, str]]]]:
-    """Yield rows ready to be stored, and (id, reason) of documents that cannot be, in bounded portions."""
-    rows: list[Rows] = []
-    rejected: list[tuple[str, str]] = []
-    weight = 0
-    for document in documents:
-        try:
-            made = rows_of(document)
-        except (TypeError, ValueError, AttributeError, RecursionError) as error:
-            rejected.append((_id_of(document), str(error)))
-            continue
-        rows.append(made)
-        weight += made.weight
-        if len(rows) >= CHUNK or weight >= CHUNK_BYTES:
-            yield rows, rejected
-            rows, rejected, weight = [], [], 0
-    if rows or rejected:
-        yield rows, rejected
-
-
-def store_rows(connection: Connection, tables: Generation, rows: Sequence[Rows]) -> list[str]:
+def store_rows(connection: Connection, tables: Generation, rows: Sequence[Entry]) -> list[str]:
     """Store what is not older than what is there; return the ids of what is.
 
     Of several with one id the newest counts.
     """
-    newest: dict[str, Rows] = {}
-    stale = []
-    for each in rows:
-        rival = newest.get(each.id)
-        if rival is not None:
-            stale.append(each.id)
-        if rival is None or each.revision >= rival.revision:
-            newest[each.id] = each
-    ids = list(newest)
+    candidates, stale = newest(rows)
+    ids = list(candidates)
     documents, removed = tables.documents.c, tables.removed.c
     present = {
         row.id: row
@@ -58,8 +26,8 @@ def store_rows(connection: Connection, tables: Generation, rows: Sequence[Rows])
         )
     }
     gone = dict(_pairs(connection, select(removed.id, removed.revision).where(removed.id.in_(ids))))
-    fresh: list[Rows] = []
-    for name, each in newest.items():
+    fresh: list[Entry] = []
+    for name, each in candidates.items():
         late = name in present and present[name].revision > each.revision
         if late or (name in gone and gone[name] >= each.revision):
             stale.append(name)
@@ -90,7 +58,7 @@ def remove_rows(connection: Connection, tables: Generation, removals: Mapping[st
 
 
 def _replace(
-    connection: Connection, tables: Generation, rows: Sequence[Rows], known: Mapping[str, int]
+    connection: Connection, tables: Generation, rows: Sequence[Entry], known: Mapping[str, int]
 ) -> None:
     if not rows:
         return
@@ -98,8 +66,9 @@ def _replace(
     _delete(connection, tables, [known[each.id] for each in rows if each.id in known])
     documents, terms, keywords = [], [], []
     for number, each in enumerate(rows, last + 1):
-        documents.append({"number": number, **each.document})
-        terms.append({"rowid": number, **each.terms})
+        documents.append({"number": number, **each.columns})
+        texts = {name: _BOUNDARY.join(values) for name, values in each.terms.items()}
+        terms.append({"rowid": number, **texts})
         keywords += [{"number": number, **keyword} for keyword in each.keywords]
     connection.execute(insert(tables.documents), documents)
     connection.execute(insert(tables.terms), terms)
@@ -121,8 +90,3 @@ def _delete(connection: Connection, tables: Generation, numbers: Sequence[int]) 
 def _pairs(connection: Connection, statement: Any) -> Iterator[tuple[str, str]]:
     for row in connection.execute(statement):
         yield row.id, row.revision
-
-
-def _id_of(document: object) -> str:
-    found = document.get("id") if isinstance(document, Mapping) else None
-    return found if isinstance(found, str) else "?"

@@ -10,6 +10,8 @@ import pytest
 from sqlalchemy import make_url
 
 from storage.catalogue import Catalogue, open_catalogue
+from storage.search import SearchIndex, open_search_index
+from tests.support.opensearch import OwnIndex
 
 
 @contextmanager
@@ -57,3 +59,35 @@ def catalogue(catalogue_url: str) -> Iterator[Catalogue]:
     made.migrate()
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def own_index() -> Iterator[OwnIndex]:
+    """A prefix on the real OpenSearch server; see `opensearch`."""
+    own = OwnIndex()
+    yield own
+    own.close()
+
+
+@pytest.fixture
+def opensearch(own_index: OwnIndex) -> OwnIndex:
+    """A prefix on the real OpenSearch server, with nothing in it."""
+    own_index.empty()
+    return own_index
+
+
+@pytest.fixture(params=["sqlite", pytest.param("opensearch", marks=pytest.mark.server)])
+def index_url(request: pytest.FixtureRequest) -> str:
+    """The address of an empty search index of each backend."""
+    if request.param == "sqlite":
+        return "sqlite://"
+    own: OwnIndex = request.getfixturevalue("opensearch")
+    return own.url
+
+
+@pytest.fixture
+def index(index_url: str, tmp_path: Path) -> Iterator[SearchIndex]:
+    """An empty search index of each backend."""
+    opened = open_search_index(index_url, tmp_path / "home")
+    yield opened
+    opened.close()

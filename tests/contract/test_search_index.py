@@ -19,13 +19,6 @@ PROJECT = Path(__file__).resolve().parents[2]
 ARCHIVIST = Actor("archivist", "Archivist", frozenset({"archivist"}))
 
 
-@pytest.fixture(params=["sqlite://"])
-def index(request, tmp_path):
-    opened = open_search_index(request.param, tmp_path / "home")
-    yield opened
-    opened.close()
-
-
 def walk(index, text, sort, size, rule=EVERYTHING):
     found, after = [], None
     while True:
@@ -225,14 +218,14 @@ def test_the_rule_hides_from_hits_totals_facets_and_pages(index):
     assert len(ids(index, "", metadata_rule(Actor("owner", "Owner", frozenset()), "2026-01-01"))) == 6
 
 
-def test_threads_and_processes_write_at_once(index, tmp_path):
+def test_threads_and_processes_write_at_once(index, index_url, tmp_path):
     code = (
         "import sys; from pathlib import Path; from tests.support.search_documents import document;"
         "from storage.search import open_search_index;"
-        "index = open_search_index('sqlite://', Path(sys.argv[1]));"
+        "index = open_search_index(sys.argv[1], Path(sys.argv[2]));"
         "[index.put([document(f'process{n}')]) for n in range(20)]"
     )
-    other = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "home")], cwd=PROJECT)
+    other = subprocess.Popen([sys.executable, "-c", code, index_url, str(tmp_path / "home")], cwd=PROJECT)
     failures = []
 
     def put(name):
@@ -314,7 +307,7 @@ def test_another_version_of_the_analysis_asks_for_a_rebuild(tmp_path):
 
 def test_an_unknown_kind_of_index_is_refused(tmp_path):
     with pytest.raises(Refused):
-        open_search_index("opensearch://127.0.0.1:9200/x", tmp_path)
+        open_search_index("solr://127.0.0.1:8983/x", tmp_path)
 
 
 def test_access_helper_values_are_what_documents_carry():

@@ -1,8 +1,8 @@
-"""From a search document to the rows of the SQLite index: everything that can go wrong with one document."""
+"""What is indexed of a search document, the same for every backend; what is wrong with one is found here."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import orjson
 
@@ -16,29 +16,87 @@ MAX_TERMS = 200_000
 MAX_BODY = 16 * 1024 * 1024
 """Bytes of a document; `packages.search_document` keeps far below."""
 
-_BOUNDARY = " \u00b6 "  # no term of ours; keeps phrases from reaching over two values
+CHUNK = 500
+"""Documents that are stored together, at most."""
+
+CHUNK_BYTES = 16 * 1024 * 1024
+"""Bytes that are stored together, about: documents of large packages are large."""
+
 _REQUIRED = ("id", "revision", "owner", "state", "metadata", "files", "title", "created", "updated")
 _OPTIONAL = ("metadata_until", "files_until", "pid", "oai_id")
 
+_Long = Literal["titles", "creators", "contributors", "subjects", "descriptions", "filenames"]
+_LONG: tuple[_Long, ...] = get_args(_Long)
+
 
 @dataclass(frozen=True, slots=True)
-class Rows:
-    """The rows of one document, without its number."""
+class Entry:
+    """What is indexed of one document.
+
+    `columns` are its facts and ``body``, the document itself as JSON; `terms` are those of each text field, a
+    text for each value, parted by blanks; `keywords` are values that are compared as a whole: field, value,
+    label, and whether it counts as a facet.
+    """
 
     id: str
     revision: str
-    document: dict[str, Any]
-    terms: dict[str, str]
+    columns: dict[str, Any]
+    terms: dict[str, list[str]]
     keywords: list[dict[str, Any]]
 
     @property
     def weight(self) -> int:
         """Roughly how many bytes this is."""
-        return len(self.document["body"]) + sum(map(len, self.terms.values()))
+        return len(self.columns["body"]) + sum(len(text) for texts in self.terms.values() for text in texts)
 
 
-def rows_of(document: SearchDocument) -> Rows:
-    """Return the rows of `document`; raises ValueError or TypeError with the reason where it is not one."""
+def entries(
+    documents: Iterable[SearchDocument], most_bytes: int = CHUNK_BYTES
+) -> Iterator[tuple[list[Entry], list[tuple[str, str]]]]:
+    """Yield entries ready to be stored, and (id, reason) of documents that cannot be, in bounded portions."""
+    made: list[Entry] = []
+    rejected: list[tuple[str, str]] = []
+    weight = 0
+    for document in documents:
+        try:
+            made.append(entry_of(document))
+        except (TypeError, ValueError, AttributeError, RecursionError) as error:
+            rejected.append((_id_of(document), str(error)))
+            continue
+        weight += made[-1].weight
+        if len(made) >= CHUNK or weight >= most_bytes:
+            yield made, rejected
+            made, rejected, weight = [], [], 0
+    if made or rejected:
+        yield made, rejected
+
+
+def newest(made: Sequence[Entry]) -> tuple[dict[str, Entry], list[str]]:
+    """Return of several entries with one id the newest, and the ids of those that are not."""
+    kept: dict[str, Entry] = {}
+    stale = []
+    for each in made:
+        rival = kept.get(each.id)
+        if rival is not None:
+            stale.append(each.id)
+        if rival is None or each.revision >= rival.revision:
+            kept[each.id] = each
+    return kept, stale
+
+
+def smaller(entry: Entry) -> Entry | None:
+    """Return `entry` without its long texts, still found by title and identifiers; None when it has none."""
+    document: SearchDocument = orjson.loads(entry.columns["body"])
+    if not any(document[name] for name in _LONG):
+        return None
+    for name in _LONG:
+        document[name] = []
+    document["trimmed"] = True
+    return entry_of(document)
+
+
+def entry_of(document: SearchDocument) -> Entry:
+    """Return what is indexed of `document`; raises ValueError or TypeError with the reason if it is none."""
     if not isinstance(document, Mapping):
         raise TypeError("it is not an object")
     for name in _REQUIRED:
@@ -60,7 +118,7 @@ def rows_of(document: SearchDocument) -> Rows:
         del columns[name]
     columns |= {"year": year, "sort_title": analysis.keyword(document["title"])[:200], "body": body}
     terms = {name: _terms(_values(document, field["sources"])) for name, field in mapping()["text"].items()}
-    return Rows(document["id"], document["revision"], columns, terms, _keywords(document))
+    return Entry(document["id"], document["revision"], columns, terms, _keywords(document))
 
 
 def _values(document: SearchDocument, sources: Iterable[str]) -> list[str]:
@@ -77,14 +135,14 @@ def _values(document: SearchDocument, sources: Iterable[str]) -> list[str]:
     return list(found)
 
 
-def _terms(values: Iterable[str]) -> str:
+def _terms(values: Iterable[str]) -> list[str]:
     room = MAX_TERMS
-    lines = []
+    texts = []
     for value in values:
         found = analysis.terms(value)[:room]
         room -= len(found)
-        lines.append(" ".join(found))
-    return _BOUNDARY.join(lines)
+        texts.append(" ".join(found))
+    return texts
 
 
 def _keywords(document: SearchDocument) -> list[dict[str, Any]]:
@@ -122,3 +180,8 @@ def _keywords(document: SearchDocument) -> list[dict[str, Any]]:
 
 def _single(value: object) -> str | None:
     return value if isinstance(value, str) else None
+
+
+def _id_of(document: object) -> str:
+    found = document.get("id") if isinstance(document, Mapping) else None
+    return found if isinstance(found, str) else "?"
