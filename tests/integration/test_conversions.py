@@ -84,9 +84,9 @@ EXPECTED = {
     "letter.docx": [row(P, ".pdf", PDFA), row(P, ".odt", ODT), row(A, ".pdf", PDFA), row(T, ".jpg", "jpeg")],
     "old.rtf": [row(P, ".pdf", PDFA), row(P, ".odt", ODT), row(A, ".pdf", PDFA), row(T, ".jpg", "jpeg")],
     "gauge.xlsx": [
-        row(P, ".ods", ODS, "sheets"), row(P, ".pdf", PDFA),
-        row(A, ".1.csv", CSV, "sheets"), row(A, ".2.csv", CSV, "sheets"), row(A, ".pdf", PDFA),
-        row(T, ".jpg", "jpeg"),
+        row(P, ".ods", ODS, "sheets", "rows"), row(P, ".pdf", PDFA),
+        row(A, ".1.csv", CSV, "sheets", "rows"), row(A, ".2.csv", CSV, "sheets", "rows"),
+        row(A, ".pdf", PDFA), row(T, ".jpg", "jpeg"),
     ],
     "talk.odp": [row(A, ".pdf", PDFA), row(T, ".jpg", "jpeg")],
     "talk.pptx": [

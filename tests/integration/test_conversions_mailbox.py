@@ -46,6 +46,8 @@ def converted(source: Path) -> list[Derivative]:
             tool.let_read(source.parent)
         judges = Judges(normaliser, identifier, characteriser, Validator(Table("none", 1, 1, ())))
         [match] = identifier.identify([source])
+        [told] = characteriser.characterise_many([(source, match.mime)])
+        assert told.properties == {"mailbox_form": "Unicode", "mailbox_encoding": "none"}
         entry = FileEntry("data/original/box.pst", "", source.stat().st_size, "", 0, puid=match.puid)
         [(_, made)] = derivatives([(entry, source)], out, default_policy(), judges, USUAL)
         return [each for each in made if each.made.kind is Kind.PRESERVATION]

@@ -5,6 +5,7 @@ from typing import Any
 
 import olefile
 
+from tools.characterise import rows, slides
 from tools.characterise.ole_properties import MOST as MOST_SET
 from tools.characterise.ole_properties import read_set
 
@@ -30,13 +31,18 @@ FIELDS = {
     "creating_program": "program that wrote it",
     "pages": "how many, as the program counted",
     "words": "how many, as the program counted",
-    "slides": "how many, as the program counted",
+    "slides": "how many there are, hidden ones too; in PowerPoint 95 as the program counted",
     "macros": "true where Visual Basic is inside",
     "encrypted": "true where an OOXML file is encrypted in it, or an Excel file asks for a password",
     "sheets": "how many sheets a workbook has",
     "sheet_names": "their names, at most 50",
+    "rows": "how many rows of all sheets hold a value",
 }
-BOUNDS = "The directory and the properties; of a workbook the first 4 MiB."
+BOUNDS = (
+    "The directory and the properties; of a workbook the sheets of the first 4 MiB. "
+    "Rows and slides of streams up to 32 MiB."
+)
+_USER, _SLIDES = "Current User", "PowerPoint Document"
 _SHEET, _PASSWORD, _END = 0x85, 0x2F, 0x0A
 
 
@@ -57,6 +63,12 @@ def read(path: Path) -> dict[str, Any]:
         found["encrypted"] = bool(streams & {"ENCRYPTEDPACKAGE", "ENCRYPTIONINFO"})
         if document.exists("Workbook"):
             found |= _workbook(document.openstream("Workbook").read(MOST))
+            if "sheets" in found and document.get_size("Workbook") <= rows.MOST:
+                found["rows"] = rows.in_stream(document.openstream("Workbook").read())
+        if document.exists(_USER) and document.exists(_SLIDES) and document.get_size(_SLIDES) <= slides.MOST:
+            streams_read = (document.openstream(each).read() for each in (_USER, _SLIDES))
+            if (counted := slides.count(*streams_read)) is not None:
+                found["slides"] = counted
     return found
 
 
