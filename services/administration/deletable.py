@@ -49,6 +49,12 @@ def require_deletable(view: ReadSession, package: Package, of: str | None = None
         )
 
 
+def is_undecided(view: ReadSession, item: DeletionItem) -> bool:
+    """Tell whether a package still waits for what its request comes to."""
+    found = (each for request, each in view.deletions_of(item.package_id) if request.id == item.deletion_id)
+    return any(each.state is ItemState.REQUESTED for each in found)
+
+
 def logged(archive: Archive, deletion: Deletion, item: DeletionItem, event: Event) -> Outcome:
     """Write what is about to be recorded to the package's log."""
     facts = {"deletion": {**asdict(deletion), "item": asdict(item)}}

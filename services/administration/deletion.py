@@ -27,6 +27,7 @@ from services.administration.deletable import (
     Outcome,
     decision_event,
     event_of,
+    is_undecided,
     job_of,
     logged,
     require_as_asked,
@@ -291,6 +292,7 @@ def _decided(deletion: Deletion, actor: Actor, state: DeletionState, reason: str
 def _go_on(archive: Archive, deletion: Deletion, told: Told) -> Iterator[Outcome]:
     """Carry a decision out on the packages that still wait for it, a batch at a time.
 
+    Two may do so at once (a second click, `reconcile`): each package is settled by one of them.
     Raises Unavailable at the end where of one it cannot be told now whether it may go: that one waits alone.
     """
     outcomes: list[Outcome] = []
@@ -308,6 +310,8 @@ def _go_on(archive: Archive, deletion: Deletion, told: Told) -> Iterator[Outcome
         for each in items:
             try:
                 error, item = _judged(archive, deletion, each)
+                if error is not None and _is_settled(archive, each):
+                    continue
             except Unavailable as trouble:
                 untold = untold or trouble
                 continue
@@ -317,12 +321,24 @@ def _go_on(archive: Archive, deletion: Deletion, told: Told) -> Iterator[Outcome
             made.append(item)
             outcomes.append(Outcome(item.package_id, error))
         with archive.catalogue.write() as unit:
-            for item in made:
-                if item.state is ItemState.APPROVED:
-                    unit.add_job(job_of(deletion, item))
-                unit.put_deletion_item(item)
-                unit.add_events(item.package_id, [decision_event(deletion, item)])
+            _settle(unit, deletion, made)
         told(len(items))
+
+
+def _settle(unit: WriteSession, deletion: Deletion, made: Iterable[DeletionItem]) -> None:
+    """Record what a decision comes to for packages that nobody else has settled meanwhile."""
+    unit.put_deletion(deletion)  # as it is: who else settles some of it waits for this transaction's end
+    for item in made:
+        if is_undecided(unit, item):
+            if item.state is ItemState.APPROVED:
+                unit.add_job(job_of(deletion, item))
+            unit.put_deletion_item(item)
+            unit.add_events(item.package_id, [decision_event(deletion, item)])
+
+
+def _is_settled(archive: Archive, item: DeletionItem) -> bool:
+    with archive.catalogue.read() as view:
+        return not is_undecided(view, item)
 
 
 def _judged(

@@ -11,6 +11,7 @@ import pytest
 
 from cli.presenting import show_package
 from cli.voice import Voice
+from packages.deletions import ItemState
 from packages.errors import Conflict, HoldfastError, Refused, Unavailable
 from packages.ledger import Job, JobState, PackageState
 from packages.ocfl.layout import object_path
@@ -288,6 +289,32 @@ def test_K5_a_hold_that_comes_between_the_look_and_the_tombstone_is_kept(
     assert tombstones.find(archive, package_id) is None
     holding.release(archive, me, package_id, "lifted")
     decide(archive, me, "retry", [package_id])
+    assert run_job(archive, job.id).state is JobState.DONE
+    assert left_of(archive, package_id) == []
+
+
+@pytest.mark.parametrize("moment", ["require_as_asked", "logged"])
+def test_K5_two_who_carry_out_the_same_decision_at_once_settle_each_package_once(
+    house: House, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """An archivist clicks twice, or a worker's `reconcile` goes on with what was approved this moment."""
+    archive, second = house.archive, house.people["admin"].actor
+    package_id = house.deposit("owner", f"twice{moment}")
+    asked = deletion.request(archive, local_actor(archive), [package_id], "over").deletion
+    assert asked is not None
+    usual = getattr(deletion, moment)
+
+    def meanwhile(*given: Any) -> Any:
+        monkeypatch.setattr(deletion, moment, usual)
+        deletion.approve(archive, second, asked.id)
+        return usual(*given)
+
+    monkeypatch.setattr(deletion, moment, meanwhile)
+    deletion.approve(archive, second, asked.id)
+    with archive.catalogue.read() as view:
+        assert [each.state for each in view.deletion_items(asked.id)] == [ItemState.APPROVED]
+        assert [each.type for each in view.events(package_id)].count("deletion decision") == 1
+    [job] = deletion.jobs_of(archive, asked.id)
     assert run_job(archive, job.id).state is JobState.DONE
     assert left_of(archive, package_id) == []
 
