@@ -6,6 +6,7 @@ services/store_settings.py, tools/characterise or the adapters in tools/normalis
 """
 
 import json
+import re
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -41,9 +42,9 @@ def findings_page() -> str:
         "|---|---|---|---|",
     ]
     for code, entry in sorted(codes.items()):
-        lines.append(
-            f"| `{code}` | {entry['severity']} | {_cell(entry['sentence'])} | {_cell(entry['hint'])} |"
-        )
+        # How a number is written is no part of what is said.
+        says = re.sub(r"{(\w+):[^}]*}", r"{\1}", entry["sentence"])
+        lines.append(f"| `{code}` | {entry['severity']} | {_cell(says)} | {_cell(entry['hint'])} |")
     return "\n".join(lines) + "\n"
 
 

@@ -213,7 +213,7 @@ class Upload:
         free = self._archive.staging.free_bytes()
         if size + reserve > free:
             raise Unavailable(
-                f"no space: {size} bytes are to be received and {reserve} kept free, {free} are there",
+                f"no space: {size:,} bytes are to be received and {reserve:,} kept free, {free:,} are there",
                 hint="try again later; nothing was kept",
             )
 
@@ -323,5 +323,5 @@ def _terms_digest(terms: Terms, name: str) -> str:
 
 def _too_large(archive: Archive) -> TooLarge:
     return TooLarge(
-        f"a submission may have {archive.settings.max_bytes} bytes at most", hint="deposit it in parts"
+        f"a submission may have {archive.settings.max_bytes:,} bytes at most", hint="deposit it in parts"
     )

@@ -239,7 +239,7 @@ class _Package:
 
     def _event(self) -> Event:
         found = self._found
-        told = f"identified again: {found.changed} of {counted(found.files, 'file')} have another format"
+        told = f"identified again: {found.changed:,} of {counted(found.files, 'file')} have another format"
         moves = (
             f"{before or 'unknown'} → {after or 'unknown'}: {number}"
             for (before, after), number in found.formats.most_common(20)

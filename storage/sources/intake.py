@@ -131,8 +131,8 @@ class Intake:
         free = free_bytes(self._workspace.path)
         if size + self.limits.reserve > free:
             raise Unavailable(
-                f"There is not enough space in staging: {size} bytes are to be received and "
-                f"{self.limits.reserve} kept free, {free} are there.",
+                f"There is not enough space in staging: {size:,} bytes are to be received and "
+                f"{self.limits.reserve:,} kept free, {free:,} are there.",
                 hint="Make space, or stage on a larger file system; then try again.",
             )
 

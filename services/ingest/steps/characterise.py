@@ -76,8 +76,8 @@ def characterise(context: StepContext) -> StepResult:
         findings.make("characterise.tool-missing", tool=tool, count=counted(count, "file"))
     unread = len(came_to.failed) + sum(came_to.missing.values())
     told = (
-        f"technical metadata of {came_to.described} of {counted(came_to.files, 'file')},"
-        f" {unread} could not be read"
+        f"technical metadata of {came_to.described:,} of {counted(came_to.files, 'file')},"
+        f" {unread:,} could not be read"
     )
     event = context.event(
         "metadata extraction",

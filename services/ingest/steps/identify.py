@@ -52,7 +52,7 @@ def identify(context: StepContext) -> StepResult:
     technical.formats = {puid: number for puid, number in puids.items() if puid}
     technical.save(workspace)
     unknown = puids.pop(None, 0)
-    told = f"{count - unknown} of {counted(count, 'file')} identified, {counted(len(puids), 'format')}"
+    told = f"{count - unknown:,} of {counted(count, 'file')} identified, {counted(len(puids), 'format')}"
     event = context.event(
         "format identification",
         told,

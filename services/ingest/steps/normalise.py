@@ -103,7 +103,7 @@ class _Tally:
         self.outcomes.update(of_weight or outcomes & {Outcome.SKIPPED} or outcomes)
 
     def told(self) -> str:
-        outcomes = ", ".join(f"{n} {word.replace('_', ' ')}" for word, n in sorted(self.outcomes.items()))
+        outcomes = ", ".join(f"{n:,} {word.replace('_', ' ')}" for word, n in sorted(self.outcomes.items()))
         return f"{counted(self.files, 'file')}: {outcomes}"
 
     def note(self, entry: FileEntry, one: Derivative, findings: Findings) -> None:
