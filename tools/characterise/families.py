@@ -52,6 +52,7 @@ FAMILIES = (
             " image/heic-sequence image/heif-sequence", starts="audio/ video/", needs="pymediainfo"),
     _family("image", starts="image/", needs="PIL"),
     _family("pdf", "application/pdf", needs="pikepdf"),
+    _family("postscript", "application/postscript application/eps"),
     _family("ebook", "application/epub+zip", needs="lxml"),
     _family("office", starts=f"{_ODF} {_OOXML} application/vnd.ms-word. application/vnd.ms-excel.",
             needs="lxml"),
