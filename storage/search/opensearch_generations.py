@@ -15,13 +15,12 @@ from packages import analysis
 from packages.errors import Conflict, Refused
 from packages.query import mapping
 from storage.search.errors import LostIndex, OtherVersion
-from storage.search.opensearch_server import WRITING_SECONDS, SearchServer
+from storage.search.opensearch_server import WRITING, SearchServer
 
 VERSION = 1
 """Goes up with schemas/search-opensearch.json: an index of another version has to be rebuilt."""
 
 _FIRST = "first"  # a name of its own, so that only one of several beginners makes it
-_PATIENT = {"request_timeout": WRITING_SECONDS}
 
 
 class Generations:
@@ -56,7 +55,7 @@ class Generations:
         with self._server.asking() as client:
             ours = {"index": f"{self._name}.*", "alias": self.building, "must_exist": False}
             actions = [{"remove": ours}, {"add": {"index": name, "alias": self.building}}]
-            client.indices.update_aliases(body={"actions": actions}, params=_PATIENT)
+            client.indices.update_aliases(body={"actions": actions}, params=WRITING)
         self._sweep()
         return name
 
@@ -75,8 +74,8 @@ class Generations:
             actions.insert(1, {"remove_index": {"index": before[0]}})
         try:
             with self._server.asking() as client:
-                client.indices.refresh(index=name, params=_PATIENT)
-                client.indices.update_aliases(body={"actions": actions}, params=_PATIENT)
+                client.indices.refresh(index=name, params=WRITING)
+                client.indices.update_aliases(body={"actions": actions}, params=WRITING)
         except LostIndex:  # one of the names is no longer what it was
             raise _overtaken() from None
         self._sweep()
@@ -104,7 +103,7 @@ class Generations:
         body["mappings"]["_meta"] = _versions()
         body["aliases"] = aliases
         with self._server.asking() as client:
-            client.indices.create(index=name, body=body, params=_PATIENT)
+            client.indices.create(index=name, body=body, params=WRITING)
 
     def _found(self) -> dict[str, tuple[str, bool]]:
         """Return by alias the name of the index that it means, and whether that is of this version."""

@@ -10,16 +10,18 @@ from urllib.parse import unquote, urlsplit
 
 from opensearchpy import ConnectionError as NoConnection
 from opensearchpy import ConnectionTimeout, OpenSearch, OpenSearchException, SSLError, TransportError
+from urllib3 import Timeout
 
 from packages.errors import Conflict, HoldfastError, Invalid, Refused, Unavailable
 from packages.findings import finding
 from storage.search.errors import REBUILD, LostIndex
 
-SECONDS = 20
-"""Within which the server answers a search or a question about itself."""
+_REACHED = 4  # seconds within which a server is there, or away
+ASKING = Timeout(connect=_REACHED, read=20)
+"""How long we wait for an answer to a search, or to a question about the server itself."""
 
-WRITING_SECONDS = 60
-"""Within which it has stored a portion of documents, or made an index."""
+WRITING = {"request_timeout": Timeout(connect=_REACHED, read=60)}
+"""How long we wait until a portion of documents is stored, or an index is made."""
 
 FORM = (
     "HOLDFAST_SEARCH_URL=opensearch://HOST:PORT/PREFIX or opensearch+https://USER:PASSWORD@HOST:PORT/PREFIX"
@@ -74,7 +76,7 @@ class SearchServer:
             http_auth=(unquote(parts.username), unquote(parts.password or "")) if parts.username else None,
             use_ssl=secure,
             ssl_context=ssl.create_default_context() if secure else None,
-            timeout=SECONDS,
+            timeout=ASKING,
             max_retries=1,  # the server gave the connection up meanwhile; every request may be repeated
             retry_on_timeout=False,
         )

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from storage.search.entries import Entry, newest, smaller
-from storage.search.opensearch_server import WRITING_SECONDS, NotTaken, SearchServer, TooLarge
+from storage.search.opensearch_server import WRITING, NotTaken, SearchServer, TooLarge
 
 ROUNDS = 20
 """Races for one document that may be lost before we say that the server is too busy."""
@@ -121,7 +121,7 @@ def _sent(
                 params={
                     "require_alias": "true",  # a name that is gone must not become an index of its own
                     "refresh": "true" if refresh else "false",
-                    "request_timeout": WRITING_SECONDS,
+                    **WRITING,
                 },
             )
     except NotTaken as error:
@@ -163,7 +163,7 @@ def _present(
         found = client.mget(
             index=alias,
             body={"ids": [each.id for each in writes]},
-            params={"_source_includes": "revision,removed", "request_timeout": WRITING_SECONDS},
+            params={"_source_includes": "revision,removed", **WRITING},
         )
     for each in found["docs"]:
         if "error" in each:  # the alias has gone since
