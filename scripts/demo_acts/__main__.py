@@ -1,6 +1,7 @@
 """Plays the acts one after the other. Started by scripts/demo, which makes the environment first."""
 
 import argparse
+import shlex
 import shutil
 import signal
 import subprocess
@@ -15,7 +16,7 @@ import act_3_damage
 import act_4_kill
 import act_5_rebuild
 import act_6_serve
-from stage import CORPUS, PROJECT, NotProved, Stage
+from stage import CORPUS, HOLDFAST, NotProved, Stage
 
 ACTS = (act_1_refuse, act_2_archive, act_3_damage, act_4_kill, act_5_rebuild, act_6_serve)
 # Seconds of processor time and megabytes at their most, measured; a machine that does nothing else takes
@@ -69,8 +70,9 @@ def _curtain(stage: Stage, done: int, seconds: float, *, once: bool) -> int:
         shutil.rmtree(stage.folder)
         return 0
     _stay_up(stage)
-    command = PROJECT / ".venv" / "bin" / "holdfast"
-    print(f'Look around:  "{command}" list --home {stage.home}\nThrow away:   rm -r {stage.folder}')
+    look = shlex.join([str(HOLDFAST), "list", "--home", str(stage.home)])
+    away = shlex.join(["rm", "-rf", str(stage.folder)])  # by force: what is archived is read-only
+    print(f"Look around:  {look}\nThrow away:   {away}")
     return 0
 
 
