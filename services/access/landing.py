@@ -209,7 +209,7 @@ def _may_read(actor: Actor, package: Package, state: PackageState) -> bool:
 
 def _absent(package_id: str) -> NotFound:
     return NotFound(
-        f"there is no record {package_id[:200]}",
+        f"there is no record “{package_id[:200]}”",
         hint="check the address; what is not public is seen by its owner only, signed in",
     )
 
