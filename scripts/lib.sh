@@ -61,7 +61,7 @@ prepare_environment() {
       # Named with its version: python3-venv is that of the distribution's first Python, which may be an older one.
       install_packages "makes the virtual environment" "$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')" || exit 3
     fi
-    say "Setting up .venv from pinned versions: about two minutes and $([ "$extra" = demo ] && echo 420 || echo 750) MB, once …"
+    say "Setting up .venv from pinned versions: about two minutes and $([ "$extra" = demo ] && echo 450 || echo 780) MB, once …"
     # A folder that was moved has scripts that point to its old place: such an environment is made anew.
     "$venv/bin/python" -c 'import sys; sys.exit(sys.prefix != sys.argv[1])' "$venv" >/dev/null 2>&1 && [ -x "$venv/bin/holdfast" ] &&
       head -n 3 -- "$venv/bin/holdfast" | grep -qF -- "$venv/bin/python" || "$python" -m venv --clear "$venv"
