@@ -195,10 +195,17 @@ class Settings(BaseModel):
 
     def own_folders(self) -> list[Path]:
         """Return every local folder that is the archive's own: home, staging, stores."""
-        return [self.home, *self.written_folders()]
+        return [self.home, *self._folders_of_packages()]
 
-    def written_folders(self) -> list[Path]:
-        """Return every local folder in which nothing but packages may lie: staging, stores."""
+    def require_outside(self, place: Path) -> None:
+        """Raise Refused for a place in staging or in a store: nothing but packages may lie there."""
+        for own in self._folders_of_packages():
+            if place.resolve().is_relative_to(own.resolve()):
+                raise Refused(
+                    f"{place} lies in {own}, which holds the archive", hint="name a place outside of it"
+                )
+
+    def _folders_of_packages(self) -> list[Path]:
         local = [path_of(url) for url in self.store_urls.values() if url.startswith("file://")]
         return [self.staging_root, *local]
 

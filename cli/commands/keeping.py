@@ -73,6 +73,7 @@ def _export_receipt(call: Call, reference: str, to: Path) -> int:
     from services.access.export import receipt as receipt_of  # noqa: PLC0415  # start-up time
 
     data = receipt_of(call.archive, call.actor, reference)
+    call.archive.settings.require_outside(to)
     try:
         with to.open("xb") as file:
             file.write(data)

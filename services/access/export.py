@@ -106,9 +106,7 @@ def _judged(archive: Archive, to: Path, *, zipped: bool) -> Path:
         raise Conflict(f"{to} is there already", hint="name a place that does not exist yet")
     if not to.parent.is_dir():
         raise NotFound(f"there is no folder {to.parent}", hint="make it first")
-    for own in archive.settings.written_folders():
-        if to.resolve().is_relative_to(own.resolve()):
-            raise Refused(f"{to} lies in {own}, which holds the archive", hint="name a place outside of it")
+    archive.settings.require_outside(to)
     return to
 
 

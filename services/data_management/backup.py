@@ -75,7 +75,8 @@ class BackedUp:
 def backup(archive: Archive, actor: Actor, to: Path) -> BackedUp:
     """Write one consistent snapshot to `to`, a new file that only its owner reads; whole or not at all.
 
-    Nobody waits for it. Raises Conflict for a file that is there, Refused for who is no administrator.
+    Nobody waits for it. Raises Conflict for a file that is there, Refused for who is no administrator and
+    for a place in a store or in staging.
     """
     _require_administrator(actor, "make backups")
     to = to.absolute()
@@ -83,6 +84,7 @@ def backup(archive: Archive, actor: Actor, to: Path) -> BackedUp:
         raise Conflict(f"{to} is there already", hint="name a new file")
     if not to.parent.is_dir():
         raise NotFound(f"there is no folder {to.parent}", hint="make it first")
+    archive.settings.require_outside(to)
     created, archive_id = now(), archive.archive_id
     part = to.with_name(f".{to.name}.{secrets.token_hex(4)}.part")
     try:

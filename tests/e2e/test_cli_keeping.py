@@ -54,6 +54,9 @@ def test_export_gives_every_byte_back(
     for own in (holdfast.home / "stores" / "copy" / "out", holdfast.home / "staging" / "out"):
         refused = holdfast.json("export", package["id"], "--to", own, code=exit_codes.CONTENT)
         assert (refused.document["error"]["kind"], own.exists()) == ("refused", False)
+        holdfast("export", package["id"], "--to", own, "--receipt", code=exit_codes.CONTENT)
+        holdfast("backup", own, code=exit_codes.CONTENT)
+        assert not own.exists()
 
 
 def test_export_writes_the_receipt(holdfast: Holdfast, package: dict[str, Any], tmp_path: Path) -> None:
