@@ -20,7 +20,7 @@ sys.path.insert(0, str(PROJECT))  # `tests.support` can be imported wherever pyt
 
 # A busy machine makes no example wrong: where time matters, a test says so itself.
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("usual", patient, max_examples=60)
+settings.register_profile("usual", patient, max_examples=40)
 settings.register_profile("quick", patient, max_examples=20)  # for `scripts/test unit`
 settings.register_profile("thorough", patient, max_examples=2000)  # for `scripts/test thorough`
 settings.load_profile("usual")
