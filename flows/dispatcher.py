@@ -14,6 +14,7 @@ from prefect import Flow
 from flows.bulk_ingest import bulk_ingest
 from flows.first_walks import FirstWalks, walk_alone
 from flows.ingest import ingest
+from flows.missed import tell_missed
 from flows.overseer import Overseer
 from flows.runs import begin, run, troubles
 from flows.schedule import Schedule, end_as_cancelled
@@ -56,6 +57,7 @@ class Dispatcher:
         self._threads: list[threading.Thread] = []
         self._bulk: threading.Thread | None = None
         self._copying: threading.Thread | None = None
+        self._telling: threading.Thread | None = None
         self._heard = time.monotonic()
         self._is_alone = False
 
@@ -70,6 +72,7 @@ class Dispatcher:
                         log.warning("package %s: its worker died in the step %s", job.package_id, job.step)
                     drain(self._shop.archive)
                     self._follow()
+                self._tell_missed()
                 self.look()
             except HoldfastError as error:
                 log.warning("the ledger cannot be asked: %s", error.message)
@@ -79,14 +82,22 @@ class Dispatcher:
                 pause = RELIEF_SECONDS
             self._shop.halting.wait(pause)
             looks += 1
-        for each in [*self._threads, *([self._copying] if self._copying else [])]:
-            each.join()
+        for each in [*self._threads, self._copying, self._telling]:
+            if each is not None:
+                each.join()
 
     def _follow(self) -> None:
         """Make copies that no package waits for, in a thread that takes nobody's place."""
         if self._copying is None or not self._copying.is_alive():
             self._copying = threading.Thread(target=follow_copies, args=(self._shop,), name="copies")
             self._copying.start()
+
+    def _tell_missed(self) -> None:
+        """Tell Prefect's server what was walked without it, in such a thread, too."""
+        is_there = self._schedule is not None and self._schedule.is_there.is_set()
+        if is_there and self._shop.unshown_jobs() and not (self._telling and self._telling.is_alive()):
+            self._telling = threading.Thread(target=tell_missed, args=(self._shop,), name="missed")
+            self._telling.start()
 
     def look(self) -> None:
         """Look into the ledger once, and begin what is due."""
@@ -106,7 +117,7 @@ class Dispatcher:
                 if by_prefect:
                     self._begin(self._run_ingest, "ingest", job)
                 else:
-                    self._begin(walk_alone, "ingest", self._shop, job)
+                    self._begin(self._walk_unshown, "ingest", job)
             return
         for job in taken:
             self._shop.put_back(job.id)
@@ -193,12 +204,16 @@ class Dispatcher:
                 with troubles("the end of a cancelled run"):
                     end_as_cancelled(server, identifier)
 
+    def _walk_unshown(self, job: Job) -> None:
+        walk_alone(self._shop, job)
+        self._shop.was_not_shown(job.id)
+
     def _walk_all(self) -> None:
         """Walk what is due without Prefect, one after the other in as many threads as there are processes."""
 
         def one_after_the_other() -> None:
             while taken := self._shop.take(1):
-                walk_alone(self._shop, taken[0])
+                self._walk_unshown(taken[0])
 
         threads = [threading.Thread(target=one_after_the_other, daemon=True) for _ in range(self._shop.size)]
         for each in threads:

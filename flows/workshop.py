@@ -19,6 +19,10 @@ PREFECT = Actor("prefect", "Prefect", frozenset({"archivist"}))
 """Who acts when a schedule or somebody in Prefect's pages has asked for something."""
 
 
+MOST_UNSHOWN = 1_000
+"""Jobs walked without Prefect that are remembered until its server can be told."""
+
+
 class Workshop:
     """The archive, a crowd of `size` processes, and the jobs in hand; may be used by many threads."""
 
@@ -33,6 +37,7 @@ class Workshop:
         self._in_hand: dict[str, bool] = {}  # whether somebody is at it already
         self._walks: dict[str, Walk] = {}
         self._stops: dict[str, threading.Event] = {}
+        self._unshown_jobs: list[str] = []
 
     def take(self, most: int) -> list[Job]:
         """Take up to `most` jobs that are due in hand, oldest first; give each back by `put_back`."""
@@ -78,6 +83,21 @@ class Workshop:
                 return None
             walk.is_shown = True
             return walk
+
+    def was_not_shown(self, job_id: str) -> None:
+        """Remember a job that was walked without Prefect; of very many, the latest `MOST_UNSHOWN`."""
+        with self._lock:
+            self._unshown_jobs = [*self._unshown_jobs, job_id][-MOST_UNSHOWN:]
+
+    def unshown_jobs(self) -> list[str]:
+        """Return the jobs that were walked without Prefect, as far as its server was not told since."""
+        with self._lock:
+            return list(self._unshown_jobs)
+
+    def are_shown(self, job_ids: list[str]) -> None:
+        """Forget jobs that Prefect's server was told of."""
+        with self._lock:
+            self._unshown_jobs = [each for each in self._unshown_jobs if each not in job_ids]
 
     def walks(self) -> list[Walk]:
         """Return what is being walked now."""

@@ -181,6 +181,8 @@ def test_H6_prefect_away_and_back_again(archive: Archive, tmp_path: Path) -> Non
         back = hand.said().count("at work with")
         own.start()
         until(lambda: hand.said().count("at work with") > back)
+        [told] = until(lambda: [each for each in own.settled() if "without Prefect" in each["name"]])
+        assert (told["state_type"], own.artifact_of(told["id"])) == ("COMPLETED", "4 done")
         [last] = deposits(archive, tmp_path, 1, prefix="after")
         last = PrefectLauncher(_seen_by(archive, own)).launch(last.id)
         assert last.state is JobState.DONE
