@@ -47,7 +47,8 @@ def _archive(stage: Stage, source: Path, word: str, *, record: Path | None = Non
     export = stage.run("export", package["id"], "--to", out, "--aip").document
     compare(stage, source, out)
     stage.tell(f"{package['title']}: {package['pid']}, {answer.seconds:.1f} s")
-    stage.tell(f"  virus scan: {scan.replace('_', ' ')}; second judge: {shorten(export['second_judge'], 76)}")
+    judged = export["second_judge"].partition(": '")[0]  # without the name that it would misread
+    stage.tell(f"  virus scan: {scan.replace('_', ' ')}; second judge: {shorten(judged, 76)}")
 
 
 def compare(stage: Stage, source: Path, exported: Path) -> None:
