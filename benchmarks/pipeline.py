@@ -13,6 +13,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from benchmarks.processes import tree_cpu
+from packages import garbage
 from packages.ledger import JobState, Package, StepOutcome
 from services.administration.people import local_actor
 from services.archive import init_archive, open_archive
@@ -77,3 +78,4 @@ if __name__ == "__main__":
         ingest(home, rest[0], rest[1:])
     else:
         prepare(home)
+    garbage.leave_to_the_end()

@@ -1,6 +1,5 @@
 """The `holdfast` command: puts the tree together, and turns what is left of errors into exit codes."""
 
-import gc
 import os
 import signal
 import sys
@@ -12,6 +11,7 @@ import typer
 from cli import commands, exit_codes
 from cli.main_app import app
 from cli.voice import Voice
+from packages import garbage
 
 
 def main() -> None:
@@ -23,10 +23,10 @@ def main() -> None:
     os.umask(os.umask(0o077) | 0o007)
     # Typer's pydantic would look for plugins in the files of every installed package, 0.05 s; it has none.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    # The 130,000 classes, functions and parts of them that a start makes will stay: to look for garbage
-    # among them again and again took a tenth of a short command, and twice still a twentieth.
-    gc.set_threshold(200_000, 20, 20)
-    sys.exit(run(sys.argv[1:]))
+    garbage.look_seldom()
+    code = run(sys.argv[1:])
+    garbage.leave_to_the_end()
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:

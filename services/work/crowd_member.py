@@ -15,6 +15,7 @@ from queue import SimpleQueue
 
 import orjson
 
+from packages import garbage
 from packages.errors import HoldfastError
 from packages.ledger import Package, StepOutcome
 from services.archive import open_archive
@@ -122,3 +123,4 @@ class _Log(logging.Handler):
 
 if __name__ == "__main__":
     main()
+    garbage.leave_to_the_end()
