@@ -26,14 +26,16 @@ WRITING = {"request_timeout": Timeout(connect=_REACHED, read=60)}
 FORM = (
     "HOLDFAST_SEARCH_URL=opensearch://HOST:PORT/PREFIX or opensearch+https://USER:PASSWORD@HOST:PORT/PREFIX"
 )
-_NO_ANSWER = (  # in this order: the later are what the earlier are kinds of
+_NO_ANSWER = (  # what is raised, a word in it; the first that fits
     (
         SSLError,
+        "CERTIFICATE_VERIFY_FAILED",
         "has a certificate that is not trusted",
         "Put that of its authority into SSL_CERT_FILE, or call the server by the name that it was made for.",
     ),
-    (ConnectionTimeout, "did not answer in time", "Look after it, then try again."),
-    (NoConnection, "cannot be reached", "Start it, or set HOLDFAST_SEARCH_URL to where it is."),
+    (SSLError, "", "does not speak TLS", "Without TLS its address begins with opensearch://."),
+    (ConnectionTimeout, "", "did not answer in time", "Look after it, then try again."),
+    (NoConnection, "", "cannot be reached", "Start it, or set HOLDFAST_SEARCH_URL to where it is."),
 )
 _PREFIX = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 _USUAL_PORT = 9200
@@ -99,8 +101,8 @@ class SearchServer:
 
     def _translated(self, error: OpenSearchException) -> HoldfastError:
         server = f"The search server {self.name}"
-        for kind, said, hint in _NO_ANSWER:
-            if isinstance(error, kind):
+        for kind, word, said, hint in _NO_ANSWER:
+            if isinstance(error, kind) and word in str(error):
                 return Unavailable(f"{server} {said}.", hint=hint)
         reason = _reason(error)
         if "maxClauseCount" in reason:

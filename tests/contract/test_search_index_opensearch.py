@@ -15,6 +15,8 @@ from packages.errors import Invalid, Refused, Unavailable
 from packages.query import mapping, parse
 from schemas import load
 from storage.search import open_search_index
+from storage.search.entries import entry_of
+from storage.search.errors import LostIndex
 from tests.support.search_documents import document, ids
 
 SECRET = "s3cr3t/word"
@@ -134,6 +136,15 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path):
         index.close()
 
 
+def test_a_server_without_tls_is_told_from_one_that_is_not_trusted(tmp_path):
+    with answering(Refusing) as port:
+        index = open_search_index(f"opensearch+https://127.0.0.1:{port}/x", tmp_path)
+        with pytest.raises(Unavailable, match="does not speak TLS") as caught:
+            index.count()
+        index.close()
+    assert "begins with opensearch://" in caught.value.hint
+
+
 @server
 def test_L2_what_is_larger_than_the_server_takes_is_trimmed_and_found(index):
     names = [f"{n:04d}" + "x" * 700 for n in range(7_000)]  # more than the 4 MiB of scripts/services
@@ -158,6 +169,9 @@ def test_L3_what_the_server_refuses_is_reported_and_the_rest_is_there(index):
 
 @server
 def test_L5_a_wiped_server_is_noticed_and_filled_anew(opensearch, tmp_path):
+    from storage.search.opensearch_server import SearchServer  # not by each worker that collects tests
+    from storage.search.opensearch_writing import store
+
     index = open_search_index(opensearch.url, tmp_path, may_begin=lambda: False)
     index.rebuild([document()])
     assert ids(index, "title") == ["p1"]
@@ -167,6 +181,9 @@ def test_L5_a_wiped_server_is_noticed_and_filled_anew(opensearch, tmp_path):
         with pytest.raises(Unavailable) as caught:
             use()
         assert "rebuild --index" in caught.value.hint
+    with pytest.raises(LostIndex):  # wiped just after it was looked for
+        store(SearchServer(opensearch.url), opensearch.prefix, [entry_of(document())], refresh=True)
+    assert not opensearch.client.indices.exists(index=opensearch.prefix)
     assert opensearch.indices() == []  # an empty one would pass for the whole
     open_search_index(opensearch.url, tmp_path).rebuild([document("p2")])
     assert ids(index, "title") == ["p2"]

@@ -1,10 +1,8 @@
 """The real OpenSearch server of the tests: an address of one's own on it, emptied for each test."""
 
 import os
-from contextlib import suppress
 
 import pytest
-from opensearchpy import NotFoundError, OpenSearch
 
 FEW = 1_000  # documents that are deleted one by one
 
@@ -17,6 +15,8 @@ class OwnIndex:
             pytest.skip(
                 "HOLDFAST_TEST_OPENSEARCH is not set: scripts/services start, then scripts/services env"
             )
+        from opensearchpy import OpenSearch  # not by each worker that collects tests
+
         self.prefix = f"test{os.getpid()}"
         self.url = f"opensearch://{server.removeprefix('http://')}/{self.prefix}"
         self.client = OpenSearch([server], timeout=120)
@@ -40,8 +40,7 @@ class OwnIndex:
 
     def drop(self, name: str) -> None:
         """Delete an index that may be there."""
-        with suppress(NotFoundError):
-            self.client.indices.delete(index=name)
+        self.client.indices.delete(index=name, ignore_unavailable=True)
 
     def close(self) -> None:
         """Delete everything under the prefix."""
