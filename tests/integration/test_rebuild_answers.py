@@ -78,19 +78,19 @@ def answers(house: House, app: Any) -> dict[str, Any]:
     """Return what every route that reads says, to an archivist, an owner and the public."""
     found: dict[str, Any] = {}
     for who in ("archivist", "owner", None):
-        client = client_as(app, house.people[who].headers if who else {})
-        for name, package_id in house.packages.items():
-            for part in OF_A_PACKAGE:
-                found[f"{who} {name}{part}"] = said(client, f"/api/packages/{package_id}{part}")
-            for accept in ("application/json", "application/ld+json", "text/plain"):
-                headers = {"Accept": accept}
-                found[f"{who} {name} as {accept}"] = said(client, f"/records/{package_id}", headers)
-        found[f"{who} lists"] = said(client, "/api/packages?limit=1000")
-        found[f"{who} finds"] = said(client, "/api/records?q=title&size=50")
-        found[f"{who} deletions"] = said(client, "/api/deletions")
-        for verb in ("ListRecords", "ListIdentifiers"):
-            text = client.get(f"/oai?verb={verb}&metadataPrefix=oai_dc").text
-            found[f"{who} {verb}"] = sorted(RECORDS.findall(DATESTAMP.sub("", text)))
+        with client_as(app, house.people[who].headers if who else {}) as client:  # one event loop for all
+            for name, package_id in house.packages.items():
+                for part in OF_A_PACKAGE:
+                    found[f"{who} {name}{part}"] = said(client, f"/api/packages/{package_id}{part}")
+                for accept in ("application/json", "application/ld+json", "text/plain"):
+                    headers = {"Accept": accept}
+                    found[f"{who} {name} as {accept}"] = said(client, f"/records/{package_id}", headers)
+            found[f"{who} lists"] = said(client, "/api/packages?limit=1000")
+            found[f"{who} finds"] = said(client, "/api/records?q=title&size=50")
+            found[f"{who} deletions"] = said(client, "/api/deletions")
+            for verb in ("ListRecords", "ListIdentifiers"):
+                text = client.get(f"/oai?verb={verb}&metadataPrefix=oai_dc").text
+                found[f"{who} {verb}"] = sorted(RECORDS.findall(DATESTAMP.sub("", text)))
     listed = client_as(app, house.people["archivist"].headers)
     for each in listed.get("/api/deletions").json()["deletions"]:
         found[f"deletion {each['id']}"] = said(listed, f"/api/deletions/{each['id']}")
