@@ -50,6 +50,7 @@ class Generations:
 
     def start(self) -> str:
         """Make a new index for a rebuild, which takes over from any other, and return its name."""
+        self._found()  # refuses what is not ours
         name = f"{self._name}.{secrets.token_hex(6)}"
         self._create(name, {})
         with self._server.asking() as client:

@@ -114,6 +114,10 @@ class SearchServer:
         answers: dict[int | None, HoldfastError] = {
             400: NotTaken(f"{server} does not take what it was sent ({reason})."),
             401: Unavailable(f"{server} does not know this user or password.", hint=f"Set {FORM}."),
+            403: Unavailable(
+                f"{server} does not allow it ({reason}).",
+                hint="Look at the rights of the user in HOLDFAST_SEARCH_URL, and at the disk of the server.",
+            ),
             404: self.lost(),
             413: TooLarge(f"{server} takes no request of this size."),
         }

@@ -231,6 +231,7 @@ def test_what_others_keep_on_the_server_is_never_touched(opensearch, tmp_path):
         for use in (other.count, lambda: other.rebuild([document()])):
             with pytest.raises(Refused, match="not ours"):
                 use()
+        assert opensearch.indices(f"{taken}.*") == []
         assert opensearch.client.indices.exists(index=neighbour)
         assert opensearch.client.indices.exists(index=taken)
     finally:
