@@ -29,7 +29,7 @@ from services.archival_storage.mending import repair
 from services.data_management import views
 from services.data_management.rebuild import rebuild_catalogue
 from services.ingest.revision import update_record
-from services.ingest.steps import build_aip, packing, revise_files
+from services.ingest.steps import build_aip, packing
 from services.ingest.submission import Wanted, submit
 from services.work.engine import run_job
 from storage.archival import OcflStore
@@ -183,8 +183,7 @@ def raw_rows(depositor: Depositor, made: Deposit) -> list[Any]:
 def test_every_row_comes_back_though_descriptions_go_and_files_move_between_them(
     depositor: Depositor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for step in (build_aip, revise_files):
-        monkeypatch.setattr(step, "PART_LIMIT", 4)
+    monkeypatch.setattr(build_aip, "PART_LIMIT", 4)
     made = depositor.accepted(put(tmp_path / "source", FILES), new=True)
     become_loose, gone = {"letters/0.txt": b"anew"}, ["letters/8.txt"]
     made = change(depositor, made, tmp_path, replaced=become_loose, withdrawn=gone)

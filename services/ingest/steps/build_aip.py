@@ -185,7 +185,7 @@ def _write_documents(context: StepContext, event: Event, submitted: Iterable[Fil
     documents = [
         document(RECORD_NAME, write_bytes(bag / RECORD_NAME, dump_record(settled["record"]))),
         document(RECEIPT_NAME, write_bytes(bag / RECEIPT_NAME, dump_receipt(_receipt(context)))),
-        *_write_parts(context, bag, event.at),
+        *write_parts(context, bag, workspace.read_sheet("aip"), event.at),
         write_premis(context, bag, [event]),
     ]
     with DigestingFile(bag / ROOT_NAME) as file:
@@ -202,15 +202,17 @@ def _write_documents(context: StepContext, event: Event, submitted: Iterable[Fil
     return [*documents, document(ROOT_NAME, file.written)]
 
 
-def _write_parts(context: StepContext, bag: Path, created: str) -> Iterator[FileEntry]:
-    entries = iter(context.workspace.read_sheet("aip"))
-    number = 1
-    while batch := list(islice(entries, PART_LIMIT)):
+def write_parts(
+    context: StepContext, bag: Path, described: Iterable[FileEntry], created: str
+) -> Iterator[FileEntry]:
+    """Describe files part by part, and yield the file of each part; nothing that is `described` is held."""
+    entries = iter(described)
+    for number, first in enumerate(entries, 1):
         name = part_name(context.version, number)
+        part = chain([first], islice(entries, PART_LIMIT - 1))
         with DigestingFile(bag / name) as file:
-            write_files_mets(file, context.package.id, context.version, number, batch, created=created)
-        yield document(name, file.written)
-        number += 1
+            write_files_mets(file, context.package.id, context.version, number, part, created=created)
+        yield document(name, file.written, context.version)
 
 
 def write_premis(

@@ -8,20 +8,18 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from io import BytesIO
-from itertools import chain, islice
-from pathlib import Path
+from itertools import chain
 
 from packages.bagit.tags import BAG_INFO
 from packages.bagit.write import (
     PAYLOAD_MANIFEST,
     TAG_MANIFEST,
-    DigestingFile,
     write_bag_info,
     write_bytes,
     write_manifest,
 )
 from packages.ledger import JobKind, StepOutcome
-from packages.mets import PART_LIMIT, ROOT_NAME, part_name, write_files_mets
+from packages.mets import ROOT_NAME
 from packages.mets_reading import read_files_mets
 from packages.model import ORIGINALS, PACKS, Event, FileEntry, Role, evolved
 from packages.ocfl.inventory import Inventory
@@ -31,7 +29,7 @@ from packages.record import RECORD_NAME, dump_record
 from packages.wording import counted
 from services.archival_storage.open_pack import OpenPack
 from services.archival_storage.small_files import read_verified
-from services.ingest.steps.build_aip import bag_info, document, write_premis
+from services.ingest.steps.build_aip import bag_info, document, write_parts, write_premis
 from services.ingest.steps.context import StepContext, StepResult
 from services.ingest.steps.packing import Packer, kept, staged
 from services.ingest.steps.placing import below, move_file
@@ -216,7 +214,7 @@ def _documents(
     changed = [
         document(PAYLOAD_MANIFEST, manifest, version),
         document(BAG_INFO, write_bag_info(bag, info), version),
-        *_parts(context, base, revision, bag, event.at),
+        *write_parts(context, bag, _described(context, base, revision), event.at),
         *revision.listed(),
     ]
     record = context.job.options.get("new_record")
@@ -239,21 +237,8 @@ def _documents(
     yield from changed
 
 
-def _parts(
-    context: StepContext, base: Inventory, revision: _Revision, bag: Path, created: str
-) -> Iterator[FileEntry]:
-    """Write descriptions of what came, and of what else stood in parts that no longer hold."""
-    described = iter(_to_describe(context, base, revision))
-    number = 1
-    while batch := list(islice(described, PART_LIMIT)):
-        name = part_name(context.version, number)
-        with DigestingFile(bag / name) as file:
-            write_files_mets(file, context.package.id, context.version, number, batch, created=created)
-        yield document(name, file.written, context.version)
-        number += 1
-
-
-def _to_describe(context: StepContext, base: Inventory, revision: _Revision) -> Iterator[FileEntry]:
+def _described(context: StepContext, base: Inventory, revision: _Revision) -> Iterator[FileEntry]:
+    """Yield what came, and what else stood in parts that no longer hold."""
     yield from revision.moved
     yield from revision.come
     if not revision.gone:
