@@ -10,7 +10,7 @@ from tests.support.command import Holdfast
 def test_a_store_lives_and_is_retired(holdfast: Holdfast, deposit: Path, tmp_path: Path):
     holdfast("init")
     holdfast("ingest", deposit)
-    where = f"file://{tmp_path}/vault"
+    where = (tmp_path / "vault").as_uri()
     dry = holdfast.json("store", "add", "vault", where, "place=Oslo", "--dry-run").document
     assert (dry["dry_run"], dry["to_copy"]) == (True, 1)
     added = holdfast("store", "add", "vault", where, "place=Oslo", "required=false")
@@ -34,7 +34,7 @@ def test_a_store_lives_and_is_retired(holdfast: Holdfast, deposit: Path, tmp_pat
     assert holdfast.json("store", "show", "vault").document["copies"] == {"intact": 2}
 
     shutil.copytree(tmp_path / "vault", tmp_path / "moved")
-    moved = holdfast.json("store", "move", "vault", f"file://{tmp_path}/moved", "--full").document
+    moved = holdfast.json("store", "move", "vault", (tmp_path / "moved").as_uri(), "--full").document
     assert (moved["change"], moved["checked"]) == ("moved", 2)
     assert holdfast.json("store", "show", "vault").document["copies"] == {"unchecked": 2}
 
@@ -62,7 +62,7 @@ def test_trouble_with_stores_has_its_exit_code(holdfast: Holdfast, tmp_path: Pat
         told = holdfast("store", "describe", "copy", wrong, code=2).err
         assert wrong.partition("=")[0] in told
         assert "write FACT=VALUE" in told
-        holdfast("store", "add", "vault", f"file://{tmp_path}/vault", wrong, code=2)
+        holdfast("store", "add", "vault", (tmp_path / "vault").as_uri(), wrong, code=2)
     holdfast("store", "add", "vault", code=2)
     gone = tmp_path / "home" / "stores" / "copy"
     shutil.rmtree(gone)
@@ -71,4 +71,4 @@ def test_trouble_with_stores_has_its_exit_code(holdfast: Holdfast, tmp_path: Pat
     listed = {each["name"]: each["away"] for each in holdfast.json("store", "list").lines}
     assert listed["primary"] is None
     assert "is not there" in listed["copy"]
-    assert f"file://{gone} is not there" in holdfast("store", "show", "copy").out
+    assert f"{gone.as_uri()} is not there" in holdfast("store", "show", "copy").out

@@ -31,7 +31,7 @@ def two(tmp_path: Path) -> Iterator[Depositor]:
 
 
 def url(tmp_path: Path, name: str) -> str:
-    return f"file://{tmp_path}/disks/{name}"
+    return (tmp_path / "disks" / name).as_uri()
 
 
 def test_a_store_is_added_and_filled_and_another_is_retired(two: Depositor, tmp_path: Path):
@@ -123,10 +123,10 @@ def test_places_that_are_not_ours_or_not_free_are_refused(two: Depositor, tmp_pa
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.doc").write_text("mine")
     with pytest.raises(Refused, match="something else"):
-        stores.add(archive, actor, "x", f"file://{tmp_path}/full", {})
+        stores.add(archive, actor, "x", (tmp_path / "full").as_uri(), {})
     (tmp_path / "link").symlink_to(tmp_path / "disks" / "copy")
     with pytest.raises(Refused, match="the store copy already"):
-        stores.add(archive, actor, "x", f"file://{tmp_path}/link", {})
+        stores.add(archive, actor, "x", (tmp_path / "link").as_uri(), {})
     with pytest.raises(Refused, match="overlaps"):
         stores.add(archive, actor, "x", f"{url(tmp_path, 'copy')}/inside", {})
     with pytest.raises(Conflict, match="there is a store copy"):

@@ -15,7 +15,7 @@ purpose = "cold"
 
 
 def stores_at(folder: Path, names: Sequence[str]) -> str:
-    return ",".join(f"{name}=file://{folder}/{name}" for name in names)
+    return ",".join(f"{name}={(folder / name).as_uri()}" for name in names)
 
 
 @contextmanager
