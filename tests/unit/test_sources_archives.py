@@ -397,9 +397,3 @@ def test_H9_space_is_asked_for_before_unpacking(workspace: Workspace):
         with pytest.raises(Unavailable, match="not enough space"):
             take(data, name, workspace, replace(USUAL, reserve=1 << 60))
         assert list(workspace.incoming.iterdir()) == []
-
-
-@pytest.mark.parametrize("kind", ["gz", "bz2", "xz", "zst"])
-def test_a_lone_compressed_file_is_no_archive_and_not_called_damaged(workspace: Workspace, kind: str):
-    data = COMPRESS[f"tar.{kind}"](b"a line of a letter\n" * 100)
-    assert refused(data, f"letter.txt.{kind}", workspace) == {("source.not-an-archive", f"letter.txt.{kind}")}

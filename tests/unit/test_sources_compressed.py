@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 from backports import zstd
 
-from storage.sources import has_members
+from packages.errors import Invalid
+from storage.sources import has_members, receive
 from storage.sources.compressed import Damaged, Decompressed
+from storage.staging import Staging
+from tests.support.limits import USUAL
 
 COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     "tar.gz": gzip.compress,
@@ -68,3 +71,12 @@ def test_an_archive_of_files_is_told_from_one_compressed_file(tmp_path: Path):
     for name, data in (archives | others).items():
         (tmp_path / name).write_bytes(data)
         assert has_members(tmp_path / name, name) is (name in archives), name
+
+
+@pytest.mark.parametrize("kind", COMPRESS)
+def test_one_compressed_file_is_said_to_be_no_archive_and_not_to_be_damaged(tmp_path: Path, kind: str):
+    letter = tmp_path / kind.replace("tar", "letter.txt")
+    letter.write_bytes(COMPRESS[kind](b"a line of a letter\n" * 100))
+    with pytest.raises(Invalid) as caught:
+        receive(letter, Staging(tmp_path / "staging").workspace("job"), USUAL, algorithms=lambda _: set())
+    assert [each.code for each in caught.value.findings] == ["source.not-an-archive"]
