@@ -108,6 +108,7 @@ EXPECTED = {
     "c.wma": sound("c.wma"),
     "d.m4a": sound("d.m4a"),
     "e.aifc": sound("e.aifc", "wav", "fmt/6"),
+    "k.au": sound("k.au"),
     "f.wav": [row(A, ".mp3", MP3, "duration")],
     "g.mp3": [],
     "h.mpg": film("h.mpg"),
@@ -350,6 +351,12 @@ def test_ffv1_is_of_version_3_with_a_crc_in_each_slice(made: dict[str, list[Deri
         assert words in command
     head = output(made, "h.mpg", P, ".mkv").read_bytes()[:4]
     assert head == struct.pack(">I", 0x1A45DFA3)
+
+
+@pytest.mark.slow
+def test_sound_for_readers_has_no_more_channels_than_there_were(made: dict[str, list[Derivative]]) -> None:
+    (access,) = (one for one in made["k.au"] if one.made.kind is A)
+    assert [each for each in access.changed if each.name == "channels"] == []
 
 
 @pytest.mark.slow

@@ -270,6 +270,7 @@ def media(folder: Path) -> None:
     sound = {
         "a.aiff": ("-c:a", "pcm_s24be"), "c.wma": ("-c:a", "wmav2"),
         "d.m4a": ("-c:a", "alac"), "e.aifc": ("-f", "aiff", "-c:a", "pcm_f32be"), "f.wav": (), "g.mp3": (),
+        "k.au": ("-ac", "1"),
     }  # fmt: skip  # a table
     video = {
         "h.mpg": ("-c:v", "mpeg2video", "-c:a", "mp2"),

@@ -90,6 +90,23 @@ def test_pages_are_drawn_only_where_somebody_might_look_at_all_of_them(files: in
     assert why == ([] if drawn else ["The policy makes them in packages of at most 1,000 files."])
 
 
+@pytest.mark.parametrize(
+    ("puid", "properties", "recipes"),
+    [
+        ("fmt/132", {"audio_streams": 1}, ["audio-lossless", "audio-access"]),
+        ("fmt/132", {"video_streams": 1}, ["video-lossless", "video-access", "still"]),
+        ("fmt/569", {"container": "Matroska", "audio_streams": 1}, ["audio-access"]),
+        ("fmt/569", {"container": "Matroska", "video_streams": 2}, ["video-access", "still"]),
+        ("fmt/569", {}, ["video-access", "still"]),
+    ],
+)
+def test_what_is_in_a_container_decides_what_is_made(
+    puid: str, properties: dict[str, Any], recipes: list[str]
+) -> None:
+    entry = FileEntry("data/original/a", "", 9, "", 0, puid=puid, properties=properties)
+    assert [each.recipe for each in default_policy().plan(entry).actions] == recipes
+
+
 def test_a_rule_of_the_home_spares_files_by_their_properties() -> None:
     part = {**JPEG, "unless": {"width": [1, 2], "icc_profile": [None]}}
     own = {"rules": [{"name": "mine", "puids": ["fmt/116"], "access": part}]}

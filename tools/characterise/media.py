@@ -112,6 +112,8 @@ _NUMBERS = {
     "channels", "width", "height", "duration_ms", "bit_rate", "video_bit_depth",
 }  # fmt: skip  # a table
 KINDS = {"Video": "video", "Audio": "audio", "Text": "text", "Image": "image", "Other": "other"}
+_AU_BYTES = {1: 1, 2: 1, 3: 2, 4: 3, 5: 4, 6: 4, 7: 8, 27: 1}
+"""Encoding of an AU → the bytes of one sample."""
 _COUNTED = ("video", "audio", "text")
 
 
@@ -131,12 +133,26 @@ def read(path: Path) -> dict[str, Any]:
         said = next((data for name, data in tracks if name == kind), {})
         properties |= {name: _plain(name, said[key]) for key, name in names.items() if key in said}
     streams = [{"type": KINDS[kind], **_stream(data)} for kind, data in tracks if kind in KINDS]
+    if properties.get("container") == "AU":  # MediaInfo takes each byte of a sample for one
+        for each in (properties, *streams):
+            each.pop("samples", None)
+            each["duration_ms"] = _length_of_au(path)
     for kind in _COUNTED:
         if count := sum(each["type"] == kind for each in streams):
             properties[f"{kind}_streams"] = count
     if not any(properties.get(name) for name in ("video_codec", "audio_codec", "image_codec", "container")):
         raise ValueError("MediaInfo recognises no stream")
     return properties | {"streams": streams[:MOST_STREAMS]}
+
+
+def _length_of_au(path: Path) -> int | None:
+    """Return the milliseconds of an AU by its header; None where that does not tell."""
+    with path.open("rb") as stream:
+        head = stream.read(24)
+    begin, size, encoding, rate, channels = (int.from_bytes(head[at : at + 4]) for at in range(4, 24, 4))
+    size = min(size, max(0, path.stat().st_size - begin))  # all ones: the writer did not know
+    second = rate * channels * _AU_BYTES.get(encoding, 0)
+    return round(1000 * size / second) if second else None
 
 
 def _stream(data: Mapping[str, Any]) -> dict[str, Any]:

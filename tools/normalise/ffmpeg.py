@@ -27,6 +27,8 @@ THREADS = "2"
 MOST_FLAC_CHANNELS = 8
 MOST_HASHES = 1 << 16
 """Bytes that the hashes of all streams of a file may take: one of SHA-256 takes 70."""
+FEW_CHANNELS = ("-af", "aformat=channel_layouts=mono|stereo")
+"""For readers: mono stays mono, and more than two channels become stereo."""
 FIELDS = "codec_type,codec_name,sample_fmt,bits_per_raw_sample,bits_per_sample,channels,pix_fmt,disposition"
 
 
@@ -214,7 +216,7 @@ def _audio_access(job: Job, runner: Runner) -> Converted:
     ran = _ffmpeg(
         job,
         runner,
-        ["-map", "0:a:0", "-map_metadata", "0", "-ac", "2", "-c:a", encoder, "-b:a", rate, target],
+        ["-map", "0:a:0", "-map_metadata", "0", *FEW_CHANNELS, "-c:a", encoder, "-b:a", rate, target],
     )
     return concluded(job, ran, target)
 
@@ -230,7 +232,7 @@ def _video_access(job: Job, runner: Runner) -> Converted:
         [
             *("-map", "0:V:0", "-map", "0:a:0?", "-map_metadata", "0", "-vf", scale, "-pix_fmt", "yuv420p"),
             *("-c:v", "libx264", "-preset", "medium", "-crf", str(job.arguments["crf"]), "-threads", THREADS),
-            *("-c:a", "aac", "-b:a", "128k", "-ac", "2", "-movflags", "+faststart", target),
+            *("-c:a", "aac", "-b:a", "128k", *FEW_CHANNELS, "-movflags", "+faststart", target),
         ],
     )
     return concluded(job, ran, target)
