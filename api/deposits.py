@@ -50,7 +50,11 @@ BODY: dict[str, Any] = {
                 "schema": {
                     "type": "object",
                     "properties": {
-                        "file": {"type": "array", "items": {"type": "string", "format": "binary"}},
+                        "file": {
+                            "type": "array",
+                            "items": {"type": "string", "format": "binary"},
+                            "description": "Each with its name (`filename`): one without is no file.",
+                        },
                         "record": {"type": "string", "format": "binary", "description": "record.json"},
                         "title": {"type": "string"},
                         "corrects": {"type": "string"},

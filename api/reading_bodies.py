@@ -118,7 +118,7 @@ class Form:
             raise HttpProblem(
                 HTTPStatus.UNPROCESSABLE_ENTITY,
                 f"a deposit has no field {self._name[:80]!r}",
-                hint=f"it may have {', '.join(sorted(FIELDS - {'form_token'}))}, and files",
+                hint=f"it may have {', '.join(sorted(FIELDS - {'form_token'}))}, and files with their names",
             )
 
     def _data(self, data: bytes, start: int, end: int) -> None:
