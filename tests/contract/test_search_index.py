@@ -71,11 +71,11 @@ def test_pages_give_each_hit_once(index, sort, text):
             year=2000 + n % 4 if n % 5 else None,
             created=f"2026-01-0{n % 9 + 1}",
         )
-        for n in range(40)
+        for n in range(20)
     )
     whole = ids(index, text, sort=sort, size=MAX_SIZE)
-    assert len(whole) == len(set(whole)) >= 39
-    for size in (1, 7, 39, 40, 41):
+    assert len(whole) == len(set(whole)) >= 19
+    for size in (1, 7, 19, 20, 21):
         assert walk(index, text, sort, size) == whole
 
 
