@@ -28,6 +28,7 @@ from services.data_management import views
 from services.data_management.rebuild import rebuild_catalogue
 from services.data_management.reconcile import reconcile
 from services.ingest.steps import delete
+from services.store_settings import path_of
 from services.work.engine import run_job
 from storage.archival import OcflStore
 from tests.support.deleting import approved, big_house, carried_out, house, left_of, state_of
@@ -98,7 +99,7 @@ def test_K3_a_copy_that_stays_makes_it_partly_deleted_and_is_tried_again(
 def test_K3_a_store_that_comes_back_with_a_copy_is_found_and_emptied(house: House) -> None:
     archive = house.archive
     package_id = house.deposit("owner", "K3_back")
-    copy = Path(archive.settings.store_urls["copy"].removeprefix("file://"))
+    copy = path_of(archive.settings.store_urls["copy"])
     place = next(copy.glob(f"*/*/*/*{package_id}"))
     saved = house.folder / "saved"
     shutil.copytree(place, saved)
@@ -175,7 +176,7 @@ def test_K3_a_store_that_is_away_holds_up_its_own_copy_only_and_a_rebuild_knows(
         archive, me = house.archive, local_actor(house.archive)
         package_id, neighbour = house.deposit("owner", "away"), house.deposit("owner", "stays")
         made = approved(archive, [package_id])
-        copy = Path(archive.settings.store_urls["copy"].removeprefix("file://"))
+        copy = path_of(archive.settings.store_urls["copy"])
         copy.rename(tmp_path / "unmounted")
         [job] = deletion.jobs_of(archive, made.id)
         job = run_job(archive, job.id)
@@ -378,7 +379,7 @@ def test_I10_a_damaged_record_is_taken_from_the_next_store(tmp_path: Path) -> No
         for damage in (b"{", b'{"titles": [{"title": "another"}]}'):
             place = archive.primary.inventory(package_urn(package_id)).locate("metadata/record.json")
             assert place is not None
-            root = Path(archive.settings.store_urls["primary"].removeprefix("file://"))
+            root = path_of(archive.settings.store_urls["primary"])
             file = root / object_path(package_urn(package_id)) / place[0]
             file.chmod(0o644)
             file.write_bytes(damage)

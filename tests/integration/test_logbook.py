@@ -25,6 +25,7 @@ from services.archival_storage.mending import repair
 from services.data_management.rebuild import rebuild_catalogue
 from services.data_management.reconcile import reconcile
 from services.ingest.revision import update_record
+from services.store_settings import path_of
 from services.work.engine import run_job
 from storage.archival import OcflStore
 from storage.ports import Verdict
@@ -38,7 +39,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 
 def logs_in(house: House, store: str, package_id: str) -> Path:
-    root = Path(house.archive.settings.store_urls[store].removeprefix("file://"))
+    root = path_of(house.archive.settings.store_urls[store])
     return root / layout.object_path(package_urn(package_id)) / "logs"
 
 
@@ -191,7 +192,7 @@ def test_J1_an_entry_that_is_not_ours_comes_to_no_other_store_and_is_named(house
     assert [(each.path, each.verdict) for each in found["copy"].problems] == [(f"logs/{name}", Verdict.EXTRA)]
     repair(archive, me, package_id)
     assert not (logs_in(house, "copy", package_id) / name).exists()
-    root = Path(archive.settings.store_urls["copy"].removeprefix("file://"))
+    root = path_of(archive.settings.store_urls["copy"])
     assert list(root.glob(f"extensions/*set-aside*/**/{name}"))  # aside, not away
     assert all(each.verdict is Verdict.INTACT for each in audit(archive, me, [package_id]))
 

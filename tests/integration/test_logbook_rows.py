@@ -21,6 +21,7 @@ from services.archival_storage.logbook import write_log
 from services.archive import Archive, open_archive
 from services.data_management.rebuild import rebuild_catalogue
 from services.data_management.reconcile import reconcile
+from services.store_settings import path_of
 from services.work.engine import run_job
 from storage.archival import OcflStore
 from tests.support.deleting import approved, second_person
@@ -146,7 +147,7 @@ def test_K5_nothing_is_deleted_while_what_may_be_a_hold_cannot_be_read(
             patch.setattr(OcflStore, "read_log", gone)
             with pytest.raises(Unavailable, match="cannot be read: it is gone"):
                 deletion.approve(archive, second_person(archive), asked.id)
-        primary = Path(archive.settings.store_urls["primary"].removeprefix("file://"))
+        primary = path_of(archive.settings.store_urls["primary"])
         primary.rename(tmp_path / "unmounted")
         with pytest.raises(Unavailable, match="may be a legal hold"):
             deletion.approve(archive, second_person(archive), asked.id)
@@ -201,7 +202,7 @@ def test_I10_a_log_of_what_the_catalogue_lacks_keeps_no_other_from_being_taken_u
         for number, package_id in enumerate(ids):
             late = Event(f"late {number}", "recovery", now(), "success", "", (HOLDFAST,))
             write_log(archive, package_id, [late], {}, at=late.at)
-        primary = Path(archive.settings.store_urls["primary"].removeprefix("file://"))
+        primary = path_of(archive.settings.store_urls["primary"])
         shutil.rmtree(primary / object_path(package_urn(ids[0])))
         rebuild_catalogue(archive, me, store="primary")
         late = Event("later", "recovery", now(), "success", "", (HOLDFAST,))

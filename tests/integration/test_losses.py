@@ -16,6 +16,7 @@ from services.archival_storage import copies, stores
 from services.archive import Archive, init_archive
 from services.data_management import rebuild, views
 from services.ingest.submission import Wanted, submit
+from services.store_settings import path_of
 from services.work import outbox
 from services.work.engine import run_job
 from storage.ports import Verdict
@@ -84,7 +85,7 @@ def test_a_store_whose_disk_is_not_mounted_begins_anew_only_when_it_is_named(tmp
     with archive_with(tmp_path) as depositor:
         archive, actor = depositor.archive, depositor.actor
         package_id = deposit(depositor, tmp_path)
-        mounted = Path(archive.settings.store_urls["copy"].removeprefix("file://"))
+        mounted = path_of(archive.settings.store_urls["copy"])
         mounted.rename(tmp_path / "unmounted")
         mounted.mkdir()
         with pytest.raises(Unavailable, match="the store copy is empty, though 1 copy should be there"):

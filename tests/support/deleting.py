@@ -1,7 +1,6 @@
 """Deletions for tests: two people, a request and its approval, and a look at all that must be gone."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import pytest
 
@@ -14,6 +13,7 @@ from services.access.searching import search
 from services.administration import deletion
 from services.administration.people import local_actor
 from services.archive import Archive
+from services.store_settings import path_of
 from services.work.engine import run_job
 from tests.support.serving import House, caller_of, house_with
 
@@ -74,7 +74,7 @@ def left_of(archive: Archive, package_id: str) -> list[str]:
             wrong.append(f"{name} has the object")
         if tombstone_id(package_urn(package_id)) not in held:
             wrong.append(f"{name} has no tombstone")
-        folder = Path(archive.settings.store_urls[name].removeprefix("file://"))
+        folder = path_of(archive.settings.store_urls[name])
         wrong += [str(each) for each in folder.rglob("*") if f"uuid%3a{package_id}" in each.name]
         wrong += [str(each) for each in folder.glob("extensions/holdfast-staging/*")]
     if (archive.home / "access" / package_id).exists():

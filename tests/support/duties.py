@@ -21,6 +21,7 @@ from services.administration.people import local_actor
 from services.archival_storage import stores
 from services.archive import Archive, init_archive, open_archive
 from services.ingest.submission import Wanted, submit
+from services.store_settings import path_of
 from services.work.engine import run_job
 from storage.archival.medium import STAGING
 from storage.catalogue.port import ReadSession
@@ -264,7 +265,7 @@ def standing(ward: Ward, archive: Archive) -> Iterator[str]:
         due = [*map(package_urn, kept), *(tombstone_id(package_urn(each)) for each in gone)]
         if sorted(held) != sorted(due):
             yield f"{name} holds {set(held) ^ set(due)}, or something twice"
-        root = Path(archive.settings.store_urls[name].removeprefix("file://"))
+        root = path_of(archive.settings.store_urls[name])
         if left := sorted(each.name for each in (root / STAGING).glob("*")):
             yield f"{name}: left in staging: {left}"
     if left := sorted(each.name for each in archive.staging.root.rglob("*") if each.is_file()):

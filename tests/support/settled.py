@@ -25,6 +25,7 @@ from packages.premis import package_urn
 from services.access import export, searching
 from services.administration.people import local_actor
 from services.archive import Archive, open_archive
+from services.store_settings import path_of
 from storage.archival.medium import ABANDONED_AFTER
 from storage.staging import UPLOADS
 from tests.support.deposits import Deposit
@@ -93,7 +94,7 @@ def ocfl_problems(archive: Archive) -> list[str]:
     logging.getLogger("ocfl").setLevel(logging.CRITICAL)
     wrong = []
     for store in archive.stores.values():
-        root = Path(archive.settings.store_urls[store.name].removeprefix("file://"))
+        root = path_of(archive.settings.store_urls[store.name])
         for object_id in store.objects():
             validator = Validator()
             if not validator.validate_object(str(root / layout.object_path(object_id))):
@@ -173,7 +174,7 @@ def _whole(archive: Archive, held: list[str]) -> Iterator[str]:
         objects = list(store.objects())
         if Counter(objects) != Counter(map(package_urn, held)):
             yield f"{name} holds {objects}"
-        root = Path(archive.settings.store_urls[name].removeprefix("file://"))
+        root = path_of(archive.settings.store_urls[name])
         for folder in ("holdfast-staging", "holdfast-set-aside"):
             if left := sorted(p.name for p in (root / "extensions" / folder).glob("*")):
                 yield f"{name}: left in {folder}: {left}"
