@@ -36,7 +36,7 @@ DRAIN_EVERY = 100
 WORTH_A_CROWD = 8
 """With fewer jobs the start of the processes would take longer than they save."""
 FURTHER_AFTER = 100
-"""Jobs that a crowd has walked before one worker more is started: of fewer it would not earn its start."""
+"""Jobs walked with no worker idle before one more is started: for fewer it would not earn its start."""
 _ERRORS = {each.kind: each for each in HoldfastError.__subclasses__()}
 
 
@@ -102,6 +102,7 @@ class Crowd:
             package = view.package(view.job(job_id).package_id)
         with self._room:
             member = self._idle.pop()
+            is_crowded = not self._idle
             try:
                 member.walk(job_id, package, observer or Silence())
             except _Died as died:
@@ -109,7 +110,7 @@ class Crowd:
                 free_dead_leases(self._archive)
             finally:
                 self._idle.append(member)
-        if next(self._walked) == FURTHER_AFTER:
+        if is_crowded and next(self._walked) == FURTHER_AFTER:
             self._joining.start()
         with self._archive.catalogue.read() as view:
             return view.job(job_id)
