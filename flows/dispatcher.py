@@ -72,7 +72,7 @@ class Dispatcher:
                         log.warning("package %s: its worker died in the step %s", job.package_id, job.step)
                     drain(self._shop.archive)
                     self._follow()
-                self._tell_missed()
+                    self._tell_missed()
                 self.look()
             except HoldfastError as error:
                 log.warning("the ledger cannot be asked: %s", error.message)
@@ -150,17 +150,19 @@ class Dispatcher:
             with self._shop.archive.catalogue.read() as view:
                 package = view.package(job.package_id)
             with self._shop.walk(job.id):
-                self._show(job, package)
+                is_shown = self._show(job, package)
+            if not is_shown:
+                self._shop.was_not_shown(job.id)
             drain(self._shop.archive)
         except HoldfastError as error:
             log.warning("package %s waits: %s", job.package_id, error.message)
         finally:
             self._shop.put_back(job.id)
 
-    def _show(self, job: Job, package: Package) -> None:
+    def _show(self, job: Job, package: Package) -> bool:
         """Have a walk shown as a run; a server that is too busy to take it is asked again for a while.
 
-        By the same key: what it did though its answer was lost is done once.
+        By the same key: what it did though its answer was lost is done once. Tell whether it took it.
         """
         tags, key = [str(job.kind), f"package:{package.id}"], str(uuid.uuid4())
         until = time.monotonic() + self._shop.archive.settings.prefect_patience
@@ -170,8 +172,9 @@ class Dispatcher:
             except HoldfastError as error:
                 if time.monotonic() < until and not self._shop.halting.wait(BUSY_SECONDS):
                     continue
-                log.warning("Prefect's pages will not show package %s: %s", package.id, error.message)
-            return
+                log.warning("Prefect's pages do not show package %s: %s", package.id, error.message)
+                return False
+            return True
 
     def _run_bulk(self) -> None:
         try:

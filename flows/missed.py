@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from flows.runs import begin
 from flows.words import bulk_summary
 from flows.workshop import Workshop
-from packages.errors import HoldfastError
+from packages.errors import HoldfastError, Unavailable
 from packages.wording import counted
 
 log = logging.getLogger("holdfast.flows")
@@ -16,7 +16,7 @@ log = logging.getLogger("holdfast.flows")
 def tell_missed(shop: Workshop) -> None:
     """Enter a run that is over and says what became of the packages that were walked without Prefect.
 
-    Where the server does not take it, the next time tells it.
+    Where the server does not answer, the next time tells it; what it refuses is not told again.
     """
     missed, server = shop.unshown_jobs(), shop.server
     if not missed or server is None:
@@ -31,7 +31,9 @@ def tell_missed(shop: Workshop) -> None:
         summary = {"key": "bulk-ingest", "type": "markdown", "description": told, "flow_run_id": run}
         server.post("/artifacts/", summary | {"data": bulk_summary(shop.archive, jobs)})
         server.set_state(run, "COMPLETED", message=told, force=True)
+    except Unavailable as error:
+        log.warning("Prefect's pages do not show %s yet: %s", told, error.message)
+        return
     except HoldfastError as error:
         log.warning("Prefect's pages will not show %s: %s", told, error.message)
-        return
     shop.are_shown(missed)

@@ -85,9 +85,10 @@ class Workshop:
             return walk
 
     def was_not_shown(self, job_id: str) -> None:
-        """Remember a job that was walked without Prefect; of very many, the latest `MOST_UNSHOWN`."""
+        """Remember a job that was walked without Prefect, once; of very many, the latest `MOST_UNSHOWN`."""
         with self._lock:
-            self._unshown_jobs = [*self._unshown_jobs, job_id][-MOST_UNSHOWN:]
+            others = [each for each in self._unshown_jobs if each != job_id]
+            self._unshown_jobs = [*others, job_id][-MOST_UNSHOWN:]
 
     def unshown_jobs(self) -> list[str]:
         """Return the jobs that were walked without Prefect, as far as its server was not told since."""

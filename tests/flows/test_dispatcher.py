@@ -1,19 +1,20 @@
 """What the worker does with Prefect's server while packages are under way."""
 
 import threading
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from flows import dispatcher
+from flows import dispatcher, missed
 from flows.dead_runs import _is_dead
 from flows.dispatcher import Dispatcher
 from flows.overseer import Overseer
 from flows.schedule import Schedule
 from flows.workshop import Workshop
-from packages.errors import Unavailable
+from packages.errors import HoldfastError, NotFound, Unavailable
 from packages.model import later
 from services.settings import Settings
 from tests.support.catalogues import make_job, make_package
@@ -37,10 +38,48 @@ def test_a_run_that_a_busy_server_did_not_take_is_entered_again_while_there_is_p
     made = Dispatcher(cast("Workshop", shop), cast("Any", None), None, cast("Any", None))
     monkeypatch.setattr(made, "_run", run)
     package = make_package()
-    made._show(make_job(package), package)
+    assert made._show(make_job(package), package) is entered
     assert (len(tries) > refusals) is entered
     assert tries[-1][2] == {"package": package.id}
     assert len({key for *_, key in tries}) == 1, "it may have been entered, and the answer lost"
+
+
+def shop_of(home: Path, **view: Any) -> Workshop:
+    """Return a workshop on a ledger that says what is given."""
+    catalogue = SimpleNamespace(read=lambda: nullcontext(SimpleNamespace(**view)))
+    return Workshop(cast("Any", SimpleNamespace(home=home, catalogue=catalogue)), 1)
+
+
+@pytest.mark.parametrize("is_shown", [True, False])
+def test_a_package_that_went_on_as_prefects_server_was_lost_is_told_with_the_others(
+    home: Path, monkeypatch: pytest.MonkeyPatch, *, is_shown: bool
+) -> None:
+    package = make_package()
+    job, shop = make_job(package), shop_of(home, package=lambda _: package)
+    monkeypatch.setattr(shop, "walk", lambda _: nullcontext())
+    monkeypatch.setattr(dispatcher, "drain", lambda _: None)
+    made = Dispatcher(shop, cast("Any", None), None, cast("Any", None))
+    monkeypatch.setattr(made, "_show", lambda *_: is_shown)
+    made._run_ingest(job)
+    assert shop.unshown_jobs() == ([] if is_shown else [job.id])
+
+
+@pytest.mark.parametrize(("trouble", "left"), [(Unavailable("503"), ["2", "1"]), (NotFound("404"), [])])
+def test_what_was_walked_without_prefect_is_told_once_it_can_be_and_each_package_once(
+    home: Path, monkeypatch: pytest.MonkeyPatch, trouble: HoldfastError, left: list[str]
+) -> None:
+    """One may have been walked again and again; what the server does not take is not told for ever."""
+    shop = shop_of(home, job=lambda _: None)
+    shop.server = cast("Any", SimpleNamespace())
+    for each in ("1", "2", "1"):
+        shop.was_not_shown(each)
+
+    def begin(*_: object) -> None:
+        raise trouble
+
+    monkeypatch.setattr(missed, "begin", begin)
+    missed.tell_missed(shop)
+    assert shop.unshown_jobs() == left
 
 
 def test_a_run_that_is_due_waits_for_nobodys_name(monkeypatch: pytest.MonkeyPatch) -> None:
