@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +15,7 @@ from flows.overseer import Overseer
 from flows.runs import describe, run, troubles
 from flows.words import errand_name, is_drawn, run_name
 from flows.workshop import Workshop
-from packages.errors import HoldfastError
+from packages.errors import HoldfastError, NotFound
 from tools.prefect_server import POOL, PrefectServer
 
 log = logging.getLogger("holdfast.flows")
@@ -131,12 +132,16 @@ class Schedule:
                 if known["expected_start_time"] < each["expected_start_time"]:
                     latest[each["deployment_id"]] = each
         for each in runs:
-            if each["auto_scheduled"] and latest[each["deployment_id"]] is not each:
-                self._server.set_state(
-                    each["id"], "CANCELLED", name="Skipped", message="a later one stands in"
-                )
-            elif len(self.running()) < SIDE_BY_SIDE and each["id"] not in self._running:
-                self._begin(each, entrypoints)
+            with suppress(NotFound):  # somebody has deleted it, or Prefect's database is a new one
+                if each["auto_scheduled"] and latest[each["deployment_id"]] is not each:
+                    self._server.set_state(
+                        each["id"], "CANCELLED", name="Skipped", message="a later one stands in"
+                    )
+                elif len(self.running()) < SIDE_BY_SIDE and each["id"] not in self._running:
+                    self._begin(each, entrypoints)
+                else:
+                    continue
+            self._unsure.pop(each["id"], None)  # the server has said what becomes of it
 
     def _begin(self, said: Mapping[str, Any], entrypoints: Mapping[str, str]) -> None:
         name = self._server.get(f"/deployments/{said['deployment_id']}")["name"]
@@ -166,7 +171,6 @@ class Schedule:
         if was_unsure and not is_ours:
             state = self._server.get(f"/flow_runs/{run}")["state"]
             is_ours = (state["type"], state["message"]) == ("PENDING", taken)
-        del self._unsure[run]
         return is_ours
 
     def _shown_as(self, deployment: str, said: Mapping[str, Any]) -> dict[str, Any]:

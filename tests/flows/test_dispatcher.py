@@ -138,6 +138,31 @@ def test_a_run_of_which_the_server_did_not_say_in_time_whose_it_is_is_asked_for_
     assert ran == ([due] if is_ours else [])
 
 
+def test_a_run_that_is_gone_before_the_server_could_say_whose_it_is_is_forgotten() -> None:
+    """Else the server would be taken for away as long as this worker lives."""
+    due = {"id": "1", "name": "brave-fox", "auto_scheduled": False, "next_scheduled_start_time": later(-1)}
+    due |= {"deployment_id": "d", "parameters": {}, "expected_start_time": later(-1)}
+    scheduled = [{"flow_run": due}]
+    answers = [Unavailable("timed out"), NotFound("there is no such run")]
+
+    def set_state(*_: str, **_said: str) -> str:
+        scheduled.clear()
+        raise answers.pop(0)
+
+    server = SimpleNamespace(
+        get=lambda _: {"name": "audit"}, post=lambda *_: list(scheduled), set_state=set_state
+    )
+    shop = cast("Workshop", SimpleNamespace(owner="here/1/2"))
+    made = Schedule(shop, cast("Any", None), cast("Any", server))
+    made.is_there.set()
+    made._deployed = True
+    with pytest.raises(Unavailable):
+        made._look(1)
+    for _ in range(2):
+        made._look(1)
+    assert (answers, made.running()) == ([], [])
+
+
 @pytest.mark.parametrize(
     ("owner", "run", "age", "is_dead"),
     [
