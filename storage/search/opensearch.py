@@ -130,10 +130,11 @@ class OpenSearchIndex:
     def check(self) -> Sequence[str]:
         """Return what is wrong with the index (see the port)."""
         try:
-            health = self._ask(lambda client, index: client.cluster.health(index=index))
+            # First what fails at once where the index was replaced: its health would be waited for.
             blocks = self._ask(
                 lambda client, index: client.indices.get_settings(index=index, name="index.blocks.*")
             )
+            health = self._ask(lambda client, index: client.cluster.health(index=index))
         except Unavailable as error:
             return [error.told]
         problems = []
@@ -141,7 +142,11 @@ class OpenSearchIndex:
             problems.append(f"Parts of the search index are not there (the server {self._server.name}).")
         for name, facts in blocks.items():
             closed = facts.get("settings", {}).get("index", {}).get("blocks", {})
-            problems += [f"The search index {name} is closed to writing ({each})." for each in closed]
+            problems += [
+                f"The search index {name} is closed to writing ({each})."
+                for each, said in closed.items()
+                if said != "false"
+            ]
         return problems
 
     def close(self) -> None:

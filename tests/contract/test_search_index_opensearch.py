@@ -249,7 +249,16 @@ def test_an_index_that_takes_nothing_more_is_said_by_the_check(index, opensearch
             index.put([document(revision="00000002")])
         assert "closed to writing" in "".join(index.check())
     finally:
-        opensearch.client.indices.put_settings(index=opensearch.prefix, body=dict.fromkeys(blocked))
+        opened = dict.fromkeys(blocked, "false")
+        opensearch.client.indices.put_settings(index=opensearch.prefix, body=opened)
+    assert index.check() == []
+
+
+@server
+def test_the_check_is_of_the_index_that_somebody_else_has_rebuilt(index, opensearch, tmp_path):
+    index.put([document()])
+    assert index.check() == []
+    open_search_index(opensearch.url, tmp_path).rebuild([document()])
     assert index.check() == []
 
 
