@@ -6,7 +6,7 @@ so nobody ever sees none, or two.
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -116,26 +116,31 @@ class Generations:
             )
         found: dict[str, tuple[str, bool]] = {}
         for name, facts in told.items():
-            if not name.startswith(f"{self._name}."):  # a rebuild would delete it
+            meta = facts.get("mappings", {}).get("_meta", {})
+            if not (name.startswith(f"{self._name}.") and _is_ours(meta)):  # a rebuild would delete it
                 raise Refused(
                     f"The name {self._name} is taken on the search server, by {name}, which is not ours.",
                     hint="Choose another prefix in HOLDFAST_SEARCH_URL.",
                 )
-            is_current = facts.get("mappings", {}).get("_meta") == _versions()
-            found |= dict.fromkeys(facts.get("aliases", {}), (name, is_current))
+            found |= dict.fromkeys(facts.get("aliases", {}), (name, meta == _versions()))
         return found
 
     def _sweep(self) -> None:
         """Delete indices of ours that nobody searches or builds any more: rebuilds that died left them."""
         with self._server.asking() as client:
-            told = client.indices.get(index=f"{self._name}.*", filter_path="*.aliases,*.settings.index.uuid")
-            left = [name for name, facts in told.items() if not facts.get("aliases")]
-            for name in left:
-                client.indices.delete(index=name, ignore_unavailable=True)
+            told = client.indices.get(index=f"{self._name}.*", filter_path="*.aliases,*.mappings._meta")
+            for name, facts in told.items():
+                if _is_ours(facts.get("mappings", {}).get("_meta", {})) and not facts.get("aliases"):
+                    client.indices.delete(index=name, ignore_unavailable=True)
 
 
 def _versions() -> dict[str, int]:
     return {"holdfast": VERSION, "analysis": analysis.VERSION, "mapping": mapping()["version"]}
+
+
+def _is_ours(meta: Mapping[str, Any]) -> bool:
+    """Tell by what an index says of itself whether Holdfast made it: others may use names like ours."""
+    return "holdfast" in meta
 
 
 def _overtaken() -> Conflict:

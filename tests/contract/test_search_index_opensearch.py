@@ -219,23 +219,25 @@ def test_another_version_of_the_analysis_asks_for_a_rebuild(index, monkeypatch):
 
 @server
 def test_what_others_keep_on_the_server_is_never_touched(opensearch, tmp_path):
-    neighbour = f"{opensearch.prefix}-more.first"
-    taken = f"{opensearch.prefix}x"
-    for name in (neighbour, taken):
-        opensearch.client.indices.create(index=name)
+    neighbour, within = f"{opensearch.prefix}-more.first", f"{opensearch.prefix}.2026"
+    taken, called = f"{opensearch.prefix}x", f"{opensearch.prefix}y.2026"
+    names = {neighbour: {}, within: {}, taken: {}, called: {f"{opensearch.prefix}y": {}}}
+    for name, aliases in names.items():
+        opensearch.client.indices.create(index=name, body={"aliases": aliases})
     try:
         index = open_search_index(opensearch.url, tmp_path)
         index.rebuild([document()])
         index.rebuild([document()])
-        other = open_search_index(opensearch.url + "x", tmp_path)
-        for use in (other.count, lambda: other.rebuild([document()])):
-            with pytest.raises(Refused, match="not ours"):
-                use()
+        for end in ("x", "y"):
+            other = open_search_index(opensearch.url + end, tmp_path)
+            for use in (other.count, lambda other=other: other.rebuild([document()])):
+                with pytest.raises(Refused, match="not ours"):
+                    use()
         assert opensearch.indices(f"{taken}.*") == []
-        assert opensearch.client.indices.exists(index=neighbour)
-        assert opensearch.client.indices.exists(index=taken)
+        for name in names:
+            assert opensearch.client.indices.exists(index=name), name
     finally:
-        for name in (neighbour, taken, *opensearch.indices(f"{taken}.*")):
+        for name in (*names, *opensearch.indices(f"{taken}.*")):
             opensearch.drop(name)
 
 
