@@ -49,14 +49,20 @@ class Generations:
         return [self.building, self.active] if has_building else [self.active]
 
     def start(self) -> str:
-        """Make a new index for a rebuild, which takes over from any other, and return its name."""
+        """Make a new index for a rebuild, which takes over from any other, and return its name.
+
+        Raises Conflict when another one has taken over meanwhile.
+        """
         self._found()  # refuses what is not ours
         name = f"{self._name}.{secrets.token_hex(6)}"
         self._create(name, {})
-        with self._server.asking() as client:
-            ours = {"index": f"{self._name}.*", "alias": self.building, "must_exist": False}
-            actions = [{"remove": ours}, {"add": {"index": name, "alias": self.building}}]
-            client.indices.update_aliases(body={"actions": actions}, params=WRITING)
+        ours = {"index": f"{self._name}.*", "alias": self.building, "must_exist": False}
+        actions = [{"remove": ours}, {"add": {"index": name, "alias": self.building}}]
+        try:
+            with self._server.asking() as client:
+                client.indices.update_aliases(body={"actions": actions}, params=WRITING)
+        except LostIndex:  # swept away by another rebuild, before it had its alias
+            raise _overtaken() from None
         self._sweep()
         return name
 

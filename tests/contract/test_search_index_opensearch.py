@@ -11,7 +11,7 @@ import pytest
 
 from packages import analysis
 from packages.access import EVERYTHING
-from packages.errors import Invalid, Refused, Unavailable
+from packages.errors import Conflict, Invalid, Refused, Unavailable
 from packages.query import mapping, parse
 from schemas import load
 from storage.search import open_search_index
@@ -203,6 +203,23 @@ def test_L7_the_newest_wins_whoever_writes_at_once(index):
     for each in threads:
         each.join()
     assert [hit.document["revision"] for hit in index.search(parse("id:p1"), EVERYTHING).hits] == ["19"]
+
+
+@server
+def test_of_two_rebuilds_that_begin_at_once_the_first_is_overtaken(index, opensearch, tmp_path, monkeypatch):
+    from storage.search.opensearch_generations import Generations  # not by each worker that collects tests
+
+    create = Generations._create
+
+    def meanwhile(*given):
+        create(*given)
+        monkeypatch.setattr(Generations, "_create", create)
+        open_search_index(opensearch.url, tmp_path).rebuild([document()])
+
+    monkeypatch.setattr(Generations, "_create", meanwhile)
+    with pytest.raises(Conflict, match="taken over"):
+        index.rebuild([document("p2")])
+    assert ids(index, "title") == ["p1"]
 
 
 @server
