@@ -39,6 +39,7 @@ _NO_ANSWER = (  # what is raised, a word in it; the first that fits
 )
 _PREFIX = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 _USUAL_PORT = 9200
+_CONNECTIONS = 40  # that are kept, for as many threads; else it is one, and a warning for each more
 
 # What goes wrong is raised in our words; the library would log each with a traceback as well.
 logging.getLogger("opensearch").setLevel(logging.CRITICAL)
@@ -60,27 +61,25 @@ class SearchServer:
     """
 
     def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        self.prefix = parts.path.strip("/")
         try:
+            parts = urlsplit(url)
             host, port = parts.hostname, parts.port or _USUAL_PORT
         except ValueError:
-            host, port = None, 0
+            raise _not_understood() from None
+        self.prefix = parts.path.strip("/")
         if not host or not _PREFIX.fullmatch(self.prefix) or parts.query or parts.fragment:
-            raise Refused(
-                "The address of the search index is not understood.",
-                hint=f"Set {FORM}; the prefix has lower-case letters, digits, - and _.",
-            )
+            raise _not_understood()
         secure = parts.scheme == "opensearch+https"
         self.name = f"{parts.scheme}://{host}:{port}"
         self.client: Any = OpenSearch(
             [{"host": host, "port": port}],
-            http_auth=(unquote(parts.username), unquote(parts.password or "")) if parts.username else None,
+            http_auth=_credentials(parts.username, parts.password or "") if parts.username else None,
             use_ssl=secure,
             ssl_context=ssl.create_default_context() if secure else None,
             timeout=ASKING,
             max_retries=1,  # the server gave the connection up meanwhile; every request may be repeated
             retry_on_timeout=False,
+            pool_maxsize=_CONNECTIONS,
         )
 
     @contextmanager
@@ -122,6 +121,19 @@ class SearchServer:
             413: TooLarge(f"{server} takes no request of this size."),
         }
         return answers.get(status) or self.unavailable(reason)
+
+
+def _not_understood() -> Refused:
+    return Refused(
+        "The address of the search index is not understood.",
+        hint=f"Set {FORM}; the prefix has lower-case letters, digits, - and _.",
+    )
+
+
+def _credentials(user: str, password: str) -> tuple[str, str]:
+    """Return both so that what is sent are the bytes of UTF-8: the library would encode them as Latin-1."""
+    sent_user, sent_password = (unquote(each).encode().decode("latin-1") for each in (user, password))
+    return sent_user, sent_password
 
 
 def _reason(error: OpenSearchException) -> str:

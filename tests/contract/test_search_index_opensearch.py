@@ -4,6 +4,7 @@ import socketserver
 import ssl
 import subprocess
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -19,7 +20,7 @@ from storage.search.entries import entry_of
 from storage.search.errors import LostIndex
 from tests.support.search_documents import document, ids
 
-SECRET = "s3cr3t/word"
+SECRET = "s3cr3t/wörd€"
 server = pytest.mark.server
 
 
@@ -92,6 +93,7 @@ def test_the_mapping_has_the_text_fields_of_the_query_language():
         "opensearch://127.0.0.1:9200/a/b",
         "opensearch://127.0.0.1:nine/x",
         "opensearch:///x",
+        "opensearch://[::1/x",
         "opensearch://127.0.0.1:9200/*",
         "opensearch://127.0.0.1:9200/x?pretty",
     ],
@@ -119,7 +121,28 @@ def test_a_user_who_is_not_known_is_told_so(tmp_path):
         with pytest.raises(Unavailable, match="user or password"):
             index.search(parse(""), EVERYTHING)
         index.close()
-    assert Refusing.seen == ["Basic bWU6czNjcjN0L3dvcmQ="]
+    assert Refusing.seen == ["Basic bWU6czNjcjN0L3fDtnJk4oKs"]
+
+
+def test_several_who_ask_at_once_keep_their_connections(tmp_path, caplog):
+    together = threading.Barrier(3)
+
+    class Waiting(Refusing):
+        seen: list = []  # noqa: RUF012  # of one test
+
+        def do_GET(self):
+            together.wait(30)
+            super().do_GET()
+
+    def ask(_number):
+        with pytest.raises(Unavailable, match="user or password"):
+            index.count()
+
+    with answering(Waiting) as port, ThreadPoolExecutor(3) as pool:
+        index = open_search_index(f"opensearch://127.0.0.1:{port}/x", tmp_path)
+        list(pool.map(ask, range(3)))
+        index.close()
+    assert [each.message for each in caplog.records] == []
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path):
