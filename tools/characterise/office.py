@@ -1,6 +1,7 @@
 """Office Open XML and OpenDocument: properties, sheets and fonts, read as hostile XML."""
 
 import zipfile
+import zlib
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,11 @@ from lxml import etree
 
 from tools.characterise import rows
 
+UNREADABLE = (ValueError, etree.XMLSyntaxError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)
+"""What a part raises that is damaged, or compressed in a way that we have not."""
 MOST = 4 << 20
 MOST_NAMES = 50
+SPREADSHEET = b"application/vnd.oasis.opendocument.spreadsheet"
 PARTS = ("docProps/core.xml", "docProps/app.xml", "meta.xml")
 FIELDS = {
     "title": "title",
@@ -85,10 +89,18 @@ def read(path: Path) -> dict[str, Any]:
                 properties |= _properties(part(archive, name))
         properties["macros"] = any(name.endswith("vbaProject.bin") for name in members)
         properties |= _inside(list(members)) | _named(archive, members)
-        if "sheets" in properties:
-            with suppress(ValueError, etree.XMLSyntaxError, zipfile.BadZipFile, EOFError):
-                properties["rows"] = rows.in_package(archive, members)
+        with suppress(*UNREADABLE):
+            if "sheets" in properties or _is_spreadsheet(archive, members):
+                properties["rows"] = rows.in_package(archive, members, properties.get("sheets"))
     return properties
+
+
+def _is_spreadsheet(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo]) -> bool:
+    """Tell whether it says of itself to be one of OpenDocument, whose sheets may be too many to be named."""
+    if "mimetype" not in members or members["mimetype"].flag_bits & 1:
+        return False
+    with archive.open("mimetype") as said:
+        return said.read(len(SPREADSHEET) + 1) == SPREADSHEET
 
 
 def part(archive: zipfile.ZipFile, name: str) -> etree._Element:
@@ -139,7 +151,7 @@ def _named(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo]) -> dic
         if name in members and members[name].file_size <= MOST and not members[name].flag_bits & 1:
             try:
                 found |= reader(part(archive, name))
-            except (ValueError, etree.XMLSyntaxError, zipfile.BadZipFile, EOFError):
+            except UNREADABLE:
                 continue
     return found
 
@@ -159,7 +171,9 @@ def _slides(count: int) -> dict[str, Any]:
 def _content(root: etree._Element) -> dict[str, Any]:
     slides = _slides(len(root.findall("{*}body/{*}presentation/{*}page")))
     tables = root.iterfind("{*}body/{*}spreadsheet/{*}table")
-    return slides | _sheets([str(each.get(f"{_TABLE}name")) for each in tables])
+    return slides | _sheets(
+        [str(each.get(f"{_TABLE}name")) for each in tables if not rows.is_of_another(each)]
+    )
 
 
 def _sheets(names: list[str]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The binary Office formats (OLE) by olefile."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,8 @@ def read(path: Path) -> dict[str, Any]:
         if document.exists("Workbook"):
             found |= _workbook(document.openstream("Workbook").read(MOST))
             if "sheets" in found and document.get_size("Workbook") <= rows.MOST:
-                found["rows"] = rows.in_stream(document.openstream("Workbook").read())
+                with suppress(ValueError):
+                    found["rows"] = rows.in_stream(document.openstream("Workbook").read())
         if document.exists(_USER) and document.exists(_SLIDES) and document.get_size(_SLIDES) <= slides.MOST:
             streams_read = (document.openstream(each).read() for each in (_USER, _SLIDES))
             if (counted := slides.count(*streams_read)) is not None:

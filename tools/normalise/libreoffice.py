@@ -24,6 +24,7 @@ from packages.format_policy import Outcome
 from tools.normalise.ports import Converted, Runner
 from tools.normalise.programs import LONGEST, also, concluded, one_of, schema, version_said, whole
 from tools.runs import Ended, Job, Ran
+from tools.sandbox import open_left
 
 OFFICE = "/org.openoffice.Office"
 SETTINGS: Mapping[str, Mapping[str, str]] = {
@@ -50,6 +51,8 @@ READABLE = (Path("/var/lib/libreoffice"), Path("/var/spool/libreoffice"))
 """Where Debian keeps what extensions leave behind: without it the program does not start."""
 _SHEET = re.compile(r"^Writing sheet (.*) -> .*/([^/]+\.csv)$", re.MULTILINE)
 MOST_NAMES = 50
+LONGEST_LINE = 64 << 20
+"""Bytes of a line of CSV: a row of a thousand cells that are all full."""
 DRAWING = Path(__file__).with_name("pages.py")
 """Draws pages; copied beside the documents, as the confined process reads nothing of ours."""
 MOST_STARTS = 5
@@ -293,20 +296,25 @@ def _sheets(job: Job, ran: Ran, out: Path, stem: str) -> Converted:
         message=f"sheets {shown}"[:1000],
         files=tuple(files),
         command=ran.command,
-        after={"sheets": len(files), **_rows(files)},
+        after={"sheets": len(files), "rows": _rows(files) if "rows" in job.properties else None},
     )
 
 
-def _rows(files: Sequence[Path]) -> Mapping[str, int]:
-    """Count the rows that hold a value, in all files; nothing where one cannot be read."""
-    count = 0
+def _rows(files: Sequence[Path]) -> int | None:
+    """Count the rows that hold a value, in all files; None where one cannot be read."""
     try:
-        for file in files:
-            with file.open(encoding="utf-8", newline="") as lines:
-                count += sum(map(any, csv.reader(lines)))
+        return sum(any(row) for file in files for row in csv.reader(_lines(file)))
     except (OSError, ValueError, csv.Error):
-        return {}
-    return {"rows": count}
+        return None
+
+
+def _lines(file: Path) -> Iterator[str]:
+    """Yield the lines of what the program left; raises ValueError for one that no sheet can have."""
+    with open_left(file) as left:
+        while line := left.readline(LONGEST_LINE + 1):
+            if len(line) > LONGEST_LINE:
+                raise ValueError("a line without an end")
+            yield line.decode()
 
 
 ADAPTER = LibreOffice()
