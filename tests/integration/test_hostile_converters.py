@@ -102,6 +102,7 @@ def test_several_files_of_one_conversion_are_numbered(tmp_path: Path) -> None:
         ("yes; yes >&2", Outcome.TIMED_OUT, "deadline"),
         ("kill -SEGV $$", Outcome.FAILED, "crashed (signal 11)"),
         ("echo cannot read this >&2; exit 3", Outcome.FAILED, "status 3: cannot read this"),
+        (r"printf 'not\000 legal\033' >&2; exit 3", Outcome.FAILED, "status 3: not\ufffd legal\ufffd"),
         ("true", Outcome.FAILED, "wrote nothing"),
         (': >"$folder/out.txt"', Outcome.FAILED, "0 bytes"),
         ('exec truncate -s 1T "$folder/out.txt"', Outcome.TOO_LARGE, "too much"),
@@ -252,6 +253,8 @@ def test_a_converter_reaches_no_network_and_no_file_of_others(tmp_path: Path) ->
         assert "OSError" in ran.said or "PermissionError" in ran.said  # not ConnectionRefusedError
         read = run(folder, "cat", str(secret))
         assert (read.ok, read.output) == (False, b"")
+        assert not run(folder, "ls", "/dev").ok  # disks of the machine, memory that others share
+        assert run(folder, "head", "-c", "1", "/dev/urandom").ok
         assert not run(folder, "sh", "-c", f"echo x >{tmp_path}/evil").ok
         assert not run(folder, "sh", "-c", f"kill -0 {os.getpid()}").ok
         assert not run(folder, "rm", "-f", str(secret)).ok

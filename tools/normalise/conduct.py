@@ -14,6 +14,7 @@ from packages.content_paths import content_path
 from packages.format_policy import Action, Outcome, derivative_name
 from packages.model import ORIGINALS, FileEntry
 from packages.scratch import remove_tree
+from packages.xml_text import legal
 from tools.normalise.made import Made
 from tools.normalise.ports import Adapter, Converted
 from tools.runs import Job
@@ -143,7 +144,7 @@ def _taken_over(request: Request, answer: Converted, adapter: Adapter) -> list[M
     made = Made(
         action.kind,
         answer.outcome,
-        answer.message[:LONGEST],
+        legal(answer.message)[:LONGEST],
         version_of(adapter) if answer.outcome is Outcome.DONE else action.tool,
         action=action,
         command=answer.command,
