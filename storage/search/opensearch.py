@@ -1,7 +1,8 @@
 """The search index on an OpenSearch server."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from packages.access import Rule
 from packages.errors import Unavailable
@@ -30,6 +31,7 @@ _KEYS: dict[Sort, tuple[str, str, type[paging.Key]]] = {  # field, direction, ty
     Sort.YEAR: ("sort_year", "desc", int),
     Sort.RELEVANCE: ("_score", "desc", float),
 }
+_T = TypeVar("_T")
 _PRESENT: Clause = {"bool": {"must_not": [{"term": {"removed": True}}]}}
 
 
@@ -45,13 +47,7 @@ class OpenSearchIndex:
         """Add or replace documents (see the port); a request for about 500 of them."""
         report = PutReport(0)
         for made, rejected in entries(documents, PORTION):
-            written = Written([], [])
-            for alias in self._generations.written():
-                try:
-                    written = store(self._server, alias, made, refresh=True)
-                except LostIndex:
-                    if alias == self._generations.active:
-                        raise  # else the rebuild has ended just now
+            written = self._to_all(partial(store, self._server, made=made, refresh=True))
             report = _sum(report, len(made), written, rejected)
         return report
 
@@ -60,12 +56,7 @@ class OpenSearchIndex:
         names = list(removals)
         for start in range(0, len(names), CHUNK):
             some = {name: removals[name] for name in names[start : start + CHUNK]}
-            for alias in self._generations.written():
-                try:
-                    remove(self._server, alias, some)
-                except LostIndex:
-                    if alias == self._generations.active:
-                        raise
+            self._to_all(partial(remove, self._server, removals=some))
 
     def search(
         self,
@@ -152,6 +143,13 @@ class OpenSearchIndex:
     def close(self) -> None:
         """Give connections back; may be called twice, and the index used again."""
         self._server.client.close()
+
+    def _to_all(self, write: Callable[[str], _T]) -> _T:
+        """Write to all that are written to; once more where one of them has just replaced the other."""
+        try:
+            return [write(alias) for alias in self._generations.written()][-1]
+        except LostIndex:
+            return [write(alias) for alias in self._generations.written()][-1]
 
     def _ask(self, question: Callable[[Any, str], Any]) -> Any:
         """Ask about the index that is searched; once more where that has just been replaced."""

@@ -246,6 +246,22 @@ def test_of_two_rebuilds_that_begin_at_once_the_first_is_overtaken(index, opense
 
 
 @server
+def test_what_is_written_as_a_rebuild_changes_over_is_written_once_more(index, monkeypatch):
+    from storage.search import opensearch_writing as writing  # not by each worker that collects tests
+
+    settle = writing._settle
+
+    def lost_once(*_given, **_options):
+        monkeypatch.setattr(writing, "_settle", settle)
+        raise LostIndex("deleted just now")
+
+    for use in (lambda: index.put([document(), document("p2")]), lambda: index.remove({"p1": "9"})):
+        monkeypatch.setattr(writing, "_settle", lost_once)
+        use()
+    assert ids(index, "title") == ["p2"]
+
+
+@server
 def test_another_version_of_the_analysis_asks_for_a_rebuild(index, monkeypatch):
     index.put([document()])
     monkeypatch.setattr(analysis, "VERSION", analysis.VERSION + 1)
