@@ -40,7 +40,9 @@ QUESTION = Bounds(30, 2 << 30, 64 * MIB, 256 * MIB)
 """For a run without jobs, as the question for a version."""
 GRACE_SECONDS = 2.0
 READABLE = (
-    *("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc", "/opt", "/proc", "/sys", "/dev"),
+    *("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc", "/opt", "/proc", "/sys"),
+    # of devices no disk, and no memory that others share
+    *("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"),
     *("/run/current-system", "/nix/store", "/var/cache/fontconfig", "/var/lib/ghostscript"),
 )
 WRITABLE = ("/dev/null", "/dev/zero", "/dev/full", "/dev/tty")
