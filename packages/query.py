@@ -100,7 +100,11 @@ class Query:
 
 
 def parse(text: str) -> Query:
-    """Parse `text`; blank text or ``*`` finds everything. Raises Invalid (see the module)."""
+    """Parse `text`; blank text or ``*`` finds everything. Raises Invalid (see the module).
+
+    A byte of a command line that is no UTF-8 comes as a lone surrogate, which no index takes: it is a sign.
+    """
+    text = text.encode("utf-8", "replace").decode()
     if len(text) > MAX_LENGTH:
         _fail("query.too-large", problem=f"it has {len(text)} characters, {MAX_LENGTH} are understood")
     lexemes = list(_lexemes(text))

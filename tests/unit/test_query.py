@@ -163,6 +163,10 @@ def test_narrowing_parses_to_its_value(field, value):
     assert parse(narrowing("year", "2004")).root == Between("year", "2004", "2004")
 
 
+def test_bytes_that_are_no_text_are_signs():
+    assert parse("a\udcff").root == Words(None, "a?")
+
+
 def test_mapping_is_sound():
     given_fields = set(SearchDocument.__annotations__)
     for column in mapping()["text"].values():
