@@ -112,7 +112,7 @@ def test_what_a_taken_over_program_leaves_is_neither_followed_nor_waited_for(tmp
 def test_cards_are_written_anew_line_by_line_however_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "contacts").write_bytes(b"BEGIN:VCARD\nNOTE:of 12345\n\nVERSION:3.0\nEND:VCARD\n\n")
+    (tmp_path / "contacts").write_bytes(b"BEGIN:VCARD\nNOTE:of 12345\n\nVERSION: 3.0\nEND:VCARD\n\n")
     for number, size in enumerate((1 << 20, 13, 14)):
         monkeypatch.setattr(readpst, "CHUNK", size)
         readpst._vcards(tmp_path / "contacts", tmp_path / f"{number}.vcf")

@@ -112,7 +112,7 @@ def _vcards(source: Path, target: Path) -> None:
         is_within = False  # a line longer than a chunk
         for piece in iter(partial(lines.readline, CHUNK), b""):
             word = piece.rstrip(b"\r\n")
-            if is_within or (word and word != _VERSION):
+            if is_within or (word and word.replace(b" ", b"") != _VERSION):  # some write it with a blank
                 cards.write(word + b"\r\n" if piece.endswith(b"\n") else word)
             if word == b"BEGIN:VCARD" and not is_within:
                 cards.write(_VERSION + b"\r\n")
