@@ -339,7 +339,7 @@ def test_converters_end_with_us_even_by_SIGKILL(tmp_path: Path) -> None:
     )
     with subprocess.Popen([sys.executable, "-c", program], cwd=Path(__file__).parents[2]) as ours:
         until(lambda: bool(list(tmp_path.glob("*/tmp/on"))))
-        assert sleeping()
+        until(sleeping)
         ours.send_signal(signal.SIGKILL)
     until(lambda: not sleeping())
     clear(tmp_path)
