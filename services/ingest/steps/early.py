@@ -8,6 +8,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
+from concurrent.futures import CancelledError
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, Self
@@ -77,6 +78,8 @@ class Early:
             self._workspace.write_json(FOUND, self._identifier.version)
         except HoldfastError as error:
             log.info("nothing was identified early: %s", error.message)
+        except CancelledError:
+            log.info("nothing was identified early: the tools were closed")  # somebody interrupted us
 
 
 def with_format(
