@@ -75,7 +75,7 @@ def bulk_ingest() -> State[Any]:
     shop = current()
     with (
         ShownTasks(shop.server, present()) as shown,
-        ThreadPoolExecutor(shop.size + 1, "package") as pool,
+        ThreadPoolExecutor(shop.size, "package") as pool,
     ):
         done = _walk_what_is_due(shop, pool, shown)
     drain(shop.archive)
@@ -92,7 +92,7 @@ def _walk_what_is_due(shop: Workshop, pool: ThreadPoolExecutor, shown: ShownTask
     under_way = 0
     try:
         while True:
-            room = min(shop.crowd.size - under_way, MOST - len(done) - under_way)
+            room = min(shop.size - under_way, MOST - len(done) - under_way)
             if not waiting and room > 0 and not stopped.is_set():
                 waiting.extend(shop.take(TAKEN_AT_ONCE))
             while waiting and room > 0 and not stopped.is_set():

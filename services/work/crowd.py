@@ -1,8 +1,7 @@
 """Many packages side by side: a process for each core, every one with an archive and tools of its own.
 
 Threads take turns at the interpreter: of two, each waits half of the time. The leases of the ledger keep
-processes off each other's jobs, whoever started them. Each waits for the disk a quarter of the time, too, so
-one process more joins those that have much to do.
+processes off each other's jobs, whoever started them.
 """
 
 import logging
@@ -14,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from itertools import chain, count, islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Self
 
@@ -35,20 +34,18 @@ DRAIN_EVERY = 100
 """Jobs between two looks at the outbox."""
 WORTH_A_CROWD = 8
 """With fewer jobs the start of the processes would take longer than they save."""
-FURTHER_AFTER = 100
-"""Jobs walked with no worker idle before one more is started: for fewer it would not earn its start."""
 _ERRORS = {each.kind: each for each in HoldfastError.__subclasses__()}
 
 
 def run_jobs(
     archive: Archive, job_ids: Iterable[str], observer: Observer | None = None, *, workers: int = 2
 ) -> Iterator[Job]:
-    """Run jobs, several at a time, and yield each as it stands at its end, in the order given.
+    """Run jobs, `workers` at a time, and yield each as it stands at its end, in the order given.
 
-    A few are run in this process, one after the other; many by a `Crowd` of `workers`. `job_ids` is asked for
-    more only when there is room, so it may submit as it goes. The observer is called from several threads.
-    The outbox is emptied now and then, and at the end. Closing the iterator, or KeyboardInterrupt, leaves the
-    jobs that are under way queued.
+    A few are run in this process, one after the other; many by a `Crowd`. `job_ids` is asked for more only
+    when there is room, so it may submit as it goes. The observer is called from several threads. The outbox
+    is emptied now and then, and at the end. Closing the iterator, or KeyboardInterrupt, leaves the jobs that
+    are under way queued.
     """
     rest = iter(job_ids)
     few = list(islice(rest, WORTH_A_CROWD))
@@ -58,10 +55,10 @@ def run_jobs(
                 yield run_job(archive, job_id, observer)
         return
     waiting, done, ids = deque[Future[Job]](), 0, chain(few, rest)
-    with Crowd(archive, workers) as crowd, ThreadPoolExecutor(workers + 1, "crowd") as pool:
+    with Crowd(archive, workers) as crowd, ThreadPoolExecutor(workers, "crowd") as pool:
         try:
             while True:
-                for job_id in islice(ids, 2 * crowd.size - len(waiting)):
+                for job_id in islice(ids, 2 * workers - len(waiting)):
                     waiting.append(pool.submit(crowd.run, job_id, observer))
                 if not waiting:
                     return
@@ -76,21 +73,16 @@ def run_jobs(
 
 
 class Crowd:
-    """A few worker processes; use as a context manager. `run` may be called from any number of threads.
+    """A few worker processes; use as a context manager. `run` may be called from as many threads.
 
     They start when they are first needed, hear of no Ctrl-C, and go when this process does, even by SIGKILL.
-    `size` is how many there are: one more than at first, once there was much to do.
     """
 
     def __init__(self, archive: Archive, size: int) -> None:
-        self.size = size
         self._archive = archive
         self._idle = [_Member(archive.home) for _ in range(size)]
-        self._further = _Member(archive.home)
-        self._members = (*self._idle, self._further)
+        self._members = tuple(self._idle)
         self._room = threading.Semaphore(size)
-        self._walked = count(1)
-        self._joining = threading.Thread(target=self._let_join, name="further worker", daemon=True)
 
     def run(self, job_id: str, observer: Observer | None = None) -> Job:
         """Have a job walked, and return it as it stands then; the outbox is left to the caller.
@@ -102,7 +94,6 @@ class Crowd:
             package = view.package(view.job(job_id).package_id)
         with self._room:
             member = self._idle.pop()
-            is_crowded = not self._idle
             try:
                 member.walk(job_id, package, observer or Silence())
             except _Died as died:
@@ -110,26 +101,13 @@ class Crowd:
                 free_dead_leases(self._archive)
             finally:
                 self._idle.append(member)
-        if is_crowded and next(self._walked) == FURTHER_AFTER:
-            self._joining.start()
         with self._archive.catalogue.read() as view:
             return view.job(job_id)
 
-    def _let_join(self) -> None:
-        """Start one worker more; it is given nothing before it is ready, so that no job waits for it."""
-        try:
-            self._further.start()
-        except (HoldfastError, OSError) as error:  # killed by the end of all, too
-            log.info("no further worker: %s", error)
-            return
-        self._idle.append(self._further)
-        self.size += 1
-        self._room.release()
-
     def start(self) -> None:
         """Start the workers before they are needed, all at once. Raises Unavailable."""
-        with ThreadPoolExecutor(len(self._idle)) as pool:
-            list(pool.map(_Member.start, self._idle))
+        with ThreadPoolExecutor(len(self._members)) as pool:
+            list(pool.map(_Member.start, self._members))
 
     def stop(self, job_id: str) -> None:
         """Kill the worker that walks this job, if one does; from any thread.
@@ -150,9 +128,6 @@ class Crowd:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._joining.is_alive():
-            self._further.kill()  # nobody waits for one that has done nothing yet
-            self._joining.join()
         for each in self._members:
             each.end()
 

@@ -49,10 +49,7 @@ class Noted(Silence):
 
 
 @pytest.mark.parametrize("count", [WORTH_A_CROWD - 1, WORTH_A_CROWD + 2])
-def test_jobs_end_in_the_order_given_and_are_all_found(
-    archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
-) -> None:
-    monkeypatch.setattr("services.work.crowd.FURTHER_AFTER", 1)  # one worker more joins, in time or too late
+def test_jobs_end_in_the_order_given_and_are_all_found(archive: Archive, tmp_path: Path, count: int) -> None:
     jobs = submitted(archive, tmp_path, count)
     noted = Noted()
     done = list(run_jobs(archive, iter(jobs), noted))
@@ -128,23 +125,6 @@ def test_a_worker_that_cannot_start_is_told_and_nothing_is_lost(archive: Archive
         crowd.run(jobs[0])
     with archive.catalogue.read() as view:
         assert view.job(jobs[0]).state is JobState.QUEUED
-
-
-@pytest.mark.parametrize(("size", "expected"), [(1, [1, 2, 2, 2]), (2, [2, 2, 2, 2])])
-def test_one_worker_more_joins_those_who_have_much_to_do(
-    archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, expected: list[int]
-) -> None:
-    """Of two of whom one always waits none is missing, however long that goes on."""
-    monkeypatch.setattr("services.work.crowd.FURTHER_AFTER", 2)
-    jobs, sizes = submitted(archive, tmp_path, 1), []
-    with Crowd(archive, size) as crowd:
-        crowd.halt()  # so that no process is started for it
-        for _ in range(4):
-            crowd.run(jobs[0])
-            if crowd._joining.ident:
-                crowd._joining.join()
-            sizes.append(crowd.size)
-    assert sizes == expected
 
 
 def test_halting_before_the_first_worker_has_started_does_nothing(archive: Archive, tmp_path: Path) -> None:
